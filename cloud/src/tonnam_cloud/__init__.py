@@ -1,0 +1,1 @@
+"""Tonnam's registry, ingest, store, alerts and phone dashboard."""

@@ -1,0 +1,1 @@
+"""Tonnam's Grafana dashboards as code."""

@@ -1,0 +1,1 @@
+"""The Tonnam agent on a greenhouse or city controller."""

@@ -1,0 +1,1 @@
+"""The field, simulated: soil, climate, tanks, pipes, sun, rivers and their devices."""

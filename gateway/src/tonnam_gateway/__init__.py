@@ -1,0 +1,1 @@
+"""Turns what other makers' devices say into Tonnam readings."""

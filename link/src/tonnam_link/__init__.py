@@ -1,0 +1,1 @@
+"""How Tonnam's tiers talk and never lose a reading."""

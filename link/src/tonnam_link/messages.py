@@ -1,0 +1,129 @@
+"""What tiers say to each other, as values. How it looks on the wire is in `codec`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tonnam_link.quality import Quality
+
+
+class Sample(NamedTuple):
+    """One sample of a datastream. `value` is None when it is not known; `raw` keeps a number that was rejected."""
+
+    value: float | None
+    quality: Quality = Quality.GOOD
+    raw: float | None = None
+
+
+class DatastreamSpec(msgspec.Struct, frozen=True):
+    """What a number in a dictionary stands for.
+
+    `datastream` is `{site}/{thing}/{property}` within the tenant; `unit` a UCUM code; `resolution` the step, in
+    that unit, to which values are rounded on the wire (0 sends a full float64).
+    """
+
+    datastream: str
+    unit: str
+    resolution: float
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """The samples of one frozen image: all observed at the same instant, in milliseconds since 1970 (UTC)."""
+
+    observed_at_ms: int
+    samples: Mapping[str, Sample]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened at a node: a run that started, a gap, a fault. `id` is unique for ever."""
+
+    id: str
+    kind: str
+    at_ms: int
+    body: dict[str, Any]
+
+
+class CommandAction(StrEnum):
+    """What a command may ask for."""
+
+    WATER = "water"
+    STOP = "stop"
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice."""
+
+    id: str
+    action: CommandAction
+    zone: str
+    issued_at_ms: int
+    expires_at_ms: int
+    max_run_s: int = 0
+
+
+class CommandState(StrEnum):
+    """Where a command stands. The last four are final."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    REFUSED = "refused"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        return self in {self.REFUSED, self.DONE, self.FAILED, self.EXPIRED}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a command, on the node's own evidence. Reasons are for people: {"th": ..., "en": ...}."""
+
+    command_id: str
+    state: CommandState
+    at_ms: int
+    reason: dict[str, str] = {}
+    run_id: str | None = None
+
+
+class Verdict(StrEnum):
+    """What a receiver says of a batch. The first two release it from the sender's disk."""
+
+    STORED = "stored"
+    QUARANTINED = "quarantined"
+    NEED_DICTIONARY = "need_dictionary"
+    BUSY = "busy"
+
+    @property
+    def releases(self) -> bool:
+        return self in {self.STORED, self.QUARANTINED}
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to one batch, after the receiver's own commit.
+
+    `epoch` and `sequence` name the batch; `utc_ms` is the receiver's clock; `back_credit` how many backlog batches
+    may now be sent; `retry_s` goes with `busy`, `reason` with `quarantined` and `busy`.
+    """
+
+    epoch: int
+    sequence: int
+    verdict: Verdict
+    utc_ms: int
+    back_credit: int = 0
+    retry_s: float = 0.0
+    reason: str = ""
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """Whether a node is connected. A last will names its session, so that a will of an older one is ignored."""
+
+    session: str
+    online: bool
+    at_ms: int
