@@ -1,0 +1,62 @@
+"""What the machine must have for `make test` besides Python: checked before the first test, never skipped over.
+
+`python -m tests.needs` says in one line what is missing and how to get it; with `--install`, on Debian as root,
+it installs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Need:
+    """A Debian package and the way to see that what we want of it is there."""
+
+    package: str
+    programs: tuple[str, ...] = ()
+    pattern: str = ""
+
+    def met(self) -> bool:
+        """Whether one of the programs or a file of the pattern is on this machine."""
+        path = "/usr/sbin:/usr/local/sbin:" + (os.environ.get("PATH", ""))
+        if any(shutil.which(program, path=path) for program in self.programs):
+            return True
+        return bool(self.pattern) and any(Path("/").glob(self.pattern))
+
+
+NEEDS = (
+    Need("mosquitto", ("mosquitto",)),
+    Need("influxdb", ("influxd",)),
+    Need("postgresql", pattern="usr/lib/postgresql/*/bin/initdb"),
+    Need("chromium", ("chromium",)),
+    Need("fonts-noto-core", pattern="usr/share/fonts/truetype/noto/NotoSansThai-Regular.ttf"),
+)
+
+
+def missing() -> list[str]:
+    """The Debian packages that this machine lacks."""
+    return [need.package for need in NEEDS if not need.met()]
+
+
+def main(arguments: list[str]) -> int:
+    """0 when nothing is missing, else 1 and one line that says what and how."""
+    lacking = missing()
+    if lacking and "--install" in arguments:
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking]
+        subprocess.run(command, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        lacking = missing()
+    if lacking:
+        sys.stderr.write(f"Tests need {', '.join(lacking)}. On Debian: sudo apt-get install {' '.join(lacking)}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
