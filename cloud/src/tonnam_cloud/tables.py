@@ -1,0 +1,8 @@
+"""Every slice that has tables, one line each, so that `Base.metadata` is whole. Migrations and tests import this."""
+
+from tonnam_cloud.database import Base
+from tonnam_cloud.registry import models as registry
+
+metadata = Base.metadata
+
+__all__ = ["metadata", "registry"]
