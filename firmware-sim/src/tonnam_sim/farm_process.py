@@ -1,0 +1,127 @@
+"""The farm as a process: the pure farm driven by the real clock, behind real sockets and a serial line."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from .farm import BadState, Farm, build_farm
+from .faults import serve_control
+from .modbus_rtu import ModbusRtuServer
+from .modbus_tcp import ModbusTcpServer
+from .state_file import load_state, save_state, set_aside
+from .wires import Endpoint, Execute
+
+_log = structlog.get_logger()
+_TICK_S, _SAVE_S, _TELL_S = 0.2, 5.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class FarmOptions:
+    """What `tonnam-sim farm` was asked for."""
+
+    endpoints: dict[str, Endpoint]
+    soil: Path
+    seed: int
+    speed: float
+    hour: float
+    sunny: bool
+    state: Path | None = None
+    control: Path | None = None
+
+
+class LiveFarm:
+    """Keeps a farm at the present moment: every request and every tick steps it to now."""
+
+    def __init__(self, farm: Farm, speed: float, clock: Callable[[], float]) -> None:
+        self.farm = farm
+        self._speed = speed
+        self._clock = clock
+        self._at_s = clock()
+
+    def catch_up(self) -> None:
+        """Step the farm to the present."""
+        now_s = self._clock()
+        wall_s, self._at_s = max(0.0, now_s - self._at_s), now_s
+        self.farm.step(wall_s * self._speed, wall_s)
+
+    def executor(self, bus: str) -> Execute:
+        """What a rim calls to have a request answered now."""
+
+        def execute(unit: int, request: bytes) -> bytes | None:
+            self.catch_up()
+            return self.farm.buses[bus].execute(unit, request)
+
+        return execute
+
+
+def restore_farm(options: FarmOptions) -> Farm:
+    """The farm as it was saved, or a fresh one; a state that cannot be used is set aside."""
+    state = load_state(options.state) if options.state else None
+    try:
+        return build_farm(options.seed, options.hour, state, sunny=options.sunny)
+    except BadState as why:
+        if options.state is None:
+            raise
+        set_aside(options.state, str(why))
+        return build_farm(options.seed, options.hour, sunny=options.sunny)
+
+
+async def run_farm(options: FarmOptions) -> None:
+    """Serve until cancelled; CannotListen before anything is served."""
+    live = LiveFarm(restore_farm(options), options.speed, asyncio.get_running_loop().time)
+    servers = [ModbusTcpServer(endpoint, live.executor(bus)) for bus, endpoint in options.endpoints.items()]
+    soil = ModbusRtuServer(options.soil, live.executor("soil"))
+    control: asyncio.Server | None = None
+    try:
+        soil.start()
+        for server in servers:
+            await server.start()
+        control = await serve_control(options.control, live.farm) if options.control else None
+        addresses = {bus: str(server.endpoint) for bus, server in zip(options.endpoints, servers, strict=True)}
+        _log.info("the farm answers", **addresses, soil=str(options.soil), speed=options.speed, hour=options.hour)
+        await _keep_time(live, options.state)
+    finally:
+        soil.stop()
+        if control is not None:
+            control.close()
+        for server in servers:
+            await server.stop()
+        if options.state:
+            save_state(options.state, live.farm.state())
+
+
+async def _keep_time(live: LiveFarm, state: Path | None) -> None:
+    """Tick for ever; save every 5 s, tell every minute."""
+    loop = asyncio.get_running_loop()
+    save_at_s, tell_at_s = loop.time() + _SAVE_S, loop.time() + _TELL_S
+    while True:
+        await asyncio.sleep(_TICK_S)
+        live.catch_up()
+        if state and loop.time() >= save_at_s:
+            save_at_s = loop.time() + _SAVE_S
+            await asyncio.to_thread(_save_or_say, state, live.farm.state())
+        if loop.time() >= tell_at_s:
+            tell_at_s = loop.time() + _TELL_S
+            _log.info("the farm goes on", **vital_signs(live.farm))
+
+
+def _save_or_say(path: Path, state: dict[str, Any]) -> None:
+    try:
+        save_state(path, state)
+    except OSError as why:
+        _log.error("cannot save the farm; it goes on unsaved", path=str(path), why=str(why))
+
+
+def vital_signs(farm: Farm) -> dict[str, str]:
+    """The farm in one line: field hour, soil, tank, flow, roof."""
+    return {
+        "hour": f"{farm.hour:.1f}",
+        "soil_pct": " ".join(f"{soil.top * 100:.1f}" for soil in farm.soil),
+        "tank_cm": f"{farm.water.level_cm:.1f}",
+        "flow_l_min": f"{farm.water.flow_l_min:.1f}",
+        "roof_w": f"{farm.roof_w:.0f}",
+    }
