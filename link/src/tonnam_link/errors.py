@@ -1,0 +1,35 @@
+"""What can go wrong on the link, split by what the caller does next."""
+
+from __future__ import annotations
+
+
+class LinkError(Exception):
+    """The base of all errors that this package raises on purpose."""
+
+
+class Rejected(LinkError):
+    """These bytes can never be understood: quarantine them. `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MissingDictionary(LinkError):
+    """The batch is well, but its dictionary is not known here: answer `need_dictionary`."""
+
+    def __init__(self, dictionary: str) -> None:
+        super().__init__(f"dictionary {dictionary} is not known here")
+        self.dictionary = dictionary
+
+
+class TooLarge(LinkError, ValueError):
+    """What should be sent does not fit into one batch."""
+
+
+class OutboxUnavailable(LinkError):
+    """The disk did not take it (full, read-only, broken). Nothing was accepted; trying again later may work."""
+
+
+class OutboxInUse(LinkError):
+    """Another process has this outbox open."""
