@@ -1,0 +1,77 @@
+"""Whether to believe a device's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from tonnam_gateway.measurement import Notice, TimeForm
+from tonnam_gateway.payload import number
+
+# No message can be older than this program: 1970, 2006 (GPS week roll-over) and "ms read as s" are all before it.
+BUILT_AT = datetime(2025, 1, 1, tzinfo=UTC)
+MAX_AHEAD = timedelta(minutes=5)
+SUSPICIOUSLY_BEHIND = timedelta(minutes=50)
+
+
+class Stamp(NamedTuple):
+    """When something was observed, and whether that is our own clock because the device's cannot be believed."""
+
+    observed_at: datetime
+    on_arrival: bool
+    notices: tuple[Notice, ...] = ()
+
+
+def read(value: object, form: TimeForm, zone: tzinfo, received_at: datetime) -> datetime | None:
+    """The instant that a value from a message means, or None when it means none.
+
+    Text is ISO 8601, in `zone` when it has no offset. A number is seconds, or milliseconds if `form` says so.
+    """
+    if isinstance(value, str):
+        return _from_text(value, zone, received_at)
+    seconds = number(value)
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds / 1000 if form == "ms" else seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _from_text(text: str, zone: tzinfo, received_at: datetime) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        # An hour that occurs twice (end of summer time) is taken as the one nearer to now.
+        twice = [moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    except (ValueError, OverflowError):
+        return None
+    return min(twice, key=lambda candidate: abs(received_at - candidate))
+
+
+def believable(moment: datetime, received_at: datetime) -> bool:
+    """Whether a device can have measured at `moment`, seen from our own clock."""
+    return BUILT_AT <= moment <= received_at + MAX_AHEAD
+
+
+def stamp(told: Iterable[tuple[object, TimeForm]], zone: tzinfo, received_at: datetime) -> Stamp:
+    """The first believable of the times that a message tells (None: not told), or else the time of arrival."""
+    unbelieved: object = None
+    for value, form in told:
+        moment = read(value, form, zone, received_at)
+        if moment is not None and believable(moment, received_at):
+            return Stamp(moment, False, _behind(received_at - moment))
+        unbelieved = value if unbelieved is None else unbelieved
+    if unbelieved is None:
+        return Stamp(received_at, True)
+    text = f"its clock says {str(unbelieved)[:40]!r}, which cannot be; its readings are stamped on arrival"
+    return Stamp(received_at, True, (Notice("clock_wrong", text),))
+
+
+def _behind(age: timedelta) -> tuple[Notice, ...]:
+    if age <= SUSPICIOUSLY_BEHIND:
+        return ()
+    text = f"its readings come {age} late: a wrong time zone in the device or in the mapping, or a slow way here"
+    return (Notice("clock_behind", text),)

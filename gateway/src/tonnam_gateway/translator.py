@@ -1,0 +1,152 @@
+"""From what devices say to what the link carries. No clock, no socket, no disk: a week can be translated at once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tonnam_gateway import events
+from tonnam_gateway.dialects import DIALECTS
+from tonnam_gateway.judge import judge
+from tonnam_gateway.mapping import Datastream, Device, Mapping
+from tonnam_gateway.measurement import Decoded, Measurement, Notice
+from tonnam_link.messages import Event, Frame, Sample
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REMEMBERED_MESSAGES = 32
+_MAX_SAID = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A notice about a device, to be logged: it was not said before."""
+
+    device: str
+    notice: Notice
+
+
+@dataclass(slots=True)
+class Translated:
+    """What one message comes to. Most have one frame; one of nonsense has none."""
+
+    frames: list[Frame] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+
+class Translator:
+    """Knows a mapping and remembers just enough of the past to drop repeats and to say things once.
+
+    `lost` are the devices that were offline when an earlier translator stopped. `counts` counts messages, readings,
+    repeats, messages of unmapped devices and every kind of notice.
+    """
+
+    def __init__(self, mapping: Mapping, lost: Iterable[str] = ()) -> None:
+        self.mapping = mapping
+        self.lost = set(lost)
+        self.counts: Counter[str] = Counter()
+        self._devices = {(device.dialect, device.address): device for device in mapping.devices}
+        self._timings = {device.id: device.timing(mapping.site) for device in mapping.devices}
+        self._dialects = [name for name in DIALECTS if any(name == device.dialect for device in mapping.devices)]
+        self._streams: dict[tuple[str, str], list[tuple[str, Datastream]]] = defaultdict(list)
+        for full_id, _, stream in mapping.streams():
+            self._streams[stream.device, stream.measure].append((full_id, stream))
+        self._last_ms: dict[str, int] = {}
+        self._messages: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_MESSAGES))
+        self._said: set[tuple[str, str]] = set()
+
+    def translate(self, topic: str, payload: bytes, received_at: datetime) -> Translated:
+        """What a message that arrived at `received_at` (aware) comes to. Never raises on what a device sent."""
+        self.counts["messages"] += 1
+        translated = Translated()
+        device = self._speaker(topic, translated)
+        if device is None:
+            return translated
+        decode = DIALECTS[device.dialect].decode
+        decoded = decode(device.address, topic, payload, received_at, self._timings[device.id])
+        for notice in decoded.notices:
+            self._say(device.id, notice, translated)
+        if decoded.online is not None:
+            self._presence(device, decoded.online, received_at, translated)
+        if self._is_repeat(device.id, decoded.message_id):
+            self.counts["repeated"] += 1
+        elif decoded.measurements:
+            self._readings(device, decoded, translated)
+        return translated
+
+    def _speaker(self, topic: str, translated: Translated) -> Device | None:
+        """The device that publishes on the topic. One that the mapping does not know is counted and named once."""
+        unknown = ""
+        for name in self._dialects:
+            address = DIALECTS[name].address_of(topic)
+            if address is None:
+                continue
+            if device := self._devices.get((name, address)):
+                return device
+            unknown = unknown or f"{name} {address}"
+        if unknown:
+            self._say(unknown, Notice("unmapped", "it speaks, but the mapping file does not know it"), translated)
+        return None
+
+    def _presence(self, device: Device, online: bool, at: datetime, translated: Translated) -> None:
+        if online == (device.id not in self.lost):
+            return
+        (self.lost.discard if online else self.lost.add)(device.id)
+        translated.events.append(events.presence(self.mapping, device, online=online, at_ms=_ms(at)))
+
+    def _is_repeat(self, device: str, message_id: str) -> bool:
+        if not message_id:
+            return False
+        if message_id in self._messages[device]:
+            return True
+        self._messages[device].append(message_id)
+        return False
+
+    def _readings(self, device: Device, decoded: Decoded, translated: Translated) -> None:
+        """One frame for each instant; usually there is one."""
+        instants: dict[int, dict[str, Sample]] = defaultdict(dict)
+        mapped = [one for one in decoded.measurements if (device.id, one.measure) in self._streams]
+        if not mapped:
+            self._say(device.id, _nothing_mapped(decoded), translated)
+        for measurement in mapped:
+            if measurement.value is None:
+                self._say(device.id, _no_number(measurement), translated)
+            for full_id, stream in self._streams[device.id, measurement.measure]:
+                if (at_ms := self._instant(full_id, measurement)) is not None:
+                    instants[at_ms][full_id] = judge(measurement, stream)
+        for at_ms in sorted(instants):
+            self.counts["readings"] += len(instants[at_ms])
+            translated.frames.append(Frame(at_ms, instants[at_ms]))
+
+    def _instant(self, full_id: str, measurement: Measurement) -> int | None:
+        """When the reading was observed, in ms; None when it was told before. History may come out of order."""
+        at_ms, last_ms = _ms(measurement.observed_at), self._last_ms.get(full_id)
+        if at_ms == last_ms and measurement.stamped_on_arrival:
+            at_ms += 1
+        elif at_ms == last_ms:
+            self.counts["repeated"] += 1
+            return None
+        self._last_ms[full_id] = max(at_ms, last_ms or at_ms)
+        return at_ms
+
+    def _say(self, device: str, notice: Notice, translated: Translated) -> None:
+        self.counts[notice.kind] += 1
+        key = (device, notice.kind)
+        if key not in self._said and len(self._said) < _MAX_SAID:
+            self._said.add(key)
+            translated.said.append(Said(device, notice))
+
+
+def _no_number(measurement: Measurement) -> Notice:
+    return Notice("no_number", f"{measurement.measure} is not a number: the sensor failed, or it is not a measure")
+
+
+def _nothing_mapped(decoded: Decoded) -> Notice:
+    sent = ", ".join(sorted({measurement.measure for measurement in decoded.measurements})[:12])
+    return Notice("nothing_mapped", f"its message has no measure that the mapping names; it has: {sent[:300]}")
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
