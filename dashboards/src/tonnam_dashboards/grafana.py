@@ -61,10 +61,12 @@ class Grafana:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not an address of a Grafana, such as http://localhost:3000")
+        if isinstance(auth, str) and not auth.isascii():
+            raise ValueError("a Grafana token has no letters but a to z")
         prefix = parts.path.strip("/")
         self.url = url
         self._face = GrafanaFace(
-            auth,
+            auth if isinstance(auth, str) else tuple(part.encode() for part in auth),  # Thai passwords: UTF-8
             host=f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname,
             port=parts.port,
             url_path_prefix=f"{prefix}/" if prefix else "",

@@ -102,7 +102,7 @@ def _grafana(url: str, token: str | None, user: str | None, password: str | None
     try:
         return Grafana(url, auth)
     except ValueError as problem:
-        raise typer.BadParameter(str(problem), param_hint="--url") from problem
+        raise typer.BadParameter(str(problem)) from problem
 
 
 def _influx(
