@@ -1,0 +1,116 @@
+"""Judge what the buses left, and freeze it: the image that everything else decides on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tonnam_link.messages import Sample
+from tonnam_link.quality import Quality
+
+from tonnam_edge.site import Averaged, Sensed, Site
+
+
+class Now(NamedTuple):
+    """One instant by both clocks, in milliseconds: UTC for schedules, time since boot for ages and deadlines."""
+
+    wall_ms: int
+    mono_ms: int
+
+
+class Observation(NamedTuple):
+    """What one poll of a device brought. `mono_ms` is when the poll began.
+
+    `values` is None when it did not answer; `fault` when it answered that it is broken.
+    """
+
+    device: str
+    mono_ms: int
+    values: Mapping[str, float | None] | None
+    fault: bool = False
+
+
+class Coil(NamedTuple):
+    """A coil as read back: None when that is unknown or too long ago. `mono_ms` is when that poll began."""
+
+    on: bool | None
+    mono_ms: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """The farm at one instant: every datastream's sample and every coil."""
+
+    now: Now
+    samples: Mapping[str, Sample]
+    coils: Mapping[str, Coil]
+
+    def value(self, datastream: str | None) -> float | None:
+        """The number of a datastream if it is good, else None."""
+        sample = self.samples.get(datastream) if datastream else None
+        return sample.value if sample is not None and sample.quality is Quality.GOOD else None
+
+
+class Observed:
+    """The latest poll of every device, and since when each has been silent."""
+
+    def __init__(self, site: Site, since_mono_ms: int) -> None:
+        self._site = site
+        self._latest: dict[str, Observation] = {}
+        self._faulty: set[str] = set()
+        self.answered_mono_ms = dict.fromkeys(site.devices, since_mono_ms)
+
+    def add(self, seen: Observation) -> None:
+        """Take in one poll. An older one than the latest is ignored; silence keeps the last values until stale."""
+        latest = self._latest.get(seen.device)
+        if latest is not None and seen.mono_ms < latest.mono_ms:
+            return
+        if seen.values is not None:
+            self._latest[seen.device] = seen
+            self._faulty.discard(seen.device)
+            self.answered_mono_ms[seen.device] = seen.mono_ms
+        elif seen.fault:
+            self._faulty.add(seen.device)
+            self.answered_mono_ms[seen.device] = seen.mono_ms
+
+    def freeze(self, now: Now) -> Image:
+        """The image at `now`. Nothing reads a device after this."""
+        samples = {sensed.datastream.id: self._judge(sensed, now) for sensed in self._site.sensed}
+        for averaged in self._site.averaged:
+            samples[averaged.datastream.id] = mean_of_good(averaged, samples)
+        coils: dict[str, Coil] = {}
+        for actuator in self._site.actuators.values():
+            coil = self._coil(actuator.part.device, actuator.value, actuator.max_age_s, now)
+            coils[actuator.id] = coil
+            known = Sample(None, Quality.STALE) if coil.on is None else Sample(float(coil.on))
+            samples[actuator.datastream.id] = known
+        return Image(now, samples, coils)
+
+    def _judge(self, sensed: Sensed, now: Now) -> Sample:
+        latest = self._latest.get(sensed.device)
+        if sensed.device in self._faulty:
+            return Sample(None, Quality.DEVICE_FAULT)
+        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > sensed.max_age_s * 1000:
+            return Sample(None, Quality.STALE)
+        value = latest.values.get(sensed.value)
+        if value is None:
+            return Sample(None, Quality.DEVICE_FAULT)
+        if sensed.range is not None and not sensed.range[0] <= value <= sensed.range[1]:
+            return Sample(None, Quality.OUT_OF_RANGE, value)
+        return Sample(value)
+
+    def _coil(self, device: str, value: str, max_age_s: float, now: Now) -> Coil:
+        latest = self._latest.get(device)
+        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > max_age_s * 1000:
+            return Coil(None, -1)
+        on = latest.values.get(value)
+        return Coil(None if on is None else on > 0.5, latest.mono_ms)
+
+
+def mean_of_good(averaged: Averaged, samples: Mapping[str, Sample]) -> Sample:
+    """The mean of the sources that are good; without one, unknown for the reason of the first."""
+    good = [s.value for s in map(samples.__getitem__, averaged.sources) if s.value is not None]
+    if not good:
+        return Sample(None, samples[averaged.sources[0]].quality)
+    return Sample(round(sum(good) / len(good), 9))

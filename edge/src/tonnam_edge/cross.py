@@ -1,0 +1,307 @@
+"""What must fit together in a site file: references, ids, coils, limits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from tonnam_edge.address import parse_address
+from tonnam_edge.limits import CLOSE_MARGIN_S, OPEN_MARGIN_S
+from tonnam_edge.problems import Problems, did_you_mean
+from tonnam_edge.profile import Profile
+from tonnam_edge.site import SOIL_MOISTURE, actuator_property, told_values
+from tonnam_edge.site_file import (
+    ActuatorPart,
+    BusPart,
+    DevicePart,
+    FlowPart,
+    MoisturePart,
+    NodePart,
+    PlacePart,
+    TankPart,
+    TimerPart,
+    ZonePart,
+)
+from tonnam_link.topics import is_id
+
+P = TypeVar("P", bound=BaseModel)
+
+
+class Parts:
+    """The parts of a file that are right by themselves, with their place in it, and the ids of all."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, BaseModel] = {}
+        self.lists: dict[str, list[tuple[int, BaseModel]]] = defaultdict(list)
+        self.ids: dict[str, list[tuple[int, str]]] = defaultdict(list)
+
+    def of(self, model: type[P], key: str) -> Iterator[tuple[int, P]]:
+        for index, part in self.lists[key]:
+            if isinstance(part, model):
+                yield index, part
+
+    def table(self, model: type[P], key: str) -> P | None:
+        part = self.tables.get(key)
+        return part if isinstance(part, model) else None
+
+    def names(self, key: str) -> set[str]:
+        return {name for _, name in self.ids[key]}
+
+
+def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
+    """Add a problem for everything that does not fit together."""
+    _ids(parts, problems)
+    _place(parts, problems)
+    _buses(parts, problems)
+    _devices(parts, profiles, problems)
+    _actuators(parts, profiles, problems)
+    _zones(parts, profiles, problems)
+    told = _datastreams(parts, profiles, problems)
+    _water(parts, told, problems)
+    _programs(parts, problems)
+
+
+def _ids(parts: Parts, problems: Problems) -> None:
+    for key, found in parts.ids.items():
+        first: dict[str, int] = {}
+        for index, name in found:
+            if name in first:
+                line = problems.line((key, first[name]))
+                problems.error((key, index, "id"), f'"{name}" is already the id of the {key} in line {line}')
+            first.setdefault(name, index)
+
+
+def _place(parts: Parts, problems: Problems) -> None:
+    node, place = parts.table(NodePart, "node"), parts.table(PlacePart, "site")
+    for path, text in ((("node", "tenant"), node and node.tenant), (("node", "id"), node and node.id)):
+        if text and not is_id(text):
+            problems.error(path, f'"{text}" is taken by Tonnam itself. Choose another')
+    if place is not None:
+        try:
+            ZoneInfo(place.timezone)
+        except (KeyError, ValueError, OSError):
+            problems.error(
+                ("site", "timezone"), f'"{place.timezone}" is not a time zone. For Thailand: "Asia/Bangkok"'
+            )
+
+
+def _buses(parts: Parts, problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    for index, bus in parts.of(BusPart, "bus"):
+        path = ("bus", index, "address")
+        try:
+            address = str(parse_address(bus.address))
+        except ValueError as wrong:
+            problems.error(path, str(wrong))
+            continue
+        if address in seen:
+            problems.error(path, f'"{seen[address]}" has the same address: a port can have only one owner')
+        seen.setdefault(address, bus.id)
+
+
+def _devices(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
+    units: dict[tuple[str, int], str] = {}
+    buses = {bus.id: bus for _, bus in parts.of(BusPart, "bus")}
+    for index, device in parts.of(DevicePart, "device"):
+        path = ("device", index)
+        if device.bus not in parts.names("bus"):
+            problems.error(
+                (*path, "bus"), f'"{device.bus}" is not a bus. {did_you_mean(device.bus, parts.names("bus"))}'
+            )
+        other = units.setdefault((device.bus, device.unit), device.id)
+        if other != device.id:
+            text = f'unit {device.unit} on bus "{device.bus}" is already "{other}": two devices would answer at once'
+            problems.error((*path, "unit"), text)
+        profile = profiles.get(device.id)
+        if profile is None:
+            continue
+        _tells(device, profile, path, problems)
+        bus = buses.get(device.bus)
+        if bus and parse_kind(bus.address) == "serial" and bus.baud != profile.baud:
+            text = f"leaves the factory with {profile.baud} baud, and the bus has {bus.baud}: one of them must be set"
+            problems.warning((*path, "profile"), text)
+
+
+def parse_kind(address: str) -> str:
+    """Which kind of bus an address means, or "" when it is none."""
+    try:
+        return parse_address(address).kind
+    except ValueError:
+        return ""
+
+
+def _tells(device: DevicePart, profile: Profile, path: tuple[str | int, ...], problems: Problems) -> None:
+    known = [value.id for value in profile.value]
+    for n, value_id in enumerate(device.tells or ()):
+        if value_id not in known:
+            problems.error(
+                (*path, "tells", n), f'"{value_id}" is not measured by it. {did_you_mean(value_id, known)}'
+            )
+        elif device.tells and value_id in device.tells[:n]:
+            problems.error((*path, "tells", n), f'"{value_id}" is named twice')
+    for name in device.parameters:
+        if name not in profile.parameters:
+            hint = did_you_mean(name, profile.parameters)
+            problems.error((*path, "parameters", name), f"{profile.id} has no such parameter. {hint}")
+
+
+def _actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
+    coils: dict[tuple[str, int], str] = {}
+    for index, actuator in parts.of(ActuatorPart, "actuator"):
+        path = ("actuator", index)
+        if actuator.device not in parts.names("device"):
+            hint = did_you_mean(actuator.device, parts.names("device"))
+            problems.error((*path, "device"), f'"{actuator.device}" is not a device. {hint}')
+        other = coils.setdefault((actuator.device, actuator.coil), actuator.id)
+        if other != actuator.id:
+            text = f'coil {actuator.coil} of "{actuator.device}" already moves "{other}": one coil, one actuator'
+            problems.error((*path, "coil"), text)
+        profile = profiles.get(actuator.device)
+        if profile is None:
+            continue
+        if profile.relay is None:
+            boards = [name for name, each in profiles.items() if each.relay]
+            text = f'"{actuator.device}" is not a relay board. {did_you_mean(actuator.device, boards)}'
+            problems.error((*path, "device"), text)
+        elif actuator.coil >= profile.relay.coils:
+            problems.error((*path, "coil"), f"the board has coils 0 to {profile.relay.coils - 1}")
+        elif profile.relay.deadline_max_s is None:
+            text = f"{profile.id} cannot hold a deadline: if this machine dies while it is on, it stays on"
+            problems.warning((*path, "device"), f"{text}. Add a cut-off of its own, or a board with a timer")
+    _unused_valves(parts, problems)
+
+
+def _unused_valves(parts: Parts, problems: Problems) -> None:
+    used = {zone.valve for _, zone in parts.of(ZonePart, "zone")}
+    for index, actuator in parts.of(ActuatorPart, "actuator"):
+        if (
+            actuator.kind == "valve"
+            and actuator.id not in used
+            and len(parts.lists["zone"]) == len(parts.ids["zone"])
+        ):
+            problems.warning(("actuator", index), "no zone uses this valve; it will only be kept closed")
+
+
+def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
+    actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
+    valves: dict[str, str] = {}
+    for index, zone in parts.of(ZonePart, "zone"):
+        path = ("zone", index)
+        _uses(parts, zone.valve, "valve", path, problems)
+        if zone.pump is not None:
+            _uses(parts, zone.pump, "pump", path, problems)
+        other = valves.setdefault(zone.valve, zone.id)
+        if other != zone.id:
+            problems.error((*path, "valve"), f'"{zone.valve}" already waters "{other}"')
+        if zone.band.low_pct >= zone.band.high_pct:
+            text = f"{zone.band.low_pct:g} must be below high_pct, which is {zone.band.high_pct:g}"
+            problems.error((*path, "band", "low_pct"), text)
+        if zone.max_run_min > zone.max_day_min:
+            text = f"{zone.max_run_min:g} is more than max_day_min, which is {zone.max_day_min:g}"
+            problems.error((*path, "max_run_min"), text)
+        _probes(parts, zone, profiles, path, problems)
+        valve = actuators.get(zone.valve)
+        if valve is not None:
+            _deadline(zone, valve, profiles.get(valve.device), path, problems)
+
+
+def _uses(parts: Parts, name: str, kind: str, path: tuple[str | int, ...], problems: Problems) -> None:
+    of_kind = [actuator.id for _, actuator in parts.of(ActuatorPart, "actuator") if actuator.kind == kind]
+    broken = parts.names("actuator") - {actuator.id for _, actuator in parts.of(ActuatorPart, "actuator")}
+    if name not in of_kind and name not in broken:
+        problems.error((*path, kind), f'"{name}" is not a {kind}. {did_you_mean(name, of_kind)}')
+
+
+def _probes(
+    parts: Parts, zone: ZonePart, profiles: Mapping[str, Profile], path: tuple[str | int, ...], problems: Problems
+) -> None:
+    devices = {device.id: device for _, device in parts.of(DevicePart, "device")}
+    for n, probe in enumerate(zone.probes):
+        if probe not in parts.names("device"):
+            hint = did_you_mean(probe, parts.names("device"))
+            problems.error((*path, "probes", n), f'"{probe}" is not a device. {hint}')
+        elif probe in devices and probe in profiles:
+            if SOIL_MOISTURE not in told_values(devices[probe], profiles[probe]):
+                problems.error((*path, "probes", n), f'"{probe}" does not tell {SOIL_MOISTURE}')
+
+
+def _deadline(
+    zone: ZonePart, valve: ActuatorPart, profile: Profile | None, path: tuple[str | int, ...], problems: Problems
+) -> None:
+    """The board must be able to guard the longest run with its margins, in one timer."""
+    limit = profile.relay.deadline_max_s if profile and profile.relay else None
+    if limit is None:
+        return
+    room_min = (limit - OPEN_MARGIN_S - CLOSE_MARGIN_S - 2 * valve.travel_s) / 60
+    if zone.max_run_min > room_min:
+        text = f"{zone.max_run_min:g} is longer than the relay board can guard: at most {room_min:.1f}"
+        problems.error((*path, "max_run_min"), text)
+
+
+def _datastreams(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> dict[str, str]:
+    """Every thing/property of the site, with the kind of its value; two of the same name are an error."""
+    told: dict[str, str] = {}
+
+    def add(name: str, kind: str, path: tuple[str | int, ...]) -> None:
+        if name in told:
+            problems.error(
+                path, f'the datastream "{name}" would come from two places. Give one another thing or tells'
+            )
+        told[name] = kind
+
+    for index, device in parts.of(DevicePart, "device"):
+        profile = profiles.get(device.id)
+        for value_id in told_values(device, profile) if profile else ():
+            value = profile.find(value_id) if profile else None
+            if value is not None:
+                add(f"{device.thing or device.id}/{value_id}", value.kind, ("device", index))
+    zones = tuple(zone for _, zone in parts.of(ZonePart, "zone"))
+    for index, actuator in parts.of(ActuatorPart, "actuator"):
+        add("/".join(actuator_property(actuator, zones)), "state", ("actuator", index))
+    for index, zone in parts.of(ZonePart, "zone"):
+        if zone.probes and f"{zone.id}/{SOIL_MOISTURE}" in told:
+            problems.error(("zone", index, "id"), f'a device already tells "{zone.id}/{SOIL_MOISTURE}"')
+    return told
+
+
+def _water(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
+    whole = len(parts.lists["device"]) == len(parts.ids["device"])
+    tank, flow = parts.table(TankPart, "tank"), parts.table(FlowPart, "flow")
+    named = [] if tank is None else [(("tank", "level"), tank.level)]
+    named += [] if flow is None else [(("flow", "rate"), flow.rate), (("flow", "total"), flow.total)]
+    for path, name in named:
+        if name not in told and whole:
+            problems.error(path, f'"{name}" is not a datastream of a device. {did_you_mean(name, told)}')
+    if flow is not None and told.get(flow.total, "counter") != "counter":
+        problems.error(("flow", "total"), f'"{flow.total}" is not a counter. It must be one that only goes up')
+    if tank is not None and tank.low_cm >= tank.full_cm:
+        problems.error(("tank", "low_cm"), f"{tank.low_cm:g} must be below full_cm, which is {tank.full_cm:g}")
+    pumped = [index for index, zone in parts.of(ZonePart, "zone") if zone.pump]
+    if pumped and tank is None and "tank" not in parts.tables:
+        text = "has a pump but there is no [tank]: nothing stops the pump when the water is gone"
+        problems.warning(("zone", pumped[0], "pump"), text)
+
+
+def _programs(parts: Parts, problems: Problems) -> None:
+    zones = {zone.id: zone for _, zone in parts.of(ZonePart, "zone")}
+    for index, program in [*parts.of(TimerPart, "program"), *parts.of(MoisturePart, "program")]:
+        path = ("program", index)
+        if program.zone not in parts.names("zone"):
+            hint = did_you_mean(program.zone, parts.names("zone"))
+            problems.error((*path, "zone"), f'"{program.zone}" is not a zone. {hint}')
+        key = "run_min" if isinstance(program, TimerPart) else "pulse_min"
+        minutes = program.run_min if isinstance(program, TimerPart) else program.pulse_min
+        zone = zones.get(program.zone)
+        if zone is not None and minutes > zone.max_run_min:
+            text = f"{minutes:g} is more than the zone's max_run_min, which is {zone.max_run_min:g}"
+            problems.error((*path, key), text)
+        if isinstance(program, MoisturePart):
+            if zone is not None and not zone.probes:
+                problems.error((*path, "zone"), f'"{zone.id}" has no probes, so nobody knows how wet it is')
+            if program.between[0] >= program.between[1]:
+                text = f"{program.between[0]} must be earlier than {program.between[1]}"
+                problems.error((*path, "between"), text)

@@ -1,0 +1,29 @@
+"""Times that safety rests on, in seconds. The site file cannot change them."""
+
+from __future__ import annotations
+
+# A command that moves a coil must be seen in the coil's read-back within this time, else it has failed.
+PROVE_S = 10.0
+# A close that is not proven is said again this often, for ever.
+REPEAT_OFF_S = 2.0
+# An opening that could not be sent within this time is dropped: it would outlive what was decided.
+OPENING_FRESH_S = 3.0
+# The pump's own deadline is the planned run and this.
+PUMP_MARGIN_S = 5.0
+# Water pressure falls for this long between pump and valve.
+DECAY_S = 2.0
+# The valve's own deadline is the planned run, its travels and these two: so that it outlasts the pump's.
+OPEN_MARGIN_S = PROVE_S + 1.0
+CLOSE_MARGIN_S = PUMP_MARGIN_S + PROVE_S
+# After a coil was not as we said: all off, and no start for this long.
+WAIT_AFTER_FAULT_S = 60.0
+# No start for less than this: it would only fill the pipe.
+SHORTEST_RUN_S = 20.0
+# Filling the pipe before the first pulse of a meter can come.
+FILL_S = 15.0
+# How many pulses' time to wait, at half the expected flow, before saying that no water flows.
+PULSES_TO_WAIT = 3
+# A device that has not answered for this long is lost.
+LOST_AFTER_S = 30.0
+# A command's id is remembered this long after it has expired.
+REMEMBER_S = 86_400.0

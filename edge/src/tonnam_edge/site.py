@@ -1,0 +1,260 @@
+"""A site, whole and checked: every reference resolved, every datastream known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tonnam_edge.polling import DevicePlan, coil_id
+from tonnam_edge.profile import Profile, Relay, Words
+from tonnam_edge.site_file import ActuatorPart, BusPart, DevicePart, MoisturePart, SiteFile, TimerPart, ZonePart
+from tonnam_link.messages import DatastreamSpec
+
+SOIL_MOISTURE = "soil_moisture"
+
+
+@dataclass(frozen=True)
+class Datastream:
+    """One observed property of one thing of this site. `id` is the link's: site/thing/property."""
+
+    id: str
+    name: Words
+    unit: str
+    resolution: float
+    kind: Literal["measure", "state"]
+    max_age_s: float
+
+    @property
+    def spec(self) -> DatastreamSpec:
+        return DatastreamSpec(datastream=self.id, unit=self.unit, resolution=self.resolution)
+
+
+@dataclass(frozen=True)
+class Sensed:
+    """A datastream that is one value of one device. Older than `max_age_s` it is stale."""
+
+    datastream: Datastream
+    device: str
+    value: str
+    range: tuple[float, float] | None
+    max_age_s: float
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """A datastream that is the mean of those of `sources` that are good: what a zone's probes say together."""
+
+    datastream: Datastream
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Actuator:
+    """A valve or pump on one coil. `relay` says how to close it, and how long the board guards a deadline."""
+
+    part: ActuatorPart
+    relay: Relay
+    datastream: Datastream
+    max_age_s: float
+
+    @property
+    def id(self) -> str:
+        return self.part.id
+
+    @property
+    def value(self) -> str:
+        return coil_id(self.part.coil)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Ground that one valve waters, with the datastream that says how wet it is (None without probes)."""
+
+    part: ZonePart
+    moisture: str | None
+
+    @property
+    def id(self) -> str:
+        return self.part.id
+
+    @property
+    def max_run_s(self) -> float:
+        return self.part.max_run_min * 60
+
+    @property
+    def max_day_s(self) -> float:
+        return self.part.max_day_min * 60
+
+
+@dataclass(frozen=True)
+class Device:
+    part: DevicePart
+    profile: Profile
+    plan: DevicePlan
+    poll_s: float
+    max_age_s: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that the agent knows of its farm. Made by `check.load_site`; never changes while it runs."""
+
+    file: SiteFile
+    buses: Mapping[str, BusPart]
+    devices: Mapping[str, Device]
+    sensed: tuple[Sensed, ...]
+    averaged: tuple[Averaged, ...]
+    actuators: Mapping[str, Actuator]
+    zones: Mapping[str, Zone]
+    programs: tuple[TimerPart | MoisturePart, ...]
+
+    @property
+    def id(self) -> str:
+        return self.file.site.id
+
+    @property
+    def datastreams(self) -> tuple[Datastream, ...]:
+        """All datastreams, in an order that only the site file decides."""
+        measured = [*self.sensed, *self.averaged, *self.actuators.values()]
+        return tuple(one.datastream for one in measured)
+
+    @property
+    def tank_level(self) -> str | None:
+        return None if self.file.tank is None else f"{self.id}/{self.file.tank.level}"
+
+    @property
+    def flow_total(self) -> str | None:
+        return None if self.file.flow is None else f"{self.id}/{self.file.flow.total}"
+
+    @property
+    def flow_rate(self) -> str | None:
+        return None if self.file.flow is None else f"{self.id}/{self.file.flow.rate}"
+
+    def device_of(self, datastream: str) -> Device | None:
+        """The device that measures a datastream, or None when it is not measured by one."""
+        found = next((s.device for s in self.sensed if s.datastream.id == datastream), None)
+        return None if found is None else self.devices[found]
+
+
+def build_site(file: SiteFile, profiles: Mapping[str, Profile]) -> Site:
+    """The site that a checked file describes; `profiles` by device id. Raises KeyError on a file not checked."""
+    devices = {part.id: _device(part, profiles[part.id]) for part in file.device}
+    sensed = tuple(s for device in devices.values() for s in _sensed(file, device))
+    averaged = tuple(a for zone in file.zone for a in _averaged(file, zone, devices, sensed))
+    zones = {part.id: Zone(part, _moisture(file, part, averaged)) for part in file.zone}
+    actuators = {part.id: _actuator(file, part, devices[part.device]) for part in file.actuator}
+    site = Site(
+        file=file,
+        buses={part.id: part for part in file.bus},
+        devices=devices,
+        sensed=sensed,
+        averaged=averaged,
+        actuators=actuators,
+        zones=zones,
+        programs=file.program,
+    )
+    return _with_unique_names(site)
+
+
+def told_values(part: DevicePart, profile: Profile) -> tuple[str, ...]:
+    """Which values of a device become datastreams."""
+    return profile.told() if part.tells is None else part.tells
+
+
+def actuator_property(part: ActuatorPart, zones: tuple[ZonePart, ...]) -> tuple[str, str]:
+    """Thing and property under which an actuator's state is told: its zone's valve_open, or running for a pump."""
+    if part.kind == "pump":
+        return part.id, "running"
+    zone = next((zone.id for zone in zones if zone.valve == part.id), part.id)
+    return zone, "valve_open"
+
+
+def _device(part: DevicePart, profile: Profile) -> Device:
+    poll_s = part.poll_s or profile.poll_s
+    max_age_s = part.max_age_s or max(30.0, 4 * poll_s)
+    return Device(part, profile, DevicePlan(profile, told_values(part, profile), part.parameters), poll_s, max_age_s)
+
+
+def _fresh_s(file: SiteFile, max_age_s: float) -> float:
+    """How old a reading may be in the cloud before it counts as unknown: the device's time and three beats."""
+    return max(60.0, max_age_s + 3 * file.telling.every_s)
+
+
+def _sensed(file: SiteFile, device: Device) -> list[Sensed]:
+    part, found = device.part, []
+    for value_id in told_values(part, device.profile):
+        value = device.profile.find(value_id)
+        if value is None:
+            raise KeyError(value_id)
+        resolution = value.resolution
+        if value.scale_by is not None:
+            resolution *= device.plan.parameters[value.scale_by]
+        datastream = Datastream(
+            id=f"{file.site.id}/{part.thing or part.id}/{value_id}",
+            name=value.name,
+            unit=value.unit,
+            resolution=resolution,
+            kind="state" if value.kind == "state" else "measure",
+            max_age_s=_fresh_s(file, device.max_age_s),
+        )
+        found.append(Sensed(datastream, part.id, value_id, value.range, device.max_age_s))
+    return found
+
+
+def _averaged(
+    file: SiteFile, zone: ZonePart, devices: Mapping[str, Device], sensed: tuple[Sensed, ...]
+) -> list[Averaged]:
+    """What all probes of a zone measure, as datastreams of the zone itself."""
+    if not zone.probes:
+        return []
+    first = devices[zone.probes[0]]
+    found = []
+    for value_id in told_values(first.part, first.profile):
+        sources = [s for probe in zone.probes for s in sensed if s.device == probe and s.value == value_id]
+        if len(sources) != len(zone.probes):
+            continue
+        model = sources[0].datastream
+        datastream = Datastream(
+            f"{file.site.id}/{zone.id}/{value_id}",
+            model.name,
+            model.unit,
+            model.resolution,
+            "measure",
+            model.max_age_s,
+        )
+        found.append(Averaged(datastream, tuple(s.datastream.id for s in sources)))
+    return found
+
+
+def _moisture(file: SiteFile, zone: ZonePart, averaged: tuple[Averaged, ...]) -> str | None:
+    wanted = f"{file.site.id}/{zone.id}/{SOIL_MOISTURE}"
+    return next((a.datastream.id for a in averaged if a.datastream.id == wanted), None)
+
+
+def _actuator(file: SiteFile, part: ActuatorPart, device: Device) -> Actuator:
+    if device.profile.relay is None:
+        raise KeyError(part.device)
+    thing, prop = actuator_property(part, file.zone)
+    datastream = Datastream(
+        f"{file.site.id}/{thing}/{prop}", part.name, "1", 1.0, "state", _fresh_s(file, device.max_age_s)
+    )
+    return Actuator(part, device.profile.relay, datastream, min(device.max_age_s, max(5.0, 4 * device.poll_s)))
+
+
+def _with_unique_names(site: Site) -> Site:
+    """Where several datastreams have the same name, it says of which device or zone it is."""
+    names = [d.name.th for d in site.datastreams]
+
+    def named(datastream: Datastream, owner: Words) -> Datastream:
+        if names.count(datastream.name.th) < 2:
+            return datastream
+        name = Words(th=f"{datastream.name.th} · {owner.th}", en=f"{datastream.name.en} · {owner.en}")
+        return replace(datastream, name=name)
+
+    sensed = tuple(replace(s, datastream=named(s.datastream, site.devices[s.device].part.name)) for s in site.sensed)
+    zone_names = {zone.id: zone.part.name for zone in site.zones.values()}
+    averaged = tuple(
+        Averaged(named(a.datastream, zone_names[a.datastream.id.split("/")[1]]), a.sources) for a in site.averaged
+    )
+    return replace(site, sensed=sensed, averaged=averaged)

@@ -1,0 +1,160 @@
+"""The site file, key by key: what may stand in it. What must fit together is in `site`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from tonnam_edge.profile import Model, Words
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+SlotTime = Annotated[
+    str,
+    StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|(sunrise|sunset)([+-]([1-9]\d?|1[0-7]\d)m)?)$"),
+]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Percent = Annotated[float, Field(ge=0, le=100)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class NodePart(Model):
+    """This machine, as the cloud knows it."""
+
+    tenant: Id
+    id: Id
+
+
+class PlacePart(Model):
+    """The site: what it is called and where it lies (for sunrise)."""
+
+    id: Id
+    name: Words
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    timezone: str = "Asia/Bangkok"
+
+
+class TellingPart(Model):
+    """How often readings are put on disk for the cloud. Events never wait."""
+
+    every_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+
+
+class BusPart(Model):
+    """A cable with devices on it: tcp://host:port, rtu+tcp://host:port (a serial server), or a serial port's path."""
+
+    id: Id
+    address: str
+    timeout_s: Annotated[float, Field(ge=0.05, le=30)] = 1.0
+    pause_s: Annotated[float, Field(ge=0, le=5)] | None = None
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    parity: Literal["none", "even", "odd"] = "none"
+    stop_bits: Literal[1, 2] = 1
+
+
+class DevicePart(Model):
+    """A device on a bus. What it measures becomes datastreams of the thing `thing` (or else of its own id)."""
+
+    id: Id
+    bus: Id
+    unit: Annotated[int, Field(ge=0, le=247)]
+    profile: str
+    name: Words
+    thing: Id | None = None
+    tells: tuple[str, ...] | None = None
+    parameters: dict[str, float] = {}
+    poll_s: Annotated[float, Field(ge=0.2, le=3600)] | None = None
+    max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
+
+
+class ActuatorPart(Model):
+    """A valve or pump on one coil of a relay board. Without power it must be closed: its safe state is off."""
+
+    id: Id
+    kind: Literal["valve", "pump"]
+    device: Id
+    coil: Annotated[int, Field(ge=0, le=63)]
+    name: Words
+    travel_s: Annotated[float, Field(ge=0, le=120)] = 0.0
+
+
+class BandPart(Model):
+    low_pct: Percent
+    high_pct: Percent
+
+
+class ZonePart(Model):
+    """Ground that one valve waters."""
+
+    id: Id
+    name: Words
+    crop: Words
+    area_m2: Positive
+    valve: Id
+    pump: Id | None = None
+    probes: tuple[Id, ...] = ()
+    flow_l_min: Positive
+    band: BandPart
+    max_run_min: Annotated[float, Field(gt=0, le=53)]
+    max_day_min: Annotated[float, Field(gt=0, le=1440)]
+    hold_after_stop_min: Annotated[float, Field(ge=0, le=1440)] = 60.0
+
+
+class TankPart(Model):
+    """The tank that the pump draws from. Below `low_cm` no water is drawn."""
+
+    level: str
+    full_cm: Positive
+    low_cm: Annotated[float, Field(ge=0)]
+    unknown_max_run_min: Annotated[float, Field(ge=0)] = 5.0
+
+
+class FlowPart(Model):
+    """The water meter behind the pump: which datastreams say its rate and its total."""
+
+    rate: str
+    total: str
+
+
+class TimerPart(Model):
+    """Water at a time of day, on some weekdays."""
+
+    id: Id
+    kind: Literal["timer"]
+    zone: Id
+    at: SlotTime
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEK
+    run_min: Positive
+    late_min: Annotated[float, Field(ge=0, le=720)] = 30.0
+
+
+class MoisturePart(Model):
+    """Water in pulses once the soil is below the zone's band, until it is back at the top of it."""
+
+    id: Id
+    kind: Literal["moisture"]
+    zone: Id
+    pulse_min: Positive
+    rest_min: Annotated[float, Field(ge=1, le=1440)]
+    between: tuple[TimeOfDay, TimeOfDay] = ("05:00", "19:00")
+
+
+ProgramPart = Annotated[TimerPart | MoisturePart, Field(discriminator="kind")]
+
+
+class SiteFile(Model):
+    """A whole site file."""
+
+    node: NodePart
+    site: PlacePart
+    telling: TellingPart = TellingPart()
+    bus: Annotated[tuple[BusPart, ...], Field(min_length=1)]
+    device: Annotated[tuple[DevicePart, ...], Field(min_length=1)]
+    actuator: tuple[ActuatorPart, ...] = ()
+    zone: tuple[ZonePart, ...] = ()
+    tank: TankPart | None = None
+    flow: FlowPart | None = None
+    program: tuple[ProgramPart, ...] = ()
