@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -12,7 +11,7 @@ from .farm import BadState, Farm, build_farm
 from .faults import serve_control
 from .modbus_rtu import ModbusRtuServer
 from .modbus_tcp import ModbusTcpServer
-from .state_file import load_state, save_state, set_aside
+from .state_file import load_state, save_or_say, save_state, set_aside
 from .wires import Endpoint, Execute
 
 _log = structlog.get_logger()
@@ -103,17 +102,10 @@ async def _keep_time(live: LiveFarm, state: Path | None) -> None:
         live.catch_up()
         if state and loop.time() >= save_at_s:
             save_at_s = loop.time() + _SAVE_S
-            await asyncio.to_thread(_save_or_say, state, live.farm.state())
+            await asyncio.to_thread(save_or_say, state, live.farm.state())
         if loop.time() >= tell_at_s:
             tell_at_s = loop.time() + _TELL_S
             _log.info("the farm goes on", **vital_signs(live.farm))
-
-
-def _save_or_say(path: Path, state: dict[str, Any]) -> None:
-    try:
-        save_state(path, state)
-    except OSError as why:
-        _log.error("cannot save the farm; it goes on unsaved", path=str(path), why=str(why))
 
 
 def vital_signs(farm: Farm) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,9 @@ import structlog
 import typer
 
 from .farm_process import FarmOptions, run_farm
+from .field_client import BrokerAway, FieldBroker
+from .replay import BadReplay, Recording, Tally, Target, run_replay
+from .town_process import TownOptions, run_town
 from .wires import CannotListen, Endpoint
 
 app = typer.Typer(
@@ -27,6 +31,11 @@ Speed = Annotated[
     float, typer.Option(min=0.01, max=1000, help="How much faster than real soil, tanks and weather go. Clocks stay.")
 ]
 State = Annotated[Path | None, typer.Option(help="File that remembers between runs; made when it is not there.")]
+
+
+Broker = Annotated[
+    str, typer.Option(help="Where devices speak: mqtt://host:1883 or mqtts://user:password@host:8883.")
+]
 
 
 def main() -> None:
@@ -74,8 +83,50 @@ def farm(
 
 
 @app.command()
-def town() -> None:
-    """Run the town."""
+def town(
+    broker: Broker,
+    seed: Seed = 1,
+    speed: Speed = 1.0,
+    state: State = None,
+    every: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between what the devices say.")] = 10.0,
+) -> None:
+    """Run the town: dust, rain and a river, told by MQTT in three makers' dialects."""
+    options = TownOptions(_broker(broker), seed, speed, _hour_in_thailand(), every, state)
+    _run(run_town(options))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Recorded data: a CSV, may be gzipped; line 1 names the columns.")],
+    broker: Broker,
+    column: Annotated[list[str], typer.Option(help="Name of a column, exactly as in the file. May be repeated.")],
+    as_: Annotated[list[str], typer.Option("--as", help="thing/property of that column, in the same order.")],
+    rate: Annotated[float, typer.Option(min=0.001, max=500, help="Rows a second.")] = 10.0,
+) -> None:
+    """Play recorded data into the town, as MQTT readings of town/THING/state."""
+    at, counts = _broker(broker), Tally()
+    try:
+        if len(column) != len(as_):
+            raise BadReplay(f"{len(column)} --column but {len(as_)} --as: each column needs its thing/property")
+        targets = [Target.parse(text) for text in as_]
+        if len(set(targets)) != len(targets):
+            raise BadReplay("two columns cannot become the same thing/property")
+        recording = Recording(file, list(zip(column, targets, strict=True)))
+    except BadReplay as wrong:
+        _refuse(2, str(wrong))
+    with recording:
+        _run(run_replay(recording, at, rate, counts, time.time))
+    typer.echo(
+        f"{counts.readings} readings sent in {counts.messages} messages from {counts.rows} rows; "
+        f"skipped: {counts.blank} blank cells, {counts.not_numbers} that are no numbers"
+    )
+
+
+def _broker(url: str) -> FieldBroker:
+    try:
+        return FieldBroker.parse(url)
+    except ValueError as wrong:
+        _refuse(2, f"--broker: {wrong}")
 
 
 def _hour_in_thailand() -> float:
@@ -95,7 +146,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
     try:
         asyncio.run(until_told())
-    except (CannotListen, OSError) as why:
+    except (CannotListen, BrokerAway, BadReplay, OSError) as why:
         _refuse(1, str(why))
 
 

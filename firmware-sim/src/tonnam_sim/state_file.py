@@ -40,3 +40,11 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def save_or_say(path: Path, state: dict[str, Any]) -> None:
+    """Save while running: a disk that is full is said, and the field goes on."""
+    try:
+        save_state(path, state)
+    except OSError as why:
+        _log.error("cannot save the state; going on unsaved", path=str(path), why=str(why))
