@@ -1,0 +1,199 @@
+"""Housekeeping of the embedded store, by its writer, in short slices: the log becomes chunks, small chunks become
+larger ones. Each slice is one transaction, so that a kill at any instant leaves every reading in exactly one place.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+
+from tonnam_cloud.store import arrays
+from tonnam_cloud.store.chunks import Record, pack_chunk, unpack_chunk, unpack_record
+from tonnam_cloud.store.newest import keep_newest, last_of
+from tonnam_cloud.store.port import Series
+
+START_BATCHES = 512
+START_READINGS = 500_000
+"""The log is packed when it holds so much: a reader unpacks all of it for one datastream."""
+SMALL_READINGS = 4096
+MERGED_READINGS = 8192
+CROWD = 8
+"""So many small chunks of a datastream side by side become one."""
+KEPT_SEQUENCES = 10_000
+"""A batch that comes again after so many others is stored again, and its readings are recognised when read."""
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction with the write lock from its start."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
+
+
+class Compactor:
+    """Knows how much waits to be packed. Uses the writer's connection between its transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._batches, self._readings = connection.execute(
+            "SELECT count(*), ifnull(sum(readings), 0) FROM log"
+        ).fetchone()
+        self._small: dict[int, int] = dict(
+            connection.execute(
+                "SELECT datastream, count(*) FROM chunk WHERE readings < ? GROUP BY datastream", (SMALL_READINGS,)
+            )
+        )
+        self._crowded = {number for number, count in self._small.items() if count >= CROWD}
+        self._packing = False
+        self._portion = 50_000
+
+    def logged(self, batches: int, readings: int) -> None:
+        """The writer has committed so much to the log."""
+        self._batches += batches
+        self._readings += readings
+
+    def slice(self, budget_s: float) -> bool:
+        """Work for about `budget_s`. True when there is more to do now."""
+        full = self._batches >= START_BATCHES or self._readings >= START_READINGS
+        self._packing = self._batches > 0 and (self._packing or full)
+        if self._packing:
+            self._timed_pack(budget_s)
+        elif self._crowded:
+            self._merge_crowded(budget_s)
+        return self._packing or bool(self._crowded)
+
+    def _timed_pack(self, budget_s: float) -> None:
+        """Packs a portion, and sizes the next one so that it takes about half of the budget."""
+        started = time.perf_counter()
+        with immediate(self._connection):
+            batches, readings, numbers = self._pack()
+        self.logged(-batches, -readings)
+        for number in numbers:
+            self._small[number] = self._small.get(number, 0) + 1
+            if self._small[number] >= CROWD:
+                self._crowded.add(number)
+        self._packing = self._batches > 0
+        taken_s = max(time.perf_counter() - started, 1e-4)
+        self._portion = int(min(max(self._portion * min(max(budget_s / 2 / taken_s, 0.25), 2), 500), 2_000_000))
+
+    def _pack(self) -> tuple[int, int, list[int]]:
+        """Moves the oldest part of the log into one chunk a datastream: (batches, readings, small ones' numbers)."""
+        ids, records = self._oldest()
+        pieces = list(_by_datastream(records))
+        rows = [
+            (
+                number,
+                ids[0],
+                int(piece.observed_at_ms[0]),
+                int(piece.observed_at_ms[-1]),
+                len(piece),
+                pack_chunk(piece),
+            )
+            for number, piece in pieces
+        ]
+        self._connection.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", rows)
+        keep_newest(self._connection, [(number, row) for number, piece in pieces if (row := last_of(piece))])
+        self._connection.execute("DELETE FROM log WHERE id <= ?", (ids[-1],))
+        if len(ids) >= self._batches:
+            self._forget_old_sequences()
+        readings = sum(len(record.observed_at_ms) for record in records)
+        return len(ids), readings, [number for number, piece in pieces if len(piece) < SMALL_READINGS]
+
+    def _oldest(self) -> tuple[list[int], list[Record]]:
+        ids: list[int] = []
+        records: list[Record] = []
+        readings = 0
+        for number, count, blob in self._connection.execute("SELECT id, readings, record FROM log ORDER BY id"):
+            if ids and readings + count > self._portion:
+                break
+            ids.append(number)
+            records.append(unpack_record(blob))
+            readings += count
+        return ids, records
+
+    def _forget_old_sequences(self) -> None:
+        newest = self._connection.execute("SELECT source, epoch, max(sequence) FROM seen GROUP BY source, epoch")
+        self._connection.executemany(
+            "DELETE FROM seen WHERE source = ? AND epoch = ? AND sequence < ?",
+            [(source, epoch, sequence - KEPT_SEQUENCES) for source, epoch, sequence in newest.fetchall()],
+        )
+
+    def _merge_crowded(self, budget_s: float) -> None:
+        deadline = time.perf_counter() + budget_s / 2
+        with immediate(self._connection):
+            while self._crowded and time.perf_counter() < deadline:
+                number = self._crowded.pop()
+                self._small[number] = self._merge(number)
+
+    def _merge(self, number: int) -> int:
+        """Merges runs of small chunks that lie side by side; how many small ones now stand at the end.
+
+        Only neighbours: what lies between them in time of writing must stay between, since the first written wins.
+        """
+        places = self._connection.execute(
+            "SELECT rank, readings FROM chunk WHERE datastream = ? ORDER BY rank", (number,)
+        ).fetchall()
+        trailing = 0
+        for ranks, readings in _runs(places):
+            merged = len(ranks) >= CROWD or readings >= SMALL_READINGS
+            if merged and len(ranks) > 1:
+                self._merge_run(number, ranks)
+            trailing = 0 if merged and readings >= SMALL_READINGS else 1 if merged else len(ranks)
+        return trailing
+
+    def _merge_run(self, number: int, ranks: list[int]) -> None:
+        found = self._connection.execute(
+            "SELECT packed FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ? ORDER BY rank",
+            (number, ranks[0], ranks[-1]),
+        )
+        merged = arrays.merge([unpack_chunk(packed) for (packed,) in found])
+        self._connection.execute(
+            "DELETE FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ?", (number, ranks[0], ranks[-1])
+        )
+        first_ms, last_ms = int(merged.observed_at_ms[0]), int(merged.observed_at_ms[-1])
+        self._connection.execute(
+            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)",
+            (number, ranks[0], first_ms, last_ms, len(merged), pack_chunk(merged)),
+        )
+
+
+def _runs(places: list[tuple[int, int]]) -> Iterator[tuple[list[int], int]]:
+    """Runs of neighbouring chunks to look at as one: (ranks, readings). A chunk that is large enough stands alone."""
+    ranks: list[int] = []
+    total = 0
+    for rank, readings in places:
+        if ranks and (readings >= SMALL_READINGS or total + readings > MERGED_READINGS or total >= SMALL_READINGS):
+            yield ranks, total
+            ranks, total = [], 0
+        ranks.append(rank)
+        total += readings
+    if ranks:
+        yield ranks, total
+
+
+def _by_datastream(records: list[Record]) -> Iterator[tuple[int, Series]]:
+    """The readings of some records by datastream number, sorted, each time once, the first written first."""
+    numbers = np.concatenate([np.repeat(record.numbers, record.counts) for record in records])
+    times = np.concatenate([record.observed_at_ms for record in records])
+    order = np.lexsort((times, numbers))
+    numbers, times = numbers[order], times[order]
+    other = numbers[1:] != numbers[:-1]
+    keep = np.concatenate(([True], other | (times[1:] != times[:-1])))
+    numbers, times, order = numbers[keep], times[keep], order[keep]
+    value = np.concatenate([record.value for record in records])[order]
+    quality = np.concatenate([record.quality for record in records])[order]
+    raw = np.concatenate([record.raw for record in records])[order]
+    edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), len(numbers)]
+    for first, end in pairwise(edges):
+        part = slice(first, end)
+        yield int(numbers[first]), Series(times[part], value[part], quality[part], raw[part])

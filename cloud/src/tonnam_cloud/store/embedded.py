@@ -1,0 +1,231 @@
+"""The store that needs no server: one SQLite file, `readings.db`, with one writer and any number of readers.
+
+A batch is appended to a log as one blob, in a transaction that is on disk when `append` returns (WAL,
+`synchronous=FULL`). `maintain` packs the log into compressed chunks by datastream, in short slices (compaction.py).
+`latest` is kept in memory by the writer; a reader takes it from a table that compaction keeps, and from the log.
+
+A reader in another process: `EmbeddedReader(directory)`. The writer, which also reads: `EmbeddedStore(directory)`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import queue
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import IO
+
+from tonnam_cloud.errors import Misconfigured, Transient
+from tonnam_cloud.store import arrays
+from tonnam_cloud.store.chunks import Record, make_record, pack_record, unpack_chunk, unpack_record
+from tonnam_cloud.store.compaction import Compactor, immediate
+from tonnam_cloud.store.newest import Newest, last_of, note, read_newest
+from tonnam_cloud.store.port import Buckets, Latest, ReadingBatch, Refused, Series
+
+FILE_NAME = "readings.db"
+LOCK_NAME = "readings.lock"
+BUSY_TIMEOUT_S = 10
+HOUR_MS = 3_600_000
+_LOOKS_BACK_MS = (HOUR_MS, 24 * HOUR_MS, 30 * 24 * HOUR_MS, 2**62)
+
+
+class EmbeddedReader:
+    """Reads a store's file, beside its writer. Thread-safe: each call takes a connection of its own from a pool."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE_NAME
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+
+    def series(self, datastream: str, from_ms: int, to_ms: int, max_points: int | None = None) -> Series:
+        """See Store.series."""
+        with self._snapshot() as connection:
+            found = _read(connection, datastream, from_ms, to_ms)
+        return found if max_points is None else arrays.thin(found, max_points)
+
+    def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
+        """See Store.buckets."""
+        return arrays.bucket(self.series(datastream, from_ms, to_ms), step_ms)
+
+    def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
+        """See Store.latest."""
+        with self._snapshot() as connection:
+            if at_ms is not None:
+                found = {name: _last_until(connection, name, at_ms) for name in datastreams}
+            else:
+                newest, names = read_newest(connection), _numbers_by_id(connection)
+                found = {name: newest.get(names.get(name, -1)) for name in datastreams}
+        return {name: row.public() for name, row in found.items() if row is not None}
+
+    def datastreams(self) -> Sequence[str]:
+        """See Store.datastreams."""
+        with self._snapshot() as connection:
+            return sorted(_numbers_by_id(connection))
+
+    def close(self) -> None:
+        """Close what is idle. Not while a call is running."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a read transaction: chunks and log as of one instant."""
+        with _sorted_errors(self._path):
+            try:
+                connection = self._idle.get_nowait()
+            except queue.Empty:
+                connection = _connect(self._path)
+                connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+                self._idle.put(connection)
+
+
+class EmbeddedStore(EmbeddedReader):
+    """The one writer. A second one on the same directory, in any process, is Misconfigured."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(directory / LOCK_NAME)
+        with _sorted_errors(self._path):
+            self._writer = _connect(self._path)
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer.execute("PRAGMA synchronous=FULL")
+            self._writer.executescript(files("tonnam_cloud.store").joinpath("schema.sql").read_text("utf-8"))
+            self._reload()
+            self._latest = read_newest(self._writer)
+            self._compactor = Compactor(self._writer)
+
+    def append(self, batches: Sequence[ReadingBatch]) -> Sequence[Refused]:
+        """See Store.append: one transaction for all of them. It can take everything."""
+        taken: list[Record] = []
+        with _sorted_errors(self._path):
+            try:
+                with immediate(self._writer):
+                    taken.extend(self._log(batch) for batch in batches if self._is_new(batch) and batch.columns)
+            except BaseException:
+                self._reload()
+                raise
+        for record in taken:
+            note(self._latest, record)
+        self._compactor.logged(len(taken), sum(len(record.observed_at_ms) for record in taken))
+        return []
+
+    def maintain(self, budget_s: float = 0.05) -> bool:
+        """See Store.maintain: one slice of compaction."""
+        with _sorted_errors(self._path):
+            return self._compactor.slice(budget_s)
+
+    def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
+        """See Store.latest; from memory, unless the newest reading is younger than `at_ms`."""
+        found, older = {}, []
+        for name in datastreams:
+            newest = self._latest.get(self._numbers.get(name, -1))
+            if newest is None:
+                continue
+            if at_ms is None or newest.observed_at_ms <= at_ms:
+                found[name] = newest.public()
+            else:
+                older.append(name)
+        return {**found, **super().latest(older, at_ms)} if older else found
+
+    def close(self) -> None:
+        """Close everything and let another writer in."""
+        super().close()
+        self._writer.close()
+        self._lock.close()
+
+    def _reload(self) -> None:
+        """What the file says of numbers: after a rollback memory may know too many."""
+        self._numbers = _numbers_by_id(self._writer)
+        self._sources = dict(self._writer.execute("SELECT id, number FROM source"))
+
+    def _is_new(self, batch: ReadingBatch) -> bool:
+        """Notes the batch as seen; False when it was before."""
+        source = self._number(self._sources, "source", batch.source)
+        epoch = batch.epoch - (1 << 64) if batch.epoch >= 1 << 63 else batch.epoch
+        cursor = self._writer.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (source, epoch, batch.sequence))
+        return cursor.rowcount == 1
+
+    def _log(self, batch: ReadingBatch) -> Record:
+        columns = [column for column in batch.columns if len(column.observed_at_ms)]
+        numbers = [self._number(self._numbers, "datastream", column.datastream) for column in columns]
+        record = make_record(numbers, columns)
+        times = record.observed_at_ms
+        self._writer.execute(
+            "INSERT INTO log (from_ms, to_ms, readings, record) VALUES (?, ?, ?, ?)",
+            (int(times.min()), int(times.max()), len(times), pack_record(record)),
+        )
+        return record
+
+    def _number(self, known: dict[str, int], table: str, name: str) -> int:
+        number = known.get(name)
+        if number is None:
+            number = known[name] = len(known) + 1
+            self._writer.execute(f"INSERT INTO {table} (number, id) VALUES (?, ?)", (number, name))
+        return number
+
+
+def _read(connection: sqlite3.Connection, datastream: str, from_ms: int, to_ms: int) -> Series:
+    """The readings of a range, from chunks and then from the log: the order in which they were written."""
+    found = connection.execute("SELECT number FROM datastream WHERE id = ?", (datastream,)).fetchone()
+    if found is None:
+        return arrays.empty()
+    number: int = found[0]
+    chunks = connection.execute(
+        "SELECT packed FROM chunk WHERE datastream = ? AND from_ms < ? AND to_ms >= ? ORDER BY rank",
+        (number, to_ms, from_ms),
+    )
+    parts = [unpack_chunk(packed) for (packed,) in chunks]
+    records = connection.execute(
+        "SELECT record FROM log WHERE from_ms < ? AND to_ms >= ? ORDER BY id", (to_ms, from_ms)
+    )
+    for (blob,) in records:
+        parts.extend(unpack_record(blob).of(number))
+    return arrays.merge(parts, from_ms, to_ms)
+
+
+def _last_until(connection: sqlite3.Connection, datastream: str, at_ms: int) -> Newest | None:
+    """The newest reading at or before an instant, looking no further back than it must."""
+    for back_ms in _LOOKS_BACK_MS:
+        newest = last_of(_read(connection, datastream, at_ms - back_ms, at_ms + 1))
+        if newest:
+            return newest
+    return None
+
+
+def _numbers_by_id(connection: sqlite3.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT id, number FROM datastream"))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection that begins no transaction by itself and may go from thread to thread, one at a time."""
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Holds the directory for this writer; the system lets go of it when the process ends, however it ends."""
+    handle = path.open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise Misconfigured(f"{path.parent} is held by another tonnam-cloud: stop that one first") from error
+    return handle
+
+
+@contextmanager
+def _sorted_errors(path: Path) -> Iterator[None]:
+    """Disk full, locked or gone is Transient; a damaged file needs a person."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Transient(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Misconfigured(f"{path} cannot be read ({error}): put a backup in its place") from error

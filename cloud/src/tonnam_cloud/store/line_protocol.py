@@ -1,0 +1,74 @@
+"""InfluxDB's text: line protocol to write and quoting for InfluxQL. Pure.
+
+Escaping follows telegraf's serializer (plugins/serializers/influx/escape.go). Numbers are bare, so that a field is a
+float from its first write; NaN and infinity cannot be written, such a field is left out; `quality` is always there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tonnam_cloud.errors import Rejected
+from tonnam_cloud.store.port import Column
+
+_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n"})
+_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\n"})
+
+
+def escape_measurement(text: str) -> str:
+    """A measurement's name. Raises Rejected when it cannot be one."""
+    return _escaped(text, _MEASUREMENT)
+
+
+def escape_tag(text: str) -> str:
+    """A tag's key or value. Raises Rejected when it cannot be one."""
+    return _escaped(text, _TAG)
+
+
+def _escaped(text: str, table: dict[int, str]) -> str:
+    if not text or text.endswith("\\") or text.startswith(("#", "_")) or "\0" in text:
+        raise Rejected(f"{text!r} cannot be a name or a tag in InfluxDB")
+    return text.translate(table)
+
+
+def quote_name(text: str) -> str:
+    """An identifier in InfluxQL."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def quote_text(text: str) -> str:
+    """A string in InfluxQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+def split_datastream(datastream: str) -> tuple[str, str, str, str]:
+    """(tenant, site, thing, property) of a full id. Raises Rejected."""
+    parts = datastream.split("/")
+    if len(parts) != 4:
+        raise Rejected(f"{datastream!r} is not {{tenant}}/{{site}}/{{thing}}/{{property}}")
+    tenant, site, thing, measured = parts
+    return tenant, site, thing, measured
+
+
+def column_lines(column: Column) -> list[str]:
+    """One line a reading, times in milliseconds. Raises Rejected when the datastream's id cannot be written."""
+    tenant, site, thing, measured = split_datastream(column.datastream)
+    tags = f"site={escape_tag(site)},tenant={escape_tag(tenant)},thing={escape_tag(thing)}"
+    head = f"{escape_measurement(measured)},{tags} quality="
+    times, qualities = column.observed_at_ms.tolist(), column.quality.tolist()
+    known, kept = np.isfinite(column.value), np.isfinite(column.raw)
+    if known.all() and not kept.any():
+        return [
+            f"{head}{quality}i,value={value!r} {at_ms}"
+            for quality, value, at_ms in zip(qualities, column.value.tolist(), times, strict=True)
+        ]
+    values = _fields("value", column.value.tolist(), known.tolist())
+    raws = _fields("raw", column.raw.tolist(), kept.tolist())
+    return [
+        f"{head}{quality}i{value}{raw} {at_ms}"
+        for quality, value, raw, at_ms in zip(qualities, values, raws, times, strict=True)
+    ]
+
+
+def _fields(name: str, numbers: list[float], present: list[bool]) -> list[str]:
+    return [f",{name}={number!r}" if there else "" for number, there in zip(numbers, present, strict=True)]

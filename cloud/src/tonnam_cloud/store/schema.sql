@@ -1,0 +1,20 @@
+-- The embedded store's file. Readings are in `log` (as they came, one blob a batch) or in `chunk` (packed by
+-- datastream), never in both; a chunk holds what came in a stretch of the log, and `rank` keeps their order.
+CREATE TABLE IF NOT EXISTS datastream (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS source (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS seen (
+    source INTEGER NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    PRIMARY KEY (source, epoch, sequence)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, readings INTEGER NOT NULL, record BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS chunk (
+    datastream INTEGER NOT NULL, rank INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, readings INTEGER NOT NULL, packed BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS chunk_place ON chunk (datastream, rank, from_ms, to_ms, readings);
+CREATE TABLE IF NOT EXISTS latest (
+    datastream INTEGER PRIMARY KEY, observed_at_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, raw REAL
+);
