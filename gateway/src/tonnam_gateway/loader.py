@@ -11,14 +11,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tonnam_gateway import events
 from tonnam_gateway.dialects import DIALECTS
 from tonnam_gateway.errors import Misconfigured, Problem
 from tonnam_gateway.mapping import Device, Mapping, Sensor
 from tonnam_gateway.toml_lines import Lines
 from tonnam_gateway.toml_lines import Path as KeyPath
+
+MAX_DESCRIBED_BYTES = 180 * 1024  # one event must carry the description of the whole site
 
 Found = tuple[KeyPath, str]
 PartT = TypeVar("PartT", bound=BaseModel)
@@ -47,10 +51,16 @@ def parse(text: str, source: str) -> Mapping:
     except ValidationError as error:
         found = [_explained(detail) for detail in error.errors(include_url=False)]
     found += contradictions(_valid(Device, raw.get("devices")), _valid(Sensor, raw.get("sensors")), _ids(raw))
+    if mapping and not found and _described_bytes(mapping) > MAX_DESCRIBED_BYTES:
+        found = [(("sensors",), "are too many for one node: divide them among several gateways, each with a file")]
     if mapping is None or found:
         lines = Lines(text)
         raise Misconfigured(source, [Problem(lines.of(where), _dotted(where), message) for where, message in found])
     return mapping
+
+
+def _described_bytes(mapping: Mapping) -> int:
+    return len(msgspec.json.encode(events.site_described(mapping, 0).body))
 
 
 def _syntax_problem(message: str, text: str) -> Problem:

@@ -85,7 +85,8 @@ class Translator:
                 continue
             if device := self._devices.get((name, address)):
                 return device
-            unknown = unknown or f"{name} {address}"
+            if address != topic:
+                unknown = unknown or f"{name} {address}"
         if unknown:
             self._say(unknown, Notice("unmapped", "it speaks, but the mapping file does not know it"), translated)
         return None
@@ -123,8 +124,8 @@ class Translator:
     def _instant(self, full_id: str, measurement: Measurement) -> int | None:
         """When the reading was observed, in ms; None when it was told before. History may come out of order."""
         at_ms, last_ms = _ms(measurement.observed_at), self._last_ms.get(full_id)
-        if at_ms == last_ms and measurement.stamped_on_arrival:
-            at_ms += 1
+        if measurement.stamped_on_arrival and last_ms is not None and at_ms <= last_ms < at_ms + 1000:
+            at_ms = last_ms + 1
         elif at_ms == last_ms:
             self.counts["repeated"] += 1
             return None
