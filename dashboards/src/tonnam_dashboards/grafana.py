@@ -14,7 +14,7 @@ from grafana_api.grafana_face import GrafanaFace  # type: ignore[import-untyped]
 from tonnam_dashboards.influx import SOURCE
 
 FOLDER_UID = "tonnam"
-FOLDER_TITLE = "ต้นน้ำ / Tonnam"
+FOLDER_TITLE = "ต้นน้ำ Tonnam"
 TIMEOUT_S = 10.0
 GRAFANAS_OWN = ("id", "version")  # Grafana writes these into what it keeps
 
