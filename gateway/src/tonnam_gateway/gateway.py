@@ -1,0 +1,106 @@
+"""The running gateway: a session to the field, the translator, and the uplink."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tonnam_link.uplink import Uplink
+
+from tonnam_gateway import events, node_state
+from tonnam_gateway.intake import Intake
+from tonnam_gateway.mapping import Mapping
+from tonnam_gateway.node_state import NodeState
+from tonnam_gateway.translator import Translator
+from tonnam_link.broker import Broker
+from tonnam_link.clock import Clock, system_clock
+from tonnam_link.messages import CommandState, Event, Frame, Outcome
+from tonnam_link.session import Session
+
+OUTBOX = "outbox.sqlite"
+STATE = "node.json"
+SAVE_EVERY_S = 10.0
+FAREWELL_S = 3.0
+_REFUSAL = {"th": "เครื่องนี้รับค่าจากเมืองเท่านั้น ไม่มีวาล์วให้สั่ง", "en": "This gateway only listens; it has no valve to command"}
+
+
+class Gateway:
+    """One node of a tenant. Opens its outbox in `state` (a directory that exists); raises LinkError."""
+
+    def __init__(
+        self, mapping: Mapping, state: Path, *, uplink: Broker, field: Broker, log: Any, clock: Clock = system_clock
+    ) -> None:
+        self._mapping = mapping
+        self._state = state / STATE
+        self._clock = clock
+        self._log = log
+        before = node_state.load(self._state)
+        self._translator = Translator(mapping, before.lost)
+        self._uplink = Uplink(
+            state / OUTBOX,
+            uplink,
+            tenant=mapping.tenant,
+            node=mapping.node,
+            datastreams=mapping.specs(),
+            clock=clock,
+        )
+        self._intake = Intake(
+            self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock, log=log
+        )
+        self._field = Session(
+            field, client_id=f"tonnam-field-{mapping.tenant}-{mapping.node}", log=log.bind(for_="field")
+        )
+        for topic_filter in mapping.filters():
+            self._field.subscribe(topic_filter, self._intake.on_message)
+        self._saved_at = -SAVE_EVERY_S
+        now_ms = clock()
+        self._intake.add_events(
+            [
+                events.node_started(mapping, uuid.uuid4().hex, before.alive_at_ms, now_ms),
+                events.site_described(mapping, now_ms),
+            ]
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; then commit what waits and end within a few seconds."""
+        async with asyncio.TaskGroup() as tasks:
+            uplink = tasks.create_task(self._uplink.run())
+            refusing = tasks.create_task(self._refuse_commands())
+            field = tasks.create_task(self._field.run())
+            taking_in = tasks.create_task(self._intake.run(self._save_now_and_then))
+            await stop.wait()
+            await _end(field)
+            self._intake.add_events([events.node_stopped(self._mapping, self._clock())])
+            self._intake.stop()
+            await asyncio.wait({taking_in}, timeout=FAREWELL_S)
+            await _end(taking_in, refusing, uplink)
+        await self._save()
+        self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
+
+    async def _accept(self, frames: Sequence[Frame], told: Sequence[Event]) -> None:
+        await self._uplink.accept(frames=frames, events=told)
+
+    async def _refuse_commands(self) -> None:
+        while True:
+            command = await self._uplink.commands.get()
+            outcome = Outcome(command.id, CommandState.REFUSED, self._clock(), _REFUSAL)
+            await self._uplink.accept(outcomes=[outcome])
+
+    async def _save_now_and_then(self) -> None:
+        if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+            await self._save()
+
+    async def _save(self) -> None:
+        state = NodeState(self._clock(), sorted(self._translator.lost))
+        await asyncio.to_thread(node_state.save, self._state, state)
+        self._saved_at = time.monotonic()
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

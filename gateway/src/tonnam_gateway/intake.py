@@ -1,0 +1,111 @@
+"""Readings on their way from a device's message to the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tonnam_gateway.translator import Translator
+from tonnam_link.clock import Clock
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.messages import Event, Frame
+
+MAX_WAITING = 20_000
+"""Frames and events that wait while the disk takes nothing; beyond that the oldest are dropped, and counted."""
+
+Accept = Callable[[Sequence[Frame], Sequence[Event]], Awaitable[None]]
+
+
+class Intake:
+    """Translates messages as they come and commits what they say together, every `every_s` seconds.
+
+    Events do not wait. `accept` returns when its disk has what it was given, or raises OutboxUnavailable; then the
+    same is offered again with the next round.
+    """
+
+    def __init__(self, translator: Translator, accept: Accept, *, every_s: float, clock: Clock, log: Any) -> None:
+        self._translator = translator
+        self._accept = accept
+        self._every_s = every_s
+        self._clock = clock
+        self._log = log
+        self._frames: deque[Frame] = deque(maxlen=MAX_WAITING)
+        self._events: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._urgent = asyncio.Event()
+        self._refused = False
+        self._stopping = False
+        self.accepted = 0
+
+    def on_message(self, topic: str, payload: bytes) -> None:
+        """Take in one message of a device."""
+        received_at = datetime.fromtimestamp(self._clock() / 1000, UTC)
+        translated = self._translator.translate(topic, payload, received_at)
+        for said in translated.said:
+            self._log.warning(f"device.{said.notice.kind}", device=said.device, text=said.notice.text)
+        for event in translated.events:
+            self._log.info(event.kind, device=event.body["device"])
+        self._wait(self._frames, translated.frames)
+        self.add_events(translated.events)
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Let these be committed at once."""
+        self._wait(self._events, events)
+        if events:
+            self._urgent.set()
+
+    def _wait(self, queue: deque[Any], newcomers: Sequence[Any]) -> None:
+        dropped = len(queue) + len(newcomers) - MAX_WAITING
+        if dropped > 0:
+            self._translator.counts["dropped"] += dropped
+        queue.extend(newcomers)
+
+    async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
+        """Commit, round after round, until `stop`. `after_round` is awaited after each that succeeded."""
+        while not self._stopping:
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._urgent.clear()
+            if await self.flush():
+                await after_round()
+
+    def stop(self) -> None:
+        """Let `run` end after its round: to cut a commit short would leave open whether it happened."""
+        self._stopping = True
+        self._urgent.set()
+
+    async def flush(self) -> bool:
+        """Commit all that waits; False when the disk does not take it. A refusal is logged once, and its end."""
+        frames, events = list(self._frames), list(self._events)
+        if frames or events:
+            try:
+                await self._accept(frames, events)
+            except OutboxUnavailable as error:
+                if not self._refused:
+                    self._log.error("outbox.refuses", text=f"{error}; readings wait in memory")
+                self._refused = True
+                return False
+            self._forget(self._frames, frames)
+            self._forget(self._events, events)
+        self._committed(frames)
+        return True
+
+    @staticmethod
+    def _forget(queue: deque[Any], committed: Sequence[Any]) -> None:
+        """Take away what was committed; what came or was dropped while the disk was busy makes no difference."""
+        done = {id(one) for one in committed}
+        while queue and id(queue[0]) in done:
+            queue.popleft()
+
+    def _committed(self, frames: Sequence[Frame]) -> None:
+        if self._refused:
+            self._log.info("outbox.accepts_again", dropped=self._translator.counts["dropped"])
+            self._refused = False
+        if frames and not self.accepted:
+            self._log.info("readings.flow", first=sorted(frames[0].samples))
+        self.accepted += sum(len(frame.samples) for frame in frames)

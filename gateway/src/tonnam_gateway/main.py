@@ -1,0 +1,127 @@
+"""The command `tonnam-gateway`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+
+from tonnam_gateway import loader
+from tonnam_gateway.errors import Misconfigured
+from tonnam_gateway.gateway import Gateway
+from tonnam_gateway.mapping import Mapping
+from tonnam_link.broker import Broker
+from tonnam_link.errors import LinkError
+
+app = typer.Typer(
+    help="Takes in what a town's devices say over MQTT (Tasmota, ChirpStack, any JSON) and passes it on as readings, "
+    "without losing one. A mapping file in TOML says which device is what.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The mapping file, such as town.toml.")]
+
+
+@app.command()
+def check(file: File) -> None:
+    """Say all that is wrong with a mapping file. Touches no device, no network, no disk."""
+    mapping = _load(file)
+    streams = sum(1 for _ in mapping.streams())
+    typer.echo(
+        f"{file} is right: {mapping.tenant}/{mapping.node} turns {len(mapping.devices)} devices into "
+        f"{len(mapping.sensors)} sensors with {streams} datastreams. It listens to:"
+    )
+    for topic_filter in mapping.filters():
+        typer.echo(f"  {topic_filter}")
+
+
+@app.command()
+def run(
+    file: File,
+    state: Annotated[Path, typer.Option(metavar="DIR", help="Where readings are kept until the cloud has them.")],
+    broker: Annotated[
+        str,
+        typer.Option(
+            envvar="TONNAM_BROKER", show_default=False, help="Towards the cloud: mqtt://user:pass@host:port"
+        ),
+    ],
+    field_broker: Annotated[
+        str,
+        typer.Option(
+            envvar="TONNAM_FIELD_BROKER", show_default=False, help="Where the devices speak, if it is another broker."
+        ),
+    ] = "",
+) -> None:
+    """Run the gateway until Ctrl-C. Without a connection it goes on and keeps everything in DIR."""
+    mapping = _load(file)
+    uplink = _broker(broker, "TONNAM_BROKER")
+    field = _broker(field_broker or broker, "TONNAM_FIELD_BROKER")
+    log = _logging()
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_serve(mapping, state, uplink, field, log))
+    except (LinkError, OSError) as error:
+        _fail(str(error), 1)
+
+
+async def _serve(mapping: Mapping, state: Path, uplink: Broker, field: Broker, log: Any) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    gateway = Gateway(mapping, state, uplink=uplink, field=field, log=log)
+    log.info("gateway.started", node=f"{mapping.tenant}/{mapping.node}", uplink=str(uplink), field=str(field))
+    try:
+        await gateway.run(stop)
+    except ExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _load(file: Path) -> Mapping:
+    try:
+        return loader.load(file)
+    except Misconfigured as error:
+        _fail(str(error), 2)
+
+
+def _broker(url: str, variable: str) -> Broker:
+    try:
+        return Broker.parse(url)
+    except ValueError as error:
+        _fail(f"{variable}: {error}", 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _logging() -> Any:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    return structlog.get_logger("tonnam.gateway")
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,30 @@
+"""What a gateway must know of itself when it starts again: until when it lived, and which devices were lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class NodeState(msgspec.Struct, frozen=True):
+    """`alive_at_ms` is None at the first start."""
+
+    alive_at_ms: int | None = None
+    lost: list[str] = []
+
+
+def load(path: Path) -> NodeState:
+    """The state in the file. A file that is not there, or was torn by a power cut, is a first start."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=NodeState)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return NodeState()
+
+
+def save(path: Path, state: NodeState) -> None:
+    """Replace the file in one step."""
+    new = path.with_suffix(".new")
+    new.write_bytes(msgspec.json.encode(state))
+    os.replace(new, path)
