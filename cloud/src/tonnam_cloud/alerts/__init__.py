@@ -1,0 +1,1 @@
+"""What needs a person: rules, their state, and the words to say it in."""

@@ -1,0 +1,73 @@
+"""What the API tells about a town."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from tonnam_cloud.measures.schemas import Measure
+from tonnam_cloud.words import Words
+
+
+class Air(BaseModel):
+    """The air by Thailand's index of B.E. 2566, from 24-hour running means."""
+
+    pm2_5_24h: Annotated[float | None, Field(description="ug/m3; null with under 18 of 24 hours")]
+    hours: Annotated[int, Field(ge=0, le=24, description="how many of the last 24 hours have readings")]
+    aqi: Annotated[int | None, Field(description="null above 200, where only the band is defined")]
+    aqi_text: str | None
+    pollutant: Annotated[Literal["pm2_5", "pm10"] | None, Field(description="the one that sets the index")]
+    band: Literal["very_good", "good", "moderate", "starts_to_affect", "affects", "not_enough_data"]
+    label: Words
+    advice: Words
+
+
+class Rain(BaseModel):
+    """Rain since 07:00 in Thailand."""
+
+    today_mm: float | None
+    band: Literal["none", "trace", "light", "moderate", "heavy", "very_heavy", "unknown"]
+    label: Words
+
+
+class River(BaseModel):
+    """The river against its bank."""
+
+    level_m: float | None
+    bank_height_m: float | None
+    bank_pct: float | None
+    band: Literal["critically_low", "low", "normal", "high", "overflowing", "unknown"]
+    label: Words
+    trend: Literal["rising", "falling", "steady"] | None
+
+
+class TownSensor(BaseModel):
+    """One instrument; with it `air`, `rain` or `river`, after its kind."""
+
+    thing: str
+    kind: Literal["air", "rain", "river"]
+    name: Words
+    latitude: float | None
+    longitude: float | None
+    measures: list[Measure]
+    air: Air | None = None
+    rain: Rain | None = None
+    river: River | None = None
+
+
+class TownSite(BaseModel):
+    """A town and its instruments."""
+
+    tenant: str
+    id: str
+    name: Words
+    sensors: list[TownSensor]
+
+
+class Town(BaseModel):
+    """All towns of the person."""
+
+    now: datetime
+    sites: list[TownSite]

@@ -1,0 +1,222 @@
+"""Commands: taken from people, kept in the database, sent to the node until it answers or the command expires."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from tonnam_cloud.database import Database
+from tonnam_cloud.errors import Transient
+from tonnam_cloud.farm import repository, schemas
+from tonnam_cloud.measures.schemas import utc
+from tonnam_cloud.outage import Outage
+from tonnam_cloud.people.person import Person
+from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
+from tonnam_cloud.registry.models import Command, Zone
+from tonnam_cloud.words import Words
+from tonnam_link import messages
+from tonnam_link.topics import Channel, node_topic
+
+ACCEPT_WITHIN_MS = 60_000
+"""A command that the node has not accepted after so long must do nothing."""
+SEND_AGAIN_MS = 5_000
+ANSWER_GRACE_MS = 15_000
+"""An answer given in the last moment needs time to arrive before the command is called expired."""
+ROUND_S = 0.5
+
+UNANSWERED = Words(
+    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ดูสัญญาณและไฟที่ตู้ แล้วสั่งใหม่",
+    en="The farm's cabinet did not answer in time. This command will not start water any more. "
+    "Check the cabinet's power and signal, then try again.",
+)
+NEEDS_MINUTES = Words(
+    th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
+)
+NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลา", en="A stop takes no minutes.")
+OTHER_WISH = Words(
+    th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command."
+)
+
+
+class MinutesOutOfRange(Invalid):
+    """`low` to `high` minutes are allowed."""
+
+    code = "minutes_out_of_range"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+        super().__init__(NEEDS_MINUTES.filled(low=low, high=high))
+
+
+class Commands:
+    """Takes commands and sends them. `publish(topic, payload)` is False while there is no link to the broker.
+
+    `on_change(tenant, command)` is told of every state that a command comes into here.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        publish: Callable[[str, bytes], bool],
+        clock_ms: Callable[[], int],
+        on_change: Callable[[str, schemas.Command], None],
+    ) -> None:
+        self._database = database
+        self._publish = publish
+        self._clock_ms = clock_ms
+        self._on_change = on_change
+
+    def order(
+        self, person: Person, tenant: str, site: str, zone: str, wish: schemas.CommandWish, key: str | None
+    ) -> schemas.Command:
+        """Keep a command; it is sent soon after. The same key again gives the same command.
+
+        Raises NotFound, NotAllowed, MinutesOutOfRange, Invalid, or Conflict when the key stands for another wish.
+        """
+        _require(person.may_see(tenant), NotFound)
+        try:
+            with self._database.writing() as session:
+                ground = repository.zone(session, tenant, site, zone)
+                if ground is None:
+                    raise NotFound
+                _require(person.may_command(tenant), NotAllowed)
+                row = repository.command_of_key(session, tenant, person.name, key) if key else None
+                if row is not None:
+                    return _same(row, ground, wish)
+                row = self._new(ground, repository.node_of(session, ground), person.name, wish, key)
+                session.add(row)
+                session.flush()
+                command = command_out(row)
+        except IntegrityError as error:  # the same key at the same moment, where the database lets two write
+            raise Conflict(OTHER_WISH) from error
+        self._on_change(tenant, command)
+        return command
+
+    def _new(self, zone: Zone, node: str, person: str, wish: schemas.CommandWish, key: str | None) -> Command:
+        now_ms = self._clock_ms()
+        return Command(
+            id=uuid.uuid4().hex,
+            tenant=zone.tenant,
+            site=zone.site,
+            node=node,
+            zone=zone.id,
+            action=wish.action,
+            max_run_s=_max_run_s(zone, wish),
+            state=messages.CommandState.QUEUED.value,
+            created_by=person,
+            idempotency_key=key,
+            created_ms=now_ms,
+            changed_ms=now_ms,
+            expires_ms=now_ms + ACCEPT_WITHIN_MS,
+        )
+
+    def get(self, person: Person, command_id: str) -> schemas.Command:
+        """A command in a tenant of this person. Raises NotFound."""
+        with self._database.reading() as session:
+            row = repository.command(session, command_id)
+            if row is None or not person.may_see(row.tenant):
+                raise NotFound
+            return command_out(row)
+
+    def tell(self, command_ids: Sequence[str]) -> None:
+        """Tell of commands whose state changed elsewhere, as by an outcome that ingest stored."""
+        with self._database.reading() as session:
+            rows = [repository.command(session, command_id) for command_id in command_ids]
+            changed = [command_out(row) for row in rows if row is not None]
+        for command in changed:
+            self._on_change(command.tenant, command)
+
+    async def run(self) -> None:
+        """Send and expire commands until cancelled; what was queued before a restart goes on."""
+        outage = Outage("commands wait for the database")
+        while True:
+            try:
+                await self.round()
+                outage.over()
+            except Transient as error:
+                outage.note(error)
+            await asyncio.sleep(ROUND_S)
+
+    async def round(self) -> None:
+        """Expire what nobody answered, then publish what is due."""
+        due = await asyncio.to_thread(self._expire_and_list)
+        sent = [row.id for row in due if self._publish(node_topic(row.tenant, row.node, Channel.COMMAND), _wire(row))]
+        if sent:
+            await asyncio.to_thread(self._mark_sent, sent)
+
+    def _expire_and_list(self) -> Sequence[Command]:
+        now_ms = self._clock_ms()
+        with self._database.reading() as session:
+            due = repository.to_send(session, now_ms, now_ms - SEND_AGAIN_MS)
+            overdue = repository.has_overdue(session, now_ms - ANSWER_GRACE_MS)
+        if overdue:
+            with self._database.writing() as session:
+                over = repository.expire(session, now_ms - ANSWER_GRACE_MS, now_ms, UNANSWERED.model_dump())
+            self.tell(over)
+        return due
+
+    def _mark_sent(self, command_ids: Sequence[str]) -> None:
+        now_ms = self._clock_ms()
+        with self._database.writing() as session:
+            first = [each for each in command_ids if repository.mark_sent(session, each, now_ms)]
+        self.tell(first)
+
+
+def command_out(row: Command) -> schemas.Command:
+    """A command as the API tells it."""
+    return schemas.Command.model_validate(
+        {
+            "id": row.id,
+            "tenant": row.tenant,
+            "site": row.site,
+            "zone": row.zone,
+            "action": row.action,
+            "minutes": row.max_run_s // 60 if row.action == messages.CommandAction.WATER else None,
+            "state": row.state,
+            "reason": Words.read(row.reason),
+            "created_at": utc(row.created_ms),
+            "expires_at": utc(row.expires_ms),
+            "run_id": row.run_id,
+        }
+    )
+
+
+def _wire(row: Command) -> bytes:
+    """The command as the node reads it."""
+    return msgspec.json.encode(
+        messages.Command(
+            id=row.id,
+            action=messages.CommandAction(row.action),
+            zone=row.zone,
+            issued_at_ms=row.created_ms,
+            expires_at_ms=row.expires_ms,
+            max_run_s=row.max_run_s,
+        )
+    )
+
+
+def _max_run_s(zone: Zone, wish: schemas.CommandWish) -> int:
+    """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid."""
+    if wish.action == messages.CommandAction.STOP:
+        _require(wish.minutes is None, lambda: Invalid(NO_MINUTES))
+        return 0
+    longest = int(zone.max_run_s // 60)
+    if wish.minutes is None or not 1 <= wish.minutes <= longest:
+        raise MinutesOutOfRange(1, longest)
+    return wish.minutes * 60
+
+
+def _same(row: Command, zone: Zone, wish: schemas.CommandWish) -> schemas.Command:
+    wished = (zone.site, zone.id, wish.action, _max_run_s(zone, wish))
+    if (row.site, row.zone, row.action, row.max_run_s) != wished:
+        raise Conflict(OTHER_WISH)
+    return command_out(row)
+
+
+def _require(holds: bool, refusal: Callable[[], Exception]) -> None:
+    if not holds:
+        raise refusal()

@@ -1,0 +1,131 @@
+"""Farms as they are now, and a zone's last hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from tonnam_cloud.alerts import service as alerts
+from tonnam_cloud.database import Database
+from tonnam_cloud.farm import repository, schemas
+from tonnam_cloud.farm.zone_state import zone_state
+from tonnam_cloud.measures import service as measures
+from tonnam_cloud.measures.schemas import Measure, Points, utc, utc_or_none
+from tonnam_cloud.measures.service import words_of
+from tonnam_cloud.people.person import Person
+from tonnam_cloud.refusals import NotFound
+from tonnam_cloud.registry.models import Node, Run, Site, Zone
+from tonnam_cloud.store.port import Store
+from tonnam_cloud.words import Words
+
+OPEN_VALVE = 0.5
+
+
+def overview(database: Database, store: Store, person: Person, now_ms: int) -> schemas.Overview:
+    """Every farm of the person's tenants."""
+    with database.reading() as session:
+        sites = repository.sites(session, person.tenants, "farm")
+        return schemas.Overview(
+            now=utc(now_ms),
+            sites=[_farm(session, store, site, now_ms) for site in sites],
+            alerts=alerts.firing(session, person),
+        )
+
+
+def _farm(session: Session, store: Store, site: Site, now_ms: int) -> schemas.FarmSite:
+    zones = repository.zones(session, site.tenant, site.id)
+    runs = repository.newest_runs(session, site.tenant, site.id)
+    found = measures.measures(store, repository.datastreams(session, site.tenant, site.id), now_ms)
+    shown = [site.pump, site.tank, site.flow, *(name for zone in zones for name in (zone.moisture, zone.valve))]
+    return schemas.FarmSite(
+        tenant=site.tenant,
+        id=site.id,
+        kind="farm",
+        name=words_of(site.name, site.id),
+        node=_node(site, repository.node(session, site)),
+        zones=[_zone(zone, found, runs) for zone in zones],
+        pump=measures.pick(found, site.pump),
+        tank=_tank(measures.pick(found, site.tank), site.tank_full_cm),
+        flow=measures.pick(found, site.flow),
+        measures=measures.rest(found, shown),
+    )
+
+
+def _node(site: Site, node: Node | None) -> schemas.NodeStatus:
+    if node is None:
+        return schemas.NodeStatus(id=site.node, online=False, last_heard_at=None)
+    return schemas.NodeStatus(id=node.id, online=node.online, last_heard_at=utc_or_none(node.last_heard_ms))
+
+
+def _tank(level: Measure | None, full_cm: float | None) -> schemas.Tank | None:
+    return schemas.Tank(**level.model_dump(), full_cm=full_cm) if level else None
+
+
+def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> schemas.Zone:
+    moisture, valve = measures.pick(found, zone.moisture), measures.pick(found, zone.valve)
+    position = valve.trusted if valve else None
+    mine = [run for run in runs if run.zone == zone.id]
+    running = [run for run in mine if run.ended_ms is None]
+    ended = [run for run in mine if run.ended_ms is not None]
+    return schemas.Zone(
+        id=zone.id,
+        name=words_of(zone.name, zone.id),
+        crop=Words.read(zone.description.get("crop")),
+        area_m2=zone.description.get("area_m2"),
+        moisture=moisture,
+        band=_band(zone),
+        state=zone_state(moisture.trusted if moisture else None, zone.band_low_pct, zone.band_high_pct),
+        valve=valve,
+        running=None if position is None else position >= OPEN_VALVE,
+        run=run_out(running[-1]) if running else None,
+        last_run=run_out(ended[-1]) if ended else None,
+        next=_next(zone),
+        max_run_s=zone.max_run_s,
+    )
+
+
+def _band(zone: Zone) -> schemas.Band:
+    return schemas.Band(low_pct=zone.band_low_pct, high_pct=zone.band_high_pct)
+
+
+def _next(zone: Zone) -> schemas.NextWatering | None:
+    text = Words.read(zone.next_text)
+    return schemas.NextWatering(at=utc_or_none(zone.next_at_ms), text=text) if text else None
+
+
+def run_out(run: Run) -> schemas.Run:
+    """A run as the API tells it: the reason is that of its end, once it has ended."""
+    return schemas.Run(
+        id=run.run_id,
+        zone=run.zone,
+        cause=run.cause,
+        started_at=utc(run.started_ms),
+        ended_at=utc_or_none(run.ended_ms),
+        planned_s=run.planned_s,
+        litres=run.litres,
+        outcome=run.outcome,
+        reason=Words.read(run.end_reason) or Words.read(run.start_reason),
+    )
+
+
+def zone_history(
+    database: Database, store: Store, person: Person, place: tuple[str, str, str], hours: int, now_ms: int
+) -> schemas.ZoneHistory:
+    """Soil moisture and waterings of a zone (tenant, site, zone). Raises NotFound, also for other tenants' zones."""
+    from_ms = now_ms - hours * measures.HOUR_MS
+    with database.reading() as session:
+        zone = repository.zone(session, *place) if person.may_see(place[0]) else None
+        if zone is None:
+            raise NotFound
+        row = repository.datastream(session, zone.moisture)
+        line = measures.points(store, row.id, row.max_age_s, from_ms, now_ms + 1) if row else Points(t=[], v=[])
+        return schemas.ZoneHistory.model_validate(
+            {
+                "from": utc(from_ms),
+                "to": utc(now_ms),
+                "moisture": line,
+                "band": _band(zone),
+                "runs": [run_out(run) for run in repository.runs_within(session, zone, from_ms, now_ms + 1)],
+            }
+        )

@@ -1,0 +1,1 @@
+"""From the live bus to phones: server-sent events."""

@@ -1,0 +1,57 @@
+"""What ingest says on the live bus after it stored something."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+
+from tonnam_link.quality import Quality
+from tonnam_link.topics import ROOT, is_id
+
+_TOPIC = re.compile(rf"{ROOT}/live/([^/]+)/([^/]+)")
+
+
+class LiveSample(msgspec.Struct, frozen=True, array_like=True):
+    """The newest reading of a datastream in a batch; `path` is `{thing}/{property}`."""
+
+    path: str
+    observed_at_ms: int
+    value: float | None
+    quality: Annotated[int, msgspec.Meta(ge=0, le=max(Quality))]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """One message of the bus: what of a site was just stored."""
+
+    node: str = ""
+    lane: str = "up"
+    readings: list[LiveSample] = []
+    events: list[str] = []
+    outcomes: list[str] = []
+    backlog: bool = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message of the bus and the site that it is about."""
+
+    tenant: str
+    site: str
+    stored: Stored = field(default_factory=Stored)
+
+    def datastream(self, sample: LiveSample) -> str:
+        return f"{self.tenant}/{self.site}/{sample.path}"
+
+
+def read(topic: str, payload: bytes) -> Heard | None:
+    """The message, or None when it is not one of the live bus."""
+    match = _TOPIC.fullmatch(topic)
+    if match is None or not (is_id(match[1]) and is_id(match[2])):
+        return None
+    try:
+        return Heard(match[1], match[2], msgspec.json.decode(payload, type=Stored))
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,72 @@
+"""The parts of a running cloud that its slices share, put together once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tonnam_cloud.alerts.rules import Rule
+from tonnam_cloud.alerts.watch import Watch
+from tonnam_cloud.database import Database
+from tonnam_cloud.farm.commands import Commands
+from tonnam_cloud.farm.schemas import Command
+from tonnam_cloud.live.feed import Feed
+from tonnam_cloud.live.hub import Hub
+from tonnam_cloud.people.service import People
+from tonnam_cloud.store.port import Store
+from tonnam_link.clock import Clock, system_clock
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the API's routes stand on. `feed.hear` is to be subscribed to the live bus; `run` does all upkeep."""
+
+    database: Database
+    store: Store
+    clock_ms: Clock
+    people: People
+    commands: Commands
+    watch: Watch
+    hub: Hub
+    feed: Feed
+
+    async def run(self) -> None:
+        """Send commands, watch for alerts and feed phones, until cancelled; then every live stream is ended."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.commands.run())
+                group.create_task(self.watch.run())
+                group.create_task(self.feed.run())
+        finally:
+            self.hub.close()
+
+
+def build_parts(
+    database: Database,
+    store: Store,
+    publish: Callable[[str, bytes], bool],
+    rules: Sequence[Rule],
+    clock_ms: Clock = system_clock,
+) -> Parts:
+    """Put the parts together; nothing runs yet. `publish(topic, payload)` is False while the broker is away."""
+    hub = Hub()
+
+    def tell_command(tenant: str, command: Command) -> None:
+        hub.tell(tenant, "command", command)
+
+    def tell_alerts(tenant: str) -> None:
+        hub.changed(tenant, "alerts", "overview")
+
+    commands = Commands(database, publish, clock_ms, tell_command)
+    watch = Watch(database, store, rules, clock_ms, tell_alerts)
+    return Parts(
+        database=database,
+        store=store,
+        clock_ms=clock_ms,
+        people=People(database, clock_ms),
+        commands=commands,
+        watch=watch,
+        hub=hub,
+        feed=Feed(hub, watch.hear, commands.tell),
+    )
