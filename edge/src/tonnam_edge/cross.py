@@ -84,9 +84,7 @@ def _place(parts: Parts, problems: Problems) -> None:
         try:
             ZoneInfo(place.timezone)
         except (KeyError, ValueError, OSError):
-            problems.error(
-                ("site", "timezone"), f'"{place.timezone}" is not a time zone. For Thailand: "Asia/Bangkok"'
-            )
+            problems.error(("site", "timezone"), f'"{place.timezone}" is not a time zone. Thailand: "Asia/Bangkok"')
 
 
 def _buses(parts: Parts, problems: Problems) -> None:
@@ -177,12 +175,10 @@ def _actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Problems
 
 def _unused_valves(parts: Parts, problems: Problems) -> None:
     used = {zone.valve for _, zone in parts.of(ZonePart, "zone")}
+    if len(parts.lists["zone"]) < len(parts.ids["zone"]):
+        return
     for index, actuator in parts.of(ActuatorPart, "actuator"):
-        if (
-            actuator.kind == "valve"
-            and actuator.id not in used
-            and len(parts.lists["zone"]) == len(parts.ids["zone"])
-        ):
+        if actuator.kind == "valve" and actuator.id not in used:
             problems.warning(("actuator", index), "no zone uses this valve; it will only be kept closed")
 
 
@@ -224,9 +220,10 @@ def _probes(
         if probe not in parts.names("device"):
             hint = did_you_mean(probe, parts.names("device"))
             problems.error((*path, "probes", n), f'"{probe}" is not a device. {hint}')
-        elif probe in devices and probe in profiles:
-            if SOIL_MOISTURE not in told_values(devices[probe], profiles[probe]):
-                problems.error((*path, "probes", n), f'"{probe}" does not tell {SOIL_MOISTURE}')
+            continue
+        known = probe in devices and probe in profiles
+        if known and SOIL_MOISTURE not in told_values(devices[probe], profiles[probe]):
+            problems.error((*path, "probes", n), f'"{probe}" does not tell {SOIL_MOISTURE}')
 
 
 def _deadline(
@@ -248,9 +245,7 @@ def _datastreams(parts: Parts, profiles: Mapping[str, Profile], problems: Proble
 
     def add(name: str, kind: str, path: tuple[str | int, ...]) -> None:
         if name in told:
-            problems.error(
-                path, f'the datastream "{name}" would come from two places. Give one another thing or tells'
-            )
+            problems.error(path, f'the datastream "{name}" would come from two places. Change a thing')
         told[name] = kind
 
     for index, device in parts.of(DevicePart, "device"):
@@ -288,7 +283,11 @@ def _water(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
 
 def _programs(parts: Parts, problems: Problems) -> None:
     zones = {zone.id: zone for _, zone in parts.of(ZonePart, "zone")}
-    for index, program in [*parts.of(TimerPart, "program"), *parts.of(MoisturePart, "program")]:
+    programs: list[tuple[int, TimerPart | MoisturePart]] = [
+        *parts.of(TimerPart, "program"),
+        *parts.of(MoisturePart, "program"),
+    ]
+    for index, program in programs:
         path = ("program", index)
         if program.zone not in parts.names("zone"):
             hint = did_you_mean(program.zone, parts.names("zone"))

@@ -17,6 +17,8 @@ OPEN_MARGIN_S = PROVE_S + 1.0
 CLOSE_MARGIN_S = PUMP_MARGIN_S + PROVE_S
 # After a coil was not as we said: all off, and no start for this long.
 WAIT_AFTER_FAULT_S = 60.0
+# After a run has failed, moisture programs of its zone wait at least this long.
+REST_AFTER_FAILURE_S = 3600.0
 # No start for less than this: it would only fill the pipe.
 SHORTEST_RUN_S = 20.0
 # Filling the pipe before the first pulse of a meter can come.

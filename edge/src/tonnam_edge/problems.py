@@ -88,7 +88,8 @@ def _plain(detail: ErrorDetails, model: type[BaseModel] | None, path: Path) -> s
     if kind == "missing":
         return f"is missing. It must be given{_hint(model, path)}."
     if kind == "extra_forbidden":
-        return f"there is no such key here. {did_you_mean(path[-1] if path else '', model.model_fields if model else ())}"
+        known = model.model_fields if model else ()
+        return f"there is no such key here. {did_you_mean(path[-1], known)}"
     if kind == "string_pattern_mismatch":
         return f"{given!r} is not allowed. {_pattern(str(detail.get('ctx', {}).get('pattern', '')))}"
     message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")

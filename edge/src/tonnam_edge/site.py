@@ -116,8 +116,11 @@ class Site:
     @property
     def datastreams(self) -> tuple[Datastream, ...]:
         """All datastreams, in an order that only the site file decides."""
-        measured = [*self.sensed, *self.averaged, *self.actuators.values()]
-        return tuple(one.datastream for one in measured)
+        return (
+            *(one.datastream for one in self.sensed),
+            *(one.datastream for one in self.averaged),
+            *(one.datastream for one in self.actuators.values()),
+        )
 
     @property
     def tank_level(self) -> str | None:
@@ -178,7 +181,7 @@ def _device(part: DevicePart, profile: Profile) -> Device:
 
 def _fresh_s(file: SiteFile, max_age_s: float) -> float:
     """How old a reading may be in the cloud before it counts as unknown: the device's time and three beats."""
-    return max(60.0, max_age_s + 3 * file.telling.every_s)
+    return max(60.0, max_age_s + 3 * max(file.telling.every_s, file.telling.send_s))
 
 
 def _sensed(file: SiteFile, device: Device) -> list[Sensed]:
@@ -215,14 +218,7 @@ def _averaged(
         if len(sources) != len(zone.probes):
             continue
         model = sources[0].datastream
-        datastream = Datastream(
-            f"{file.site.id}/{zone.id}/{value_id}",
-            model.name,
-            model.unit,
-            model.resolution,
-            "measure",
-            model.max_age_s,
-        )
+        datastream = replace(model, id=f"{file.site.id}/{zone.id}/{value_id}")
         found.append(Averaged(datastream, tuple(s.datastream.id for s in sources)))
     return found
 

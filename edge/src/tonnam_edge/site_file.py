@@ -38,9 +38,10 @@ class PlacePart(Model):
 
 
 class TellingPart(Model):
-    """How often readings are put on disk for the cloud. Events never wait."""
+    """How often readings are put on disk, and how often what is there is sent. Events never wait."""
 
     every_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    send_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
 
 
 class BusPart(Model):
@@ -65,7 +66,7 @@ class DevicePart(Model):
     name: Words
     thing: Id | None = None
     tells: tuple[str, ...] | None = None
-    parameters: dict[str, float] = {}
+    parameters: dict[str, float] = Field(default={})
     poll_s: Annotated[float, Field(ge=0.2, le=3600)] | None = None
     max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 

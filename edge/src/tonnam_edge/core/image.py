@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tonnam_edge.site import Averaged, Sensed, Site
 from tonnam_link.messages import Sample
 from tonnam_link.quality import Quality
-
-from tonnam_edge.site import Averaged, Sensed, Site
 
 
 class Now(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+
 from tonnam_link.messages import Outcome
 
 Cause = Literal["timer", "moisture", "manual"]

@@ -165,7 +165,7 @@ def not_proven(name: Words, on: bool) -> Text:
     if on:
         return text(
             f"สั่งเปิด{name.th}แล้วแต่ตู้ไม่ยืนยัน จึงปิดทั้งหมด ตรวจตู้ควบคุม",
-            f"{name.en} was told to open but the cabinet did not confirm it, so all was turned off. Check the cabinet",
+            f"{name.en} was told to open but the cabinet did not confirm it, so all is off. Check the cabinet",
         )
     return text(
         f"สั่งปิด{name.th}แล้วแต่ตู้ไม่ยืนยัน กำลังสั่งปิดซ้ำ ไปดูที่ตู้และปิดวาล์วมือ",
@@ -177,7 +177,7 @@ def not_as_said(name: Words, on: bool) -> Text:
     if on:
         return text(
             f"{name.th}เปิดเองโดยไม่ได้สั่ง ปิดทุกอย่างแล้ว ตรวจว่ามีใครกดที่ตู้หรือไม่",
-            f"{name.en} went on without being told. All was turned off. See whether someone pressed it at the cabinet",
+            f"{name.en} went on without being told. All is off now. Did someone press it at the cabinet?",
         )
     return text(
         f"{name.th}ดับเองระหว่างรด ปิดทุกอย่างแล้ว ตรวจไฟที่ตู้ควบคุม",

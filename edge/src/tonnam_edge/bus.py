@@ -1,0 +1,159 @@
+"""One bus: a task that owns the port, reads every device in its turn, and writes before it reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tonnam_edge.core.actuators import Action
+from tonnam_edge.core.image import Observation
+from tonnam_edge.errors import EdgeError, Rejected
+from tonnam_edge.limits import OPENING_FRESH_S
+from tonnam_edge.polling import Poll, Values
+from tonnam_edge.site import Device, Site
+from tonnam_edge.wire import Transport
+from tonnam_edge.writes import write_of
+
+MonoClock = Callable[[], int]
+Observer = Callable[[Observation], None]
+BACK_OFF_MAX_S = 60.0
+# A relay board that comes back must be found soon: something may be on.
+RELAY_BACK_OFF_MAX_S = 5.0
+
+
+@dataclass
+class _Turn:
+    """When a device is read next, and how often it has failed to answer."""
+
+    device: Device
+    due_ms: int
+    failures: int = 0
+
+    @property
+    def poll_ms(self) -> int:
+        return round(self.device.poll_s * 1000)
+
+    def next_wait_ms(self) -> int:
+        """The time until the next poll: doubling with every failure, up to a limit."""
+        limit_s = BACK_OFF_MAX_S if self.device.profile.relay is None else RELAY_BACK_OFF_MAX_S
+        doubled = self.poll_ms * 2 ** min(self.failures, 10)
+        return max(self.poll_ms, min(doubled, round(limit_s * 1000)))
+
+
+class Bus:
+    """Polls the devices of one bus for ever and carries out actions, closing before opening before reading."""
+
+    def __init__(
+        self, name: str, site: Site, transport: Transport, observe: Observer, mono_ms: MonoClock, log: Any
+    ) -> None:
+        self.name = name
+        self._site = site
+        self._transport = transport
+        self._observe = observe
+        self._mono_ms = mono_ms
+        self._log = log.bind(bus=name)
+        self._turns = [_Turn(device, 0) for device in site.devices.values() if device.part.bus == name]
+        self._actions: dict[str, Action] = {}
+        self._wake = asyncio.Event()
+
+    def act(self, actions: Sequence[Action]) -> None:
+        """Queue actions; a newer one of the same actuator replaces the older. At most one waits per actuator."""
+        for action in actions:
+            self._actions.pop(action.actuator, None)
+            self._actions[action.actuator] = action
+        if actions:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Serve the bus until cancelled, then close the port."""
+        try:
+            while True:
+                await self._write_all()
+                turn = self._due()
+                if turn is None:
+                    await self._rest()
+                else:
+                    await self._poll(turn)
+        finally:
+            await self._transport.close()
+
+    def _due(self) -> _Turn | None:
+        """The device that has been due the longest."""
+        now = self._mono_ms()
+        due = [turn for turn in self._turns if turn.due_ms <= now]
+        return min(due, key=lambda turn: turn.due_ms, default=None)
+
+    async def _rest(self) -> None:
+        until = min((turn.due_ms for turn in self._turns), default=self._mono_ms() + 60_000)
+        self._wake.clear()
+        if self._actions:
+            return
+        try:
+            async with asyncio.timeout(max(0.0, (until - self._mono_ms()) / 1000)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _poll(self, turn: _Turn) -> None:
+        began = self._mono_ms()
+        try:
+            values = await self._drive(turn.device.plan.poll(), turn.device.part.unit)
+        except EdgeError as failure:
+            self._failed(turn, failure)
+            self._observe(Observation(turn.device.part.id, began, None, isinstance(failure, Rejected)))
+        else:
+            if turn.failures:
+                self._log.info("device.answers", device=turn.device.part.id)
+            turn.failures = 0
+            self._observe(Observation(turn.device.part.id, began, values))
+        turn.due_ms = max(turn.due_ms + turn.poll_ms, self._mono_ms()) if not turn.failures else self._later(turn)
+
+    def _later(self, turn: _Turn) -> int:
+        return self._mono_ms() + turn.next_wait_ms()
+
+    def _failed(self, turn: _Turn, failure: EdgeError) -> None:
+        if not turn.failures:
+            self._log.warning("device.silent", device=turn.device.part.id, reason=str(failure))
+        turn.failures += 1
+
+    async def _drive(self, poll: Poll, unit: int) -> Values:
+        """Read what the planner asks for; waiting actions go between the reads."""
+        try:
+            read = next(poll)
+            while True:
+                await self._write_all()
+                try:
+                    words = await self._transport.read(unit, read)
+                except EdgeError as failure:
+                    read = poll.throw(failure)
+                else:
+                    read = poll.send(words)
+        except StopIteration as end:
+            values: Values = end.value
+            return values
+
+    async def _write_all(self) -> None:
+        """Carry out what waits: offs first. Once each: the core says an off again until it is read back."""
+        waiting = sorted(self._actions.values(), key=lambda action: action.on)
+        self._actions = {}
+        for action in waiting:
+            if action.on and (self._too_old(action) or self._overtaken(action)):
+                continue
+            try:
+                await self._transport.write(write_of(action, self._site))
+            except EdgeError as failure:
+                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=str(failure))
+
+    def _too_old(self, action: Action) -> bool:
+        """An opening that could not be sent soon is dropped: it would outlive what was decided."""
+        old = self._mono_ms() - action.decided_mono_ms > OPENING_FRESH_S * 1000
+        if old:
+            self._log.warning("write.too_late", actuator=action.actuator)
+        return old
+
+    def _overtaken(self, action: Action) -> bool:
+        """Whether the same actuator has been told to be off while this opening waited."""
+        newer = self._actions.get(action.actuator)
+        return newer is not None and not newer.on

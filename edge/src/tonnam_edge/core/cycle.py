@@ -1,0 +1,343 @@
+"""The cycle without its rim: judge, freeze, decide, interlock, act, prove, tell. Pure but for what it remembers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tonnam_edge.core import texts
+from tonnam_edge.core.actuators import Action, Actuators, Differs, Fault
+from tonnam_edge.core.commands import Commands
+from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.image import Image, Now, Observation, Observed
+from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
+from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.runs import Phase, Run, Runs
+from tonnam_edge.core.telling import Frames, described
+from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
+from tonnam_edge.site import Site
+from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one cycle came to.
+
+    `memory` is the state document when it changed: it must be on disk before an action that turns something on.
+    `next_due_ms` is when the core must be stepped again at the latest, UTC.
+    """
+
+    now_ms: int
+    actions: tuple[Action, ...]
+    frame: Frame | None
+    urgent: bool
+    events: tuple[Event, ...]
+    outcomes: tuple[Outcome, ...]
+    memory: bytes | None
+    next_due_ms: int
+
+
+class Core:
+    """One farm's mind. Give it observations and commands, step it, and do what the step says.
+
+    On the first steps it turns everything off until that is read back. Runs that `memory` holds were cut off by the
+    end of the process before: they end as interrupted, and their whole planned time counts as water given.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        memory: bytes | None = None,
+        *,
+        now_ms: int,
+        mono_ms: int | None = None,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        now = Now(now_ms, now_ms if mono_ms is None else mono_ms)
+        self.site = site
+        self._memory = Memory() if memory is None else Memory.decode(memory)
+        self._written = memory
+        self._new_id = new_id
+        self._settings = Settings(site)
+        self._observed = Observed(site, now.mono_ms)
+        self._actuators = Actuators(site.actuators, now.mono_ms)
+        self._runs = Runs(site, self._actuators)
+        self._commands = Commands(self._memory)
+        self._frames = Frames(site)
+        self._events: list[Event] = []
+        self._lost: set[str] = set()
+        self._planned: dict[str, tuple[int | None, Text]] = {}
+        self._resting_until = {band.id: now.mono_ms + round(band.rest_min * 60_000) for band in self._resting_bands()}
+        self._fault_hold_until = now.mono_ms
+        self._shutting_down = False
+        self._end_interrupted(now)
+
+    @property
+    def safe(self) -> bool:
+        """Whether every valve and pump is off by its own coil, and nothing runs."""
+        return self._actuators.all_off and not self._runs.active
+
+    def observe(self, observations: Iterable[Observation]) -> None:
+        """Take in what the buses have read."""
+        for seen in observations:
+            self._observed.add(seen)
+
+    def command(self, command: Command) -> None:
+        """Take in a command; it is decided on in the next step."""
+        self._commands.add(command)
+
+    def shut_down(self) -> None:
+        """From the next step on: end every run, turn everything off, start nothing."""
+        self._shutting_down = True
+
+    def describe(self, now_ms: int) -> Event:
+        """The event that tells the cloud the whole truth of this site. Sent at every start."""
+        return Event(self._new_id(), "site.described", now_ms, described(self.site))
+
+    def step(self, now_ms: int, mono_ms: int | None = None) -> Step:
+        """One cycle at `now_ms` (UTC) and `mono_ms` (since boot; the same when only one clock is simulated)."""
+        image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms))
+        self._watch_devices(image)
+        self._guard(image)
+        self._follow_runs(image)
+        decision = decide(image, self._memory, self._resting_until, self._settings)
+        self._memory.slots.update(decision.slots)
+        self._memory.filling = decision.filling
+        refused = self._start(self._manual_wishes(image) + decision.wishes, image)
+        self._tell_plans(decision, refused, image)
+        return self._finish(image, decision)
+
+    def _resting_bands(self) -> list[Any]:
+        return [band for band in self._settings.bands if band.id in self._memory.filling]
+
+    def _end_interrupted(self, now: Now) -> None:
+        """Unknown time counts as used: a run that was cut off counts in full."""
+        for intent in list(self._memory.runs.values()):
+            self._memory.use(intent.zone, self._settings.local.day(intent.started_at_ms), intent.planned_s)
+            reason = texts.interrupted()
+            self._event(
+                "run.ended",
+                now.wall_ms,
+                run_id=intent.run_id,
+                zone=intent.zone,
+                outcome="interrupted",
+                duration_s=round(min(intent.planned_s, max(0, now.wall_ms - intent.started_at_ms) / 1000), 1),
+                litres=None,
+                reason=reason,
+            )
+            if intent.command_id is not None:
+                self._commands.say(intent.command_id, CommandState.FAILED, now.wall_ms, reason, intent.run_id)
+        self._memory.runs = {}
+
+    def _watch_devices(self, image: Image) -> None:
+        for name, device in self.site.devices.items():
+            silent_s = (image.now.mono_ms - self._observed.answered_mono_ms[name]) / 1000
+            if silent_s > max(LOST_AFTER_S, device.max_age_s) and name not in self._lost:
+                self._lost.add(name)
+                self._event("device.lost", image.now.wall_ms, device=name, text=texts.device_lost(device.part.name))
+            elif silent_s <= device.max_age_s and name in self._lost:
+                self._lost.discard(name)
+                self._event("device.back", image.now.wall_ms, device=name, text=texts.device_back(device.part.name))
+
+    def _guard(self, image: Image) -> None:
+        """See that every coil is as it was told. If not: all off, and no start for a while; never fight."""
+        for fault in self._actuators.compare(image):
+            reason = _fault_text(fault)
+            self._event("actuator.fault", image.now.wall_ms, actuator=fault.actuator.id, text=reason)
+            self._fault_hold_until = image.now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
+            self._runs.stop_all("failed", reason, image.now.mono_ms)
+            if fault.how in {Differs.WENT_ON, Differs.WENT_OFF}:
+                self._actuators.close_all(image.now.mono_ms, again=True)
+        if self._shutting_down:
+            self._runs.stop_all("interrupted", texts.interrupted(), image.now.mono_ms)
+
+    def _follow_runs(self, image: Image) -> None:
+        for run in self._runs.advance(image):
+            if run.phase is Phase.WATERING:
+                self._say_of(run, CommandState.RUNNING, image.now.wall_ms, run.intent.reason)
+            elif run.phase is Phase.ENDED:
+                self._ended(run, image)
+
+    def _ended(self, run: Run, image: Image) -> None:
+        intent, litres = run.intent, run.meter.litres
+        day = self._settings.local.day(image.now.wall_ms)
+        self._memory.use(intent.zone, day, run.duration_s)
+        del self._memory.runs[intent.zone]
+        self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
+        self._event(
+            "run.ended",
+            image.now.wall_ms,
+            run_id=intent.run_id,
+            zone=intent.zone,
+            outcome=run.outcome,
+            duration_s=round(run.duration_s, 1),
+            litres=None if litres is None else round(litres, 1),
+            reason=run.reason,
+        )
+        done = run.outcome in {"done", "stopped"}
+        self._say_of(run, CommandState.DONE if done else CommandState.FAILED, image.now.wall_ms, run.reason)
+
+    def _say_of(self, run: Run, state: CommandState, at_ms: int, reason: Text) -> None:
+        if run.intent.command_id is not None:
+            self._commands.say(run.intent.command_id, state, at_ms, reason, run.intent.run_id)
+
+    def _rest(self, zone: str, failed: bool, mono_ms: int) -> None:
+        """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
+        for band in self._settings.bands:
+            if band.zone == zone:
+                self._resting_until[band.id] = mono_ms + round(
+                    max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0) * 1000
+                )
+
+    def _manual_wishes(self, image: Image) -> list[Wish]:
+        wishes = []
+        for command in self._commands.take():
+            now_ms = image.now.wall_ms
+            zone = self.site.zones.get(command.zone)
+            if command.expires_at_ms <= now_ms:
+                self._answer(command, CommandState.EXPIRED, now_ms, texts.expired())
+            elif zone is None:
+                self._answer(command, CommandState.REFUSED, now_ms, texts.unknown_zone(command.zone))
+            elif command.action is CommandAction.STOP:
+                self._stop_by_hand(command, image)
+            elif command.max_run_s <= 0:
+                self._answer(command, CommandState.REFUSED, now_ms, texts.no_time_given())
+            else:
+                wishes.append(_by_hand(command))
+        return wishes
+
+    def _answer(self, command: Command, state: CommandState, now_ms: int, reason: Text) -> None:
+        self._commands.say(command.id, state, now_ms, reason, expires_at_ms=command.expires_at_ms)
+
+    def _stop_by_hand(self, command: Command, image: Image) -> None:
+        """Stop, and keep the programs of that zone from starting again at once."""
+        part = self.site.zones[command.zone].part
+        now = image.now
+        self._memory.held_until_ms[part.id] = now.wall_ms + round(part.hold_after_stop_min * 60_000)
+        run = self._runs.active.get(part.id)
+        reason = texts.already_off() if run is None else texts.stopped_by_hand()
+        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now.mono_ms)
+        self._answer(command, CommandState.DONE, now.wall_ms, reason)
+
+    def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
+        """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
+        refused: dict[str, Text] = {}
+        for wish in wishes:
+            verdict = pass_interlocks(wish, image, self._memory, self._standing(image), self.site)
+            if isinstance(verdict, Granted):
+                self._begin(wish, verdict, image)
+            elif wish.command_id is not None:
+                now_ms = image.now.wall_ms
+                self._commands.say(
+                    wish.command_id, CommandState.REFUSED, now_ms, verdict.reason, expires_at_ms=wish.expires_at_ms
+                )
+            elif wish.zone not in self._runs.active:
+                refused.setdefault(wish.zone, verdict.reason)
+        return refused
+
+    def _standing(self, image: Image) -> Standing:
+        return Standing(
+            ready=self._actuators.all_off,
+            shutting_down=self._shutting_down,
+            fault_hold=image.now.mono_ms < self._fault_hold_until,
+            running=frozenset(self._runs.active),
+            day=self._settings.local.day(image.now.wall_ms),
+        )
+
+    def _begin(self, wish: Wish, granted: Granted, image: Image) -> None:
+        now = image.now
+        intent = Intent(
+            self._new_id(),
+            wish.zone,
+            wish.cause,
+            wish.program,
+            wish.command_id,
+            granted.seconds,
+            now.wall_ms,
+            granted.reason,
+        )
+        self._memory.runs[wish.zone] = intent
+        if wish.program is not None and wish.slot_ms is not None:
+            self._memory.slots[wish.program] = wish.slot_ms
+        if wish.cause == "manual":
+            self._memory.held_until_ms.pop(wish.zone, None)
+        self._runs.start(intent, now.mono_ms)
+        self._event(
+            "run.started",
+            now.wall_ms,
+            run_id=intent.run_id,
+            zone=intent.zone,
+            cause=intent.cause,
+            program=intent.program,
+            command_id=intent.command_id,
+            planned_s=round(intent.planned_s),
+            reason=intent.reason,
+        )
+        if wish.command_id is not None:
+            self._commands.say(
+                wish.command_id,
+                CommandState.ACCEPTED,
+                now.wall_ms,
+                granted.reason,
+                intent.run_id,
+                expires_at_ms=wish.expires_at_ms,
+            )
+
+    def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
+        for zone in self.site.zones.values():
+            plan = plan_of(zone, decision, image, self._memory, self._resting_until, refused, self._settings)
+            if zone.id in self._runs.active or self._planned.get(zone.id) == plan:
+                continue
+            self._planned[zone.id] = plan
+            self._event("zone.planned", image.now.wall_ms, zone=zone.id, next_at_ms=plan[0], text=plan[1])
+
+    def _event(self, kind: str, at_ms: int, **body: Any) -> None:
+        self._events.append(Event(self._new_id(), kind, at_ms, {"site": self.site.id, **body}))
+
+    def _finish(self, image: Image, decision: Decision) -> Step:
+        self._commands.forget(image.now.wall_ms)
+        document = self._memory.encode()
+        changed = document != self._written
+        self._written = document
+        events, self._events = tuple(self._events), []
+        frame = self._frames.of(image)
+        return Step(
+            now_ms=image.now.wall_ms,
+            actions=self._actuators.take(),
+            frame=frame,
+            urgent=frame is not None and self._frames.urgent(frame),
+            events=events,
+            outcomes=self._commands.outcomes(),
+            memory=document if changed else None,
+            next_due_ms=self._next_due(image, decision),
+        )
+
+    def _next_due(self, image: Image, decision: Decision) -> int:
+        now = image.now
+        deadlines = [*self._runs.deadlines_mono_ms(), *self._actuators.deadlines_mono_ms()]
+        if self._fault_hold_until > now.mono_ms:
+            deadlines.append(self._fault_hold_until)
+        candidates = [now.wall_ms + max(1, at - now.mono_ms) for at in deadlines]
+        if decision.next_due_ms is not None:
+            candidates.append(decision.next_due_ms)
+        return max(now.wall_ms + 1, min(candidates, default=now.wall_ms + 3_600_000))
+
+
+def _by_hand(command: Command) -> Wish:
+    return Wish(
+        command.zone,
+        "manual",
+        float(command.max_run_s),
+        texts.by_hand(command.max_run_s),
+        command_id=command.id,
+        expires_at_ms=command.expires_at_ms,
+    )
+
+
+def _fault_text(fault: Fault) -> Text:
+    name = fault.actuator.part.name
+    if fault.how in {Differs.NOT_OPENED, Differs.NOT_CLOSED}:
+        return texts.not_proven(name, on=fault.how is Differs.NOT_OPENED)
+    return texts.not_as_said(name, on=fault.how is Differs.WENT_ON)

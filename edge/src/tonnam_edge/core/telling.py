@@ -1,0 +1,130 @@
+"""What the agent tells the cloud: frames at a steady beat, states when they change, and the site itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.texts import minutes, text
+from tonnam_edge.profile import Words
+from tonnam_edge.site import Site, Zone
+from tonnam_edge.site_file import MoisturePart, TimerPart
+from tonnam_link.messages import Frame, Sample
+
+
+class Frames:
+    """Makes frames: everything every `every_s`, and between beats what changed of states and qualities."""
+
+    def __init__(self, site: Site) -> None:
+        self._every_ms = round(site.file.telling.every_s * 1000)
+        self._states = {a.datastream.id for a in site.actuators.values()}
+        self._told: dict[str, Sample] = {}
+        self._beat_mono_ms: int | None = None
+        self._last_ms = 0
+
+    def of(self, image: Image) -> Frame | None:
+        """The frame that this image is worth, or None. Its time is later than that of every frame before."""
+        full = self._beat_mono_ms is None or image.now.mono_ms - self._beat_mono_ms >= self._every_ms
+        if full:
+            self._beat_mono_ms = image.now.mono_ms
+            worth = dict(image.samples)
+        else:
+            worth = {name: sample for name, sample in image.samples.items() if self._changed(name, sample)}
+        if not worth:
+            return None
+        self._told.update(worth)
+        self._last_ms = max(image.now.wall_ms, self._last_ms + 1)
+        return Frame(self._last_ms, worth)
+
+    def urgent(self, frame: Frame) -> bool:
+        """Whether a frame holds more than the steady beat: then it is not kept waiting."""
+        return len(frame.samples) < len(self._told)
+
+    def _changed(self, name: str, sample: Sample) -> bool:
+        before = self._told.get(name)
+        if before is None or before.quality != sample.quality:
+            return True
+        return name in self._states and before.value != sample.value
+
+
+def described(site: Site) -> dict[str, Any]:
+    """The body of `site.described`: the whole truth of the site, for the cloud to keep."""
+    place, tank = site.file.site, site.file.tank
+    pumps = [a.datastream.id for a in site.actuators.values() if a.part.kind == "pump"]
+    return {
+        "site": {
+            "id": place.id,
+            "kind": "farm",
+            "name": both(place.name),
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+        },
+        "datastreams": [
+            {"id": d.id, "name": both(d.name), "unit": d.unit, "max_age_s": d.max_age_s, "kind": d.kind}
+            for d in site.datastreams
+        ],
+        "zones": [_zone(site, zone) for zone in site.zones.values()],
+        "pump": pumps[0] if pumps else None,
+        "tank": None if tank is None else {"datastream": site.tank_level, "full_cm": tank.full_cm},
+        "flow": site.flow_rate,
+        "sensors": [],
+    }
+
+
+def both(words: Words) -> dict[str, str]:
+    return {"th": words.th, "en": words.en}
+
+
+def _zone(site: Site, zone: Zone) -> dict[str, Any]:
+    part = zone.part
+    return {
+        "id": part.id,
+        "name": both(part.name),
+        "crop": both(part.crop),
+        "area_m2": part.area_m2,
+        "moisture": zone.moisture,
+        "band_low_pct": part.band.low_pct,
+        "band_high_pct": part.band.high_pct,
+        "valve": site.actuators[part.valve].datastream.id,
+        "max_run_s": round(zone.max_run_s),
+        "programs": [
+            {"id": p.id, "kind": p.kind, "text": program_text(p, zone)} for p in site.programs if p.zone == zone.id
+        ],
+    }
+
+
+def program_text(program: TimerPart | MoisturePart, zone: Zone) -> dict[str, str]:
+    """A program in one line, as a farmer would say it."""
+    if isinstance(program, TimerPart):
+        length = minutes(program.run_min * 60)
+        days = _days(program)
+        at = _at(program.at)
+        return text(f"รด{days['th']} {at['th']} {length['th']}", f"{days['en']} {at['en']}, {length['en']}")
+    band, pulse, rest = zone.part.band, minutes(program.pulse_min * 60), minutes(program.rest_min * 60)
+    return text(
+        f"ต่ำกว่า {band.low_pct:g}% รดครั้งละ {pulse['th']} พัก {rest['th']} จนถึง {band.high_pct:g}%",
+        f"Below {band.low_pct:g}%: {pulse['en']}, rest {rest['en']}, until {band.high_pct:g}%",
+    )
+
+
+_DAY_TH = {"mon": "จ.", "tue": "อ.", "wed": "พ.", "thu": "พฤ.", "fri": "ศ.", "sat": "ส.", "sun": "อา."}
+
+
+def _days(program: TimerPart) -> dict[str, str]:
+    if len(set(program.days)) == 7:
+        return text("ทุกวัน", "Every day")
+    return text("วัน" + " ".join(_DAY_TH[day] for day in program.days), ", ".join(day.title() for day in program.days))
+
+
+def _at(at: str) -> dict[str, str]:
+    if at[0].isdigit():
+        return text(f"{at} น.", f"at {at}")
+    rising = at.startswith("sunrise")
+    sun_th, sun_en = ("พระอาทิตย์ขึ้น", "sunrise") if rising else ("พระอาทิตย์ตก", "sunset")
+    offset = at[len("sunrise") if rising else len("sunset") :]
+    if not offset:
+        return text(f"ตอน{sun_th}", f"at {sun_en}")
+    number = offset[1:-1]
+    if offset[0] == "+":
+        return text(f"หลัง{sun_th} {number} นาที", f"{number} minutes after {sun_en}")
+    return text(f"ก่อน{sun_th} {number} นาที", f"{number} minutes before {sun_en}")
