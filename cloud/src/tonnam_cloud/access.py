@@ -42,7 +42,10 @@ def signed_in(parts: PartsOf, token: Token) -> Person:
 SignedIn = Annotated[Person, Depends(signed_in)]
 
 
-def own_page(x_tonnam: Annotated[str | None, Header(description="1: another site's page cannot send it")] = None) -> None:
+PageHeader = Annotated[str | None, Header(description="1. Another site's page cannot send it.")]
+
+
+def own_page(x_tonnam: PageHeader = None) -> None:
     """Guard of every request that changes something. Raises ForeignPage."""
     if x_tonnam != "1":
         raise ForeignPage

@@ -17,7 +17,7 @@ class Words(BaseModel):
 
     @classmethod
     def read(cls, stored: Mapping[str, object] | None) -> Words | None:
-        """The words in a stored JSON object; a missing language is filled from the other. None when there are none."""
+        """The words in a stored JSON object, None when it has none; a missing language is filled from the other."""
         th, en = ((stored or {}).get(language) for language in ("th", "en"))
         if not (th or en):
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ MINUTE_MS = 60_000
 class Standing:
     """Where a rule stands for a subject, and the row that says so while it is open."""
 
-    status: Status = Status()
+    status: Status = field(default_factory=Status)
     alert_id: str | None = None
 
 
@@ -35,9 +35,9 @@ class Move:
     @property
     def is_news(self) -> bool:
         """Whether the database has to hear of it: mere further evidence is kept in memory."""
-        return (self.after.phase, self.after.since_ms) != (self.before.status.phase, self.before.status.since_ms) and (
-            self.before.alert_id is not None or self.after.phase is not Phase.CLEAR
-        )
+        was = self.before.status
+        moved = (self.after.phase, self.after.since_ms) != (was.phase, was.since_ms)
+        return moved and (self.before.alert_id is not None or self.after.phase is not Phase.CLEAR)
 
 
 def write(session: Session, move: Move) -> Standing:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
 
 AlertState = Literal["pending", "firing", "resolved"]
@@ -25,8 +25,8 @@ class Alert(BaseModel):
     severity: Severity
     title: Words
     text: Words
-    since: datetime
-    resolved_at: datetime | None
+    since: Instant
+    resolved_at: Instant | None
 
 
 class Alerts(BaseModel):

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.alerts import repository
 from tonnam_cloud.alerts.models import AlertRow
 from tonnam_cloud.alerts.schemas import Alert, Alerts
-from tonnam_cloud.measures.schemas import utc, utc_or_none
 from tonnam_cloud.people.person import Person
+from tonnam_cloud.times import utc, utc_or_none
 
 KEPT_MS = 7 * 86_400_000
 """For so long a resolved alert is still listed."""

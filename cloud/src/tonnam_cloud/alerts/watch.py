@@ -102,15 +102,16 @@ class Watch:
             rows = {(row.rule, row.subject): row for row in repository.open_rows(session)}
             orphans = [row.id for key, row in rows.items() if key not in found]
             standing = {
-                key: Standing(Status(Phase(row.state), row.since_ms, row.seen_ms), row.id) for key, row in rows.items()
+                key: Standing(Status(Phase(row.state), row.since_ms, row.seen_ms), row.id)
+                for key, row in rows.items()
             }
         if orphans:
             self._close(orphans, now_ms)
         new = [subject for key, subject in found.items() if key not in self._subjects]
         known = {key: each for key, each in self._standing.items() if key in found}
         self._standing = {key: each for key, each in standing.items() if key in found} | known
-        self._subjects = found
         self._take([self._caught_up(subject, now_ms) for subject in new if subject.limit is not None])
+        self._subjects = found
         self._loaded_ms = now_ms
 
     def _close(self, alert_ids: Sequence[str], now_ms: int) -> None:

@@ -62,7 +62,7 @@ BANDS: tuple[AirBand, ...] = (
         Words(th="ปานกลาง", en="Moderate"),
         Words(
             th="ทำงานกลางแจ้งได้ เด็ก ผู้สูงอายุ และผู้ป่วยโรคปอดหรือหัวใจ ถ้าไอหรือหายใจลำบากให้พัก",
-            en="Outdoor work is fine. Children, older people and those with lung or heart disease: rest if you cough.",
+            en="Outdoor work is fine. Children, older people, those with lung or heart disease: rest if you cough.",
         ),
     ),
     AirBand(

@@ -23,5 +23,3 @@ def sensors(session: Session, site: Site) -> Sequence[Sensor]:
 def datastreams(session: Session, names: Collection[str]) -> Sequence[Datastream]:
     wanted = select(Datastream).where(Datastream.id.in_(names))
     return session.scalars(wanted.order_by(Datastream.position, Datastream.id)).all()
-
-

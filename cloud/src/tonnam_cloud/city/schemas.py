@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from tonnam_cloud.measures.schemas import Measure
+from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
 
 
@@ -69,5 +69,5 @@ class TownSite(BaseModel):
 class Town(BaseModel):
     """All towns of the person."""
 
-    now: datetime
+    now: Instant
     sites: list[TownSite]

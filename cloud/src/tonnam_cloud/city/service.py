@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.city import air, rain, repository, river, schemas
 from tonnam_cloud.database import Database
 from tonnam_cloud.measures import service as measures
-from tonnam_cloud.measures.schemas import Measure, utc
+from tonnam_cloud.measures.schemas import Measure
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.registry.models import Sensor, Site
 from tonnam_cloud.store.port import Store
+from tonnam_cloud.times import utc
 
 HOUR_MS = measures.HOUR_MS
 
@@ -50,9 +51,7 @@ def _sensor(session: Session, store: Store, row: Sensor, now_ms: int) -> schemas
 
 
 def _air(store: Store, found: Mapping[str, Measure], now_ms: int) -> schemas.Air:
-    hours = {
-        name: _hour_means(store, found[name].datastream, now_ms) for name in air.POLLUTANTS if name in found
-    }
+    hours = {name: _hour_means(store, found[name].datastream, now_ms) for name in air.POLLUTANTS if name in found}
     means = {name: air.running_mean(each) for name, each in hours.items()}
     index = air.air_index(means)
     mean = means.get("pm2_5")
@@ -99,7 +98,7 @@ def _fallen_today_mm(store: Store, datastream: str, now_ms: int) -> float | None
 
 
 def _river(store: Store, row: Sensor, level: Measure | None, now_ms: int) -> schemas.River:
-    level_m = level.trusted if level else None
+    level_m = measures.trusted(level)
     pct = river.bank_pct(level_m, row.bank_height_m, row.bed_m or 0.0)
     band = river.river_band(pct)
     return schemas.River.model_validate(

@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
 from tonnam_cloud.farm import repository, schemas
-from tonnam_cloud.measures.schemas import utc
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
 from tonnam_cloud.registry.models import Command, Zone
+from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
 from tonnam_link import messages
 from tonnam_link.topics import Channel, node_topic
@@ -37,9 +37,7 @@ NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
 )
 NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลา", en="A stop takes no minutes.")
-OTHER_WISH = Words(
-    th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command."
-)
+OTHER_WISH = Words(th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command.")
 
 
 class MinutesOutOfRange(Invalid):
@@ -201,7 +199,7 @@ def _wire(row: Command) -> bytes:
 
 def _max_run_s(zone: Zone, wish: schemas.CommandWish) -> int:
     """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid."""
-    if wish.action == messages.CommandAction.STOP:
+    if wish.action == "stop":
         _require(wish.minutes is None, lambda: Invalid(NO_MINUTES))
         return 0
     longest = int(zone.max_run_s // 60)

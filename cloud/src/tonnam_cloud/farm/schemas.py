@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tonnam_cloud.alerts.schemas import Alert
 from tonnam_cloud.measures.schemas import Measure, Points
+from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
 
 ZoneState = Literal["dry", "good", "wet", "unknown"]
@@ -22,8 +22,8 @@ class Run(BaseModel):
     id: str
     zone: str
     cause: str | None
-    started_at: datetime
-    ended_at: datetime | None
+    started_at: Instant
+    ended_at: Instant | None
     planned_s: float | None
     litres: float | None
     outcome: str | None
@@ -41,8 +41,8 @@ class Command(BaseModel):
     minutes: int | None
     state: CommandStateLabel
     reason: Words | None
-    created_at: datetime
-    expires_at: datetime
+    created_at: Instant
+    expires_at: Instant
     run_id: str | None
 
 
@@ -67,7 +67,7 @@ class Band(BaseModel):
 class NextWatering(BaseModel):
     """What the farm itself intends."""
 
-    at: datetime | None
+    at: Instant | None
     text: Words
 
 
@@ -78,10 +78,10 @@ class Zone(BaseModel):
     name: Words
     crop: Words | None
     area_m2: float | None
-    moisture: Measure | None
+    moisture: Measure
     band: Band
     state: ZoneState
-    valve: Measure | None
+    valve: Measure
     running: Annotated[bool | None, Field(description="null when the valve's state is not known")]
     run: Run | None
     last_run: Run | None
@@ -100,7 +100,7 @@ class NodeStatus(BaseModel):
 
     id: str
     online: bool
-    last_heard_at: datetime | None
+    last_heard_at: Instant | None
 
 
 class FarmSite(BaseModel):
@@ -121,7 +121,7 @@ class FarmSite(BaseModel):
 class Overview(BaseModel):
     """All farms of the person, and what needs a hand."""
 
-    now: datetime
+    now: Instant
     sites: list[FarmSite]
     alerts: list[Alert]
 
@@ -131,10 +131,8 @@ class ZoneHistory(BaseModel):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    from_: Annotated[datetime, Field(alias="from")]
-    to: datetime
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
     moisture: Points
     band: Band
     runs: list[Run]
-
-

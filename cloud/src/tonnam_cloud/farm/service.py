@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -11,15 +12,29 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.farm import repository, schemas
 from tonnam_cloud.farm.zone_state import zone_state
 from tonnam_cloud.measures import service as measures
-from tonnam_cloud.measures.schemas import Measure, Points, utc, utc_or_none
+from tonnam_cloud.measures.schemas import Measure, Points
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import NotFound
 from tonnam_cloud.registry.models import Node, Run, Site, Zone
 from tonnam_cloud.store.port import Store
+from tonnam_cloud.times import utc, utc_or_none
 from tonnam_cloud.words import Words
 
 OPEN_VALVE = 0.5
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a zone should measure, for one that does not."""
+
+    property: str
+    name: Words
+    unit: str
+
+
+SOIL_MOISTURE = Missing("soil_moisture", Words(th="ความชื้นดิน", en="Soil moisture"), "%")
+VALVE = Missing("valve_open", Words(th="วาล์ว", en="Valve"), "1")
 
 
 def overview(database: Database, store: Store, person: Person, now_ms: int) -> schemas.Overview:
@@ -63,8 +78,9 @@ def _tank(level: Measure | None, full_cm: float | None) -> schemas.Tank | None:
 
 
 def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> schemas.Zone:
-    moisture, valve = measures.pick(found, zone.moisture), measures.pick(found, zone.valve)
-    position = valve.trusted if valve else None
+    moisture = _measured(found, zone, zone.moisture, SOIL_MOISTURE)
+    valve = _measured(found, zone, zone.valve, VALVE)
+    position = measures.trusted(valve)
     mine = [run for run in runs if run.zone == zone.id]
     running = [run for run in mine if run.ended_ms is None]
     ended = [run for run in mine if run.ended_ms is not None]
@@ -75,7 +91,7 @@ def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> sche
         area_m2=zone.description.get("area_m2"),
         moisture=moisture,
         band=_band(zone),
-        state=zone_state(moisture.trusted if moisture else None, zone.band_low_pct, zone.band_high_pct),
+        state=zone_state(measures.trusted(moisture), zone.band_low_pct, zone.band_high_pct),
         valve=valve,
         running=None if position is None else position >= OPEN_VALVE,
         run=run_out(running[-1]) if running else None,
@@ -83,6 +99,11 @@ def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> sche
         next=_next(zone),
         max_run_s=zone.max_run_s,
     )
+
+
+def _measured(found: Mapping[str, Measure], zone: Zone, datastream: str | None, otherwise: Missing) -> Measure:
+    name = f"{zone.tenant}/{zone.site}/{zone.id}/{otherwise.property}"
+    return measures.pick(found, datastream) or measures.absent(datastream or name, otherwise.name, otherwise.unit)
 
 
 def _band(zone: Zone) -> schemas.Band:

@@ -12,9 +12,9 @@ from tonnam_cloud.errors import Transient
 from tonnam_cloud.live import bus
 from tonnam_cloud.live.hub import Hub
 from tonnam_cloud.live.schemas import LiveReading, Readings
-from tonnam_cloud.measures.schemas import utc
 from tonnam_cloud.measures.service import quality_label
 from tonnam_cloud.outage import Outage
+from tonnam_cloud.times import utc
 
 QUEUE = 1_000
 REFRESH_S = 30.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel
 
 from tonnam_cloud.measures.schemas import QualityLabel
+from tonnam_cloud.times import Instant
 
 What = Literal["overview", "town", "alerts"]
 EndReason = Literal["lagged", "signed_out", "closing"]
@@ -17,7 +17,7 @@ class LiveReading(BaseModel):
     """The newest reading of a datastream."""
 
     datastream: str
-    observed_at: datetime
+    observed_at: Instant
     value: float | None
     quality: QualityLabel
 

@@ -24,12 +24,21 @@ class LiveStream(EventSourceResponse):
     `signed_in` blocks (it asks the database) and says whether the session still holds.
     """
 
-    def __init__(self, hub: Hub, watcher: Watcher, signed_in: Callable[[], bool], ping_s: float = PING_S) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        watcher: Watcher,
+        signed_in: Callable[[], bool],
+        *,
+        ping_s: float = PING_S,
+        check_s: float = CHECK_S,
+    ) -> None:
         super().__init__(content=[], headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._hub = hub
         self._watcher = watcher
         self._signed_in = signed_in
         self._ping_s = ping_s
+        self._check_s = check_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -66,9 +75,10 @@ class LiveStream(EventSourceResponse):
             return None
 
     async def _until_signed_out(self) -> None:
-        while await asyncio.to_thread(self._signed_in):
-            await asyncio.sleep(CHECK_S)
-        self._watcher.end("signed_out")
+        while not self._watcher.ended:
+            await asyncio.sleep(self._check_s)
+            if not await asyncio.to_thread(self._signed_in):
+                self._watcher.end("signed_out")
 
 
 async def _send(send: Send, body: bytes, *, more: bool = True) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
 
 QualityLabel = Literal[
@@ -32,13 +32,8 @@ class Measure(BaseModel):
     value: float | None
     last_value: Annotated[float | None, Field(description="the newest reading's value if known, however old")]
     quality: QualityLabel
-    observed_at: datetime | None
+    observed_at: Instant | None
     fresh: Annotated[bool, Field(description="not older than the datastream's max_age_s")]
-
-    @property
-    def trusted(self) -> float | None:
-        """The value, when it is good and fresh."""
-        return self.value if self.quality == "good" and self.fresh else None
 
 
 class Points(BaseModel):
@@ -52,12 +47,3 @@ class History(Points):
     """A line with its unit."""
 
     unit: str
-
-
-def utc(at_ms: int) -> datetime:
-    """Milliseconds since 1970 as an aware time."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
-
-
-def utc_or_none(at_ms: int | None) -> datetime | None:
-    return None if at_ms is None else utc(at_ms)

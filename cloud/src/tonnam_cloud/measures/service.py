@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from tonnam_cloud.measures.schemas import History, Measure, Points, QualityLabel, utc
+from tonnam_cloud.measures.schemas import History, Measure, Points, QualityLabel
 from tonnam_cloud.measures.thin import thin
 from tonnam_cloud.registry.models import Datastream
 from tonnam_cloud.store.port import Latest, Store
+from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
 from tonnam_link.quality import Quality
 
@@ -76,6 +77,26 @@ def points(store: Store, datastream: str, max_age_s: float, from_ms: int, to_ms:
 def history(store: Store, row: Datastream, hours: int, now_ms: int) -> History:
     line = points(store, row.id, row.max_age_s, now_ms - hours * HOUR_MS, now_ms + 1)
     return History(t=line.t, v=line.v, unit=row.unit)
+
+
+def trusted(measured: Measure | None) -> float | None:
+    """The value, when it is good and fresh."""
+    return measured.value if measured and measured.quality == "good" and measured.fresh else None
+
+
+def absent(datastream: str, name: Words, unit: str) -> Measure:
+    """What stands in the place of a measure that nobody takes: unknown."""
+    return Measure(
+        datastream=datastream,
+        property=datastream.rsplit("/", 1)[-1],
+        name=name,
+        unit=unit,
+        value=None,
+        last_value=None,
+        quality="stale",
+        observed_at=None,
+        fresh=False,
+    )
 
 
 def pick(found: Mapping[str, Measure], datastream: str | None) -> Measure | None:

@@ -27,9 +27,7 @@ class Membership(Base):
 
     __tablename__ = "membership"
 
-    account: Mapped[str] = mapped_column(
-        String(32), ForeignKey("account.name", ondelete="CASCADE"), primary_key=True
-    )
+    account: Mapped[str] = mapped_column(String(32), ForeignKey("account.name", ondelete="CASCADE"), primary_key=True)
     tenant: Mapped[Id] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))
 

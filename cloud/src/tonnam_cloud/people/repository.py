@@ -56,7 +56,6 @@ def forget_old(session: Session, *, used_before_ms: int, created_before_ms: int,
 
 def take_link(session: Session, token_hash: str, now_ms: int) -> str | None:
     """The account of a link that still holds, which is gone afterwards. Only one caller can ever get it."""
-    taken = session.execute(
-        delete(SignInLink).where(SignInLink.token_hash == token_hash).returning(SignInLink.account, SignInLink.expires_ms)
-    ).first()
+    spent = delete(SignInLink).where(SignInLink.token_hash == token_hash)
+    taken = session.execute(spent.returning(SignInLink.account, SignInLink.expires_ms)).first()
     return taken.account if taken and taken.expires_ms > now_ms else None

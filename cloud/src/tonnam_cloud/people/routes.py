@@ -32,9 +32,7 @@ def people_router() -> APIRouter:
         return _welcome(signed_in, request, response)
 
     @router.post("/session/link", dependencies=[OwnPage])
-    def sign_in_by_link(
-        link: LinkToken, request: Request, response: Response, parts: PartsOf, token: Token
-    ) -> Me:
+    def sign_in_by_link(link: LinkToken, request: Request, response: Response, parts: PartsOf, token: Token) -> Me:
         """Sign in with a one-time link's token."""
         signed_in = parts.people.sign_in_by_link(link.token)
         parts.people.sign_out(token)

@@ -44,7 +44,5 @@ class Me(BaseModel):
 
     @classmethod
     def of(cls, person: Person) -> Self:
-        user = User(
-            name=person.name, display_name=person.display_name, role=person.main_role, tenants=person.tenants
-        )
+        user = User(name=person.name, display_name=person.display_name, role=person.main_role, tenants=person.tenants)
         return cls(user=user, can_command=any(person.may_command(tenant) for tenant in person.tenants))
