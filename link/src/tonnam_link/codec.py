@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 import zstandard
 
-from tonnam_link.errors import TooLarge
+from tonnam_link.errors import Rejected, TooLarge
 from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
 from tonnam_link.quality import Quality
 
@@ -64,6 +64,30 @@ class Dictionary:
         self.hash = self.digest.hex()
 
 
+class _SpecRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    datastream: str
+    unit: str
+    resolution: float
+
+
+def parse_dictionary(body: bytes) -> Dictionary:
+    """A dictionary from its canonical body, as `Dictionary.body` has it. Raises Rejected."""
+    try:
+        rows = msgspec.msgpack.decode(body, type=list[_SpecRow])
+        dictionary = Dictionary([DatastreamSpec(row.datastream, row.unit, row.resolution) for row in rows])
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"malformed dictionary: {error}") from error
+    if dictionary.body != body:
+        raise Rejected("the dictionary is not in its canonical form")
+    return dictionary
+
+
+def check_time(at_ms: int) -> None:
+    """Raise ValueError unless `at_ms` lies where batches can carry it."""
+    if not 0 <= at_ms <= LATEST_MS:
+        raise ValueError(f"{at_ms} ms is no time from 1970 to 9999")
+
+
 class Row(NamedTuple):
     """One image, with datastreams as numbers of a dictionary."""
 
@@ -80,6 +104,15 @@ class Envelope(msgspec.Struct, array_like=True, forbid_unknown_fields=True, froz
     dictionary: bytes | None
     compressed: bool
     body: bytes
+
+
+def identify(payload: bytes) -> tuple[int, int] | None:
+    """Epoch and sequence of a batch of any wire version, so that it can be answered; None when there are none."""
+    try:
+        epoch, sequence = msgspec.msgpack.decode(payload[1:], type=list[msgspec.Raw])[:2]
+        return msgspec.msgpack.decode(epoch, type=int), msgspec.msgpack.decode(sequence, type=int)
+    except (ValueError, RecursionError):
+        return None
 
 
 class ReadingsBody(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
@@ -194,8 +227,8 @@ def _check_limits(axis: Sequence[int], columns: Mapping[int, Mapping[int, Sample
         raise ValueError("a batch of readings has at least one")
     if readings > MAX_READINGS or len(axis) > MAX_FRAMES:
         raise TooLarge(f"{readings} readings at {len(axis)} instants do not fit into one batch")
-    if axis[0] < 0 or axis[-1] > LATEST_MS:
-        raise ValueError("a time lies before 1970 or after 9999")
+    check_time(axis[0])
+    check_time(axis[-1])
 
 
 def _pack_steps(axis: Sequence[int]) -> tuple[int, bytes]:

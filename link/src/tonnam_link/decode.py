@@ -14,7 +14,6 @@ import msgspec
 import zstandard
 
 from tonnam_link.codec import (
-    LATEST_MS,
     MAX_BATCH_BYTES,
     MAX_BODY_BYTES,
     WIRE_VERSION,
@@ -22,6 +21,8 @@ from tonnam_link.codec import (
     Envelope,
     Kind,
     ReadingsBody,
+    check_time,
+    parse_dictionary,
 )
 from tonnam_link.errors import LinkError, MissingDictionary, Rejected
 from tonnam_link.messages import CommandState, DatastreamSpec, Event, Outcome
@@ -30,7 +31,7 @@ from tonnam_link.unpack import Column, unpack_readings
 KindLabel = Literal["readings", "events", "outcomes", "dictionary"]
 
 
-__all__ = ["Batch", "Column", "Peek", "decode", "parse_dictionary", "peek"]
+__all__ = ["Batch", "Column", "Peek", "decode", "peek"]
 
 
 class Peek(NamedTuple):
@@ -71,12 +72,6 @@ class _OutcomeRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     run_id: str | None
 
 
-class _SpecRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    datastream: str
-    unit: str
-    resolution: float
-
-
 _Row = TypeVar("_Row", _EventRow, _OutcomeRow)
 
 
@@ -95,18 +90,6 @@ def decode(payload: bytes, dictionaries: Mapping[str, Dictionary] | None = None)
         raise
     except (ValueError, OverflowError, IndexError, RecursionError, zstandard.ZstdError) as error:
         raise Rejected(f"malformed: {error}") from error
-
-
-def parse_dictionary(body: bytes) -> Dictionary:
-    """A dictionary from its canonical body, as `Dictionary.body` has it. Raises Rejected."""
-    try:
-        rows = msgspec.msgpack.decode(body, type=list[_SpecRow])
-        dictionary = Dictionary([DatastreamSpec(row.datastream, row.unit, row.resolution) for row in rows])
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"malformed dictionary: {error}") from error
-    if dictionary.body != body:
-        raise Rejected("the dictionary is not in its canonical form")
-    return dictionary
 
 
 def _envelope(payload: bytes) -> Envelope:
@@ -177,14 +160,10 @@ def _readings(envelope: Envelope, dictionaries: Mapping[str, Dictionary]) -> lis
 
 
 def _event(row: _EventRow) -> Event:
-    return Event(row.id, row.kind, _time(row.at_ms), msgspec.json.decode(row.body, type=dict[str, Any]))
+    check_time(row.at_ms)
+    return Event(row.id, row.kind, row.at_ms, msgspec.json.decode(row.body, type=dict[str, Any]))
 
 
 def _outcome(row: _OutcomeRow) -> Outcome:
-    return Outcome(row.command_id, row.state, _time(row.at_ms), row.reason, row.run_id)
-
-
-def _time(at_ms: int) -> int:
-    if not 0 <= at_ms <= LATEST_MS:
-        raise Rejected("a time lies before 1970 or after 9999")
-    return at_ms
+    check_time(row.at_ms)
+    return Outcome(row.command_id, row.state, row.at_ms, row.reason, row.run_id)

@@ -105,8 +105,8 @@ class Verdict(StrEnum):
         return self in {self.STORED, self.QUARANTINED}
 
 
-class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to one batch, after the receiver's own commit.
+class Reply(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to one batch, after the receiver's own commit. On the wire it is an array in MessagePack.
 
     `epoch` and `sequence` name the batch; `utc_ms` is the receiver's clock; `back_credit` how many backlog batches
     may now be sent; `retry_s` goes with `busy`, `reason` with `quarantined` and `busy`.

@@ -33,7 +33,7 @@ class Column:
 
 
 def unpack_readings(body: ReadingsBody, dictionary: Dictionary) -> list[Column]:
-    """One Column for each datastream of the batch. Raises Rejected or ValueError when the parts do not fit together."""
+    """One Column for each datastream of the batch. Raises Rejected when the parts do not fit together."""
     numbers = [*body.scaled, *body.floats]
     if (
         not numbers
@@ -76,7 +76,7 @@ def _flags(bitmap: bytes, size: int) -> Flags:
 
 def _check_indexes(indexes: Sequence[int], size: int) -> None:
     if len(set(indexes)) < len(indexes) or not all(0 <= index < size for index in indexes):
-        raise Rejected("a sparse part names a column twice, or one that is not there")
+        raise Rejected("a column is named twice, or is not there")
 
 
 def _times(axis: Whole, present: Sequence[tuple[int, bytes]], columns: int) -> tuple[Whole, Whole]:
@@ -126,7 +126,8 @@ def _scaled_values(body: ReadingsBody, dictionary: Dictionary, known: Whole) -> 
     per_unit = [steps_per_unit(resolution) for resolution in resolutions]
     divisor = np.array([float(whole or 1) for whole in per_unit])[filled]
     factor = np.array([1.0 if whole else step for whole, step in zip(per_unit, resolutions, strict=True)])[filled]
-    return _running_sums(firsts, deltas, lengths) / np.repeat(divisor, lengths) * np.repeat(factor, lengths)
+    values: Floats = _running_sums(firsts, deltas, lengths) / np.repeat(divisor, lengths) * np.repeat(factor, lengths)
+    return values
 
 
 def _running_sums(firsts: Whole, deltas: NDArray[np.int16], lengths: Whole) -> Whole:
@@ -138,7 +139,8 @@ def _running_sums(firsts: Whole, deltas: NDArray[np.int16], lengths: Whole) -> W
     jumps[inner] = deltas
     jumps[starts] = firsts
     sums = np.cumsum(jumps)
-    return sums - np.repeat(sums[starts] - firsts, lengths)
+    values: Whole = sums - np.repeat(sums[starts] - firsts, lengths)
+    return values
 
 
 def _qualities(parts: Sequence[tuple[int, bytes, bytes]], bounds: Whole) -> NDArray[np.uint8]:

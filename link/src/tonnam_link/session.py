@@ -1,0 +1,270 @@
+"""One MQTT session, driven by the asyncio loop: no thread of its own but while it connects.
+
+QoS 0 in a clean session, reconnecting for ever. Nothing is kept here: what must not be lost is in an outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from tonnam_link.broker import Broker
+
+OnMessage = Callable[[str, bytes], None]
+Will = tuple[str, bytes]
+
+CONNECT_TIMEOUT_S = 4.0
+HANDSHAKE_TIMEOUT_S = 10.0
+FAREWELL_S = 0.5
+STEADY_S = 5.0
+MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
+
+
+class Session:
+    """A clean session with a fixed client id.
+
+    `will` is published, retained with QoS 1, when the connection breaks (by the broker) or ends well (by us); a
+    function is asked anew at every connect, so that each connection can have a will of its own. Callbacks run on
+    the loop; an exception in one is logged and does no more harm. `connections` counts the connections so far.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        client_id: str,
+        will: Will | Callable[[], Will] | None = None,
+        log: Any = None,
+        keepalive_s: int = 30,
+        pause_s: tuple[float, float] = (1.0, 30.0),
+    ) -> None:
+        self.connected = asyncio.Event()
+        self.connections = 0
+        self._broker = broker
+        self._client_id = client_id
+        self._make_will = will
+        log = log or structlog.get_logger("tonnam.link")
+        self._log = log.bind(broker=str(broker), client_id=client_id)
+        self._keepalive_s = keepalive_s
+        self._pause_s = pause_s
+        self._subscriptions: list[tuple[str, OnMessage]] = []
+        self._when_connected: list[Callable[[], None]] = []
+        self._connection: _Connection | None = None
+
+    def subscribe(self, topic_filter: str, on_message: OnMessage) -> None:
+        """Ask for messages at every connect from now on; call it before `run`."""
+        self._subscriptions.append((topic_filter, on_message))
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after every connect, once all subscriptions are granted."""
+        self._when_connected.append(callback)
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
+        """Hand a message to the connection; False when there is none, or when it does not take more just now."""
+        if self._connection is None or not self.connected.is_set():
+            return False
+        return self._connection.publish(topic, payload, qos, retain)
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled; then say farewell and end."""
+        failures = 0
+        lost_logged = False
+        while True:
+            steady, reason = await self._one_connection()
+            if steady or not lost_logged:
+                self._log.warning("broker.lost" if steady else "broker.unreachable", reason=reason)
+                lost_logged = True
+            failures = 0 if steady else failures + 1
+            shortest, longest = self._pause_s
+            await asyncio.sleep(random.uniform(0.5, 1.0) * min(longest, shortest * 2 ** min(failures, 16)))
+
+    async def _one_connection(self) -> tuple[bool, str]:
+        """One connection from beginning to end: whether it ever carried messages for a while, and why it ended."""
+        will = self._make_will() if callable(self._make_will) else self._make_will
+        connection = _Connection(self._broker, self._client_id, will, self._keepalive_s, self._dispatch)
+        started = time.monotonic()
+        try:
+            await connection.open([topic_filter for topic_filter, _ in self._subscriptions])
+            started = time.monotonic()
+            self._start(connection)
+            reason = await connection.ended()
+        except (OSError, TimeoutError, ValueError) as error:
+            return False, str(error) or type(error).__name__
+        finally:
+            self.connected.clear()
+            self._connection = None
+            connection.close()
+        return time.monotonic() - started > STEADY_S, reason
+
+    def _start(self, connection: _Connection) -> None:
+        self._connection = connection
+        self.connections += 1
+        self.connected.set()
+        self._log.info("broker.connected")
+        for callback in self._when_connected:
+            self._guarded(callback)
+
+    def _dispatch(self, topic: str, payload: bytes) -> None:
+        for topic_filter, on_message in self._subscriptions:
+            if mqtt.topic_matches_sub(topic_filter, topic):
+                self._guarded(on_message, topic, payload)
+
+    def _guarded(self, callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            callback(*arguments)
+        except Exception:  # noqa: BLE001 - the top of a callback: logged, and the session lives on
+            self._log.exception("callback.failed", callback=getattr(callback, "__qualname__", repr(callback)))
+
+
+class _Connection:
+    """One TCP connection with paho's client on it. A new client each time: nothing is carried over."""
+
+    def __init__(
+        self, broker: Broker, client_id: str, will: Will | None, keepalive_s: int, deliver: OnMessage
+    ) -> None:
+        self._broker = broker
+        self._keepalive_s = keepalive_s
+        self._deliver = deliver
+        self._will = will
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._end: asyncio.Future[str] = self._loop.create_future()
+        self._filters: list[str] = []
+        self._ungranted: dict[int | None, str] = {}
+        self._unwritten: dict[int, int] = {}
+        self._watched: Any = None
+        self._client = self._make_client(client_id)
+
+    def _make_client(self, client_id: str) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.username = self._broker.username
+        client.password = self._broker.password
+        if self._broker.tls:
+            client.tls_set()
+        if self._will is not None:
+            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_message = lambda _client, _userdata, message: self._receive(message)
+        client.on_socket_register_write = self._on_register_write
+        client.on_socket_close = lambda *_: self._unwatch()
+        return client
+
+    async def open(self, filters: list[str]) -> None:
+        """Connect and subscribe. Raises OSError, ValueError or TimeoutError when the broker refuses or is silent."""
+        self._filters = filters
+        connect, broker = self._client.connect, self._broker
+        await self._loop.run_in_executor(None, connect, broker.host, broker.port, self._keepalive_s)
+        self._watched = self._client.socket()
+        if self._watched is None:
+            raise ConnectionError("the connection broke at once")
+        self._loop.add_reader(self._watched, self._readable)
+        self._want_write()
+        both: set[asyncio.Future[Any]] = {self._ready, self._end}
+        await asyncio.wait(both, timeout=HANDSHAKE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._end.done():
+            raise ConnectionError(self._end.result())
+        if not self._ready.done():
+            raise TimeoutError(f"no answer to connect and subscribe within {HANDSHAKE_TIMEOUT_S:g} s")
+
+    async def ended(self) -> str:
+        """Wait for the end and keep alive until then; why it ended."""
+        while not self._end.done():
+            self._client.loop_misc()
+            await asyncio.wait({self._end}, timeout=1.0)
+        return self._end.result()
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
+        if sum(self._unwritten.values()) + len(payload) > MAX_UNWRITTEN_BYTES:
+            return False
+        sent = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if sent.rc != mqtt.MQTT_ERR_SUCCESS:
+            return False
+        if not sent.is_published():
+            self._unwritten[sent.mid] = len(payload)
+        return True
+
+    def close(self) -> None:
+        """Say farewell if that is possible at once, and close the socket."""
+        if self._ready.done() and not self._end.done() and self._client.is_connected():
+            if self._will is not None:
+                self._client.publish(self._will[0], self._will[1], qos=1, retain=True)
+            self._client.disconnect()
+            deadline = time.monotonic() + FAREWELL_S
+            while self._client.want_write() and time.monotonic() < deadline:
+                self._client.loop_write()
+        sock = self._watched
+        self._unwatch()
+        if sock is not None:
+            sock.close()
+
+    def _readable(self) -> None:
+        sock = self._watched
+        self._client.loop_read()
+        pending = getattr(sock, "pending", None)
+        if sock is self._watched and pending is not None and pending():
+            self._loop.call_soon(self._readable)  # TLS has decrypted more than paho took
+
+    def _want_write(self) -> None:
+        if self._watched is not None and self._client.want_write():
+            self._loop.add_writer(self._watched, self._writable)
+
+    def _writable(self) -> None:
+        self._client.loop_write()
+        if self._watched is not None and not self._client.want_write():
+            self._loop.remove_writer(self._watched)
+
+    def _on_register_write(self, *_: Any) -> None:
+        self._loop.call_soon_threadsafe(self._want_write)  # paho calls this from the connecting thread, too
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._loop.remove_reader(self._watched)
+            self._loop.remove_writer(self._watched)
+            self._watched = None
+
+    def _finish(self, reason: str) -> None:
+        if not self._end.done():
+            self._end.set_result(reason)
+
+    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
+        if code.is_failure:
+            self._finish(f"the broker refuses: {code}")
+            return
+        for topic_filter in self._filters:
+            _, mid = client.subscribe(topic_filter, 0)
+            self._ungranted[mid] = topic_filter
+        self._check_ready()
+
+    def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: list[ReasonCode], _p: Any) -> None:
+        topic_filter = self._ungranted.pop(mid, None)
+        if any(code.is_failure for code in codes):
+            self._finish(f"the broker does not grant the subscription {topic_filter}")
+            return
+        self._check_ready()
+
+    def _check_ready(self) -> None:
+        if not self._ungranted and not self._ready.done():
+            self._ready.set_result(None)
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
+        normal = ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection")
+        self._finish("closed" if code == normal else f"the connection broke: {code}")
+
+    def _on_publish(self, _c: Any, _u: Any, mid: int, _code: Any, _p: Any) -> None:
+        self._unwritten.pop(mid, None)
+
+    def _receive(self, message: mqtt.MQTTMessage) -> None:
+        self._deliver(message.topic, bytes(message.payload))
