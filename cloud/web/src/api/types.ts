@@ -1,0 +1,189 @@
+/** What the cloud says, as in its HTTP API. Times are ISO 8601 in UTC; an unknown number is null, never 0. */
+
+export interface Text {
+  th: string;
+  en: string;
+}
+
+export type Quality =
+  | "good"
+  | "stale"
+  | "stuck"
+  | "out_of_range"
+  | "jumped"
+  | "disagrees"
+  | "device_fault"
+  | "clock_suspect"
+  | "substituted";
+
+export interface Measure {
+  datastream: string;
+  property: string;
+  name: Text;
+  unit: string;
+  value: number | null;
+  last_value?: number | null;
+  quality: Quality | null;
+  observed_at: string | null;
+  fresh: boolean;
+}
+
+export type RunOutcome = "done" | "stopped" | "failed" | "interrupted";
+
+export interface Run {
+  id: string;
+  zone: string;
+  cause: "timer" | "moisture" | "manual";
+  started_at: string;
+  ended_at: string | null;
+  planned_s: number;
+  litres: number | null;
+  outcome: RunOutcome | null;
+  reason: Text | null;
+}
+
+export type CommandState = "queued" | "sent" | "accepted" | "running" | "refused" | "done" | "failed" | "expired";
+
+export interface Command {
+  id: string;
+  site: string;
+  zone: string;
+  action: "water" | "stop";
+  minutes: number | null;
+  state: CommandState;
+  reason: Text | null;
+  created_at: string;
+  expires_at: string;
+  run_id: string | null;
+}
+
+export interface Alert {
+  id: string;
+  rule: string;
+  site: string;
+  datastream: string;
+  state: "pending" | "firing" | "resolved";
+  severity: "warning" | "critical";
+  title: Text;
+  text: Text;
+  since: string;
+  resolved_at: string | null;
+}
+
+export interface Band {
+  low_pct: number;
+  high_pct: number;
+}
+
+export type ZoneState = "dry" | "good" | "wet" | "unknown";
+
+export interface Zone {
+  id: string;
+  name: Text;
+  crop: Text | null;
+  area_m2: number | null;
+  moisture: Measure;
+  band: Band;
+  state: ZoneState;
+  valve: Measure;
+  running: boolean | null;
+  run: Run | null;
+  last_run: Run | null;
+  next: { at: string | null; text: Text } | null;
+  max_run_s: number;
+}
+
+export interface FarmSite {
+  tenant: string;
+  id: string;
+  kind: "farm";
+  name: Text;
+  node: { id: string; online: boolean; last_heard_at: string | null };
+  zones: Zone[];
+  pump: Measure | null;
+  tank: (Measure & { full_cm?: number }) | null;
+  full_cm?: number | null;
+  flow: Measure | null;
+  measures: Measure[];
+}
+
+export interface Overview {
+  now: string;
+  sites: FarmSite[];
+  alerts: Alert[];
+}
+
+export interface History {
+  t: number[];
+  v: (number | null)[];
+}
+
+export interface ZoneHistory {
+  from: string;
+  to: string;
+  moisture: History;
+  band: Band;
+  runs: Run[];
+}
+
+export type AirBand = "very_good" | "good" | "moderate" | "starts_to_affect" | "affects" | "not_enough_data";
+
+export interface Air {
+  pm2_5_24h: number | null;
+  hours: number;
+  aqi: number | null;
+  aqi_text: string | null;
+  band: AirBand;
+  label: Text;
+  advice: Text;
+}
+
+export interface Rain {
+  today_mm: number | null;
+  band: string | null;
+  label: Text;
+}
+
+export interface River {
+  level_m: number | null;
+  bank_height_m: number | null;
+  bank_pct: number | null;
+  band: string | null;
+  label: Text;
+  trend: "rising" | "falling" | "steady" | null;
+}
+
+export interface Sensor {
+  thing: string;
+  kind: "air" | "rain" | "river";
+  name: Text;
+  measures: Measure[];
+  air?: Air;
+  rain?: Rain;
+  river?: River;
+}
+
+export interface TownSite {
+  tenant: string;
+  id: string;
+  name: Text;
+  sensors: Sensor[];
+}
+
+export interface Town {
+  now: string;
+  sites: TownSite[];
+}
+
+export interface Me {
+  user: { name: string; display_name: string; role: "farmer" | "viewer"; tenants: string[] };
+  can_command: boolean;
+}
+
+export interface LiveReadings {
+  tenant: string;
+  site: string;
+  readings: { datastream: string; observed_at: string; value: number | null; quality: Quality }[];
+}
+
+export type Changed = "overview" | "town" | "alerts";

@@ -1,0 +1,204 @@
+/** One zone: how its soil was for a day, and the water in one's hand. */
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { api } from "../api/client";
+import type { FarmSite, Run, Zone, ZoneHistory } from "../api/types";
+import { ChartPanel } from "../parts/chart_panel";
+import { CommandStatus } from "../parts/command_status";
+import { Icon } from "../parts/icons";
+import { RunTable } from "../parts/run_table";
+import { extent, withGaps, withNewest } from "../parts/series";
+import { scaleAround } from "../parts/gauges";
+import { Hero } from "../parts/shell";
+import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
+import { WaterNow } from "../parts/water_now";
+import { area, Gauge, HeardFact, NextFact, Remaining, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
+import type { Route } from "../route";
+import { useNow } from "../state/clock";
+import { cloudNow, endedBy, newest, overview, session } from "../state/cloud";
+import type { ZonePlace } from "../state/commands";
+import { useStore } from "../state/store";
+import { useWords } from "../words";
+import { number } from "../words/format";
+
+export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
+  const words = useWords();
+  const seen = useStore(overview);
+  const site = seen?.sites.find(({ tenant, id }) => tenant === at.tenant && id === at.site);
+  const zone = site?.zones.find(({ id }) => id === at.zone);
+  if (!site || !zone) return <Hero title={words.t("zones")}>{<p class="lead">{words.t(seen ? "not_found" : "loading")}</p>}</Hero>;
+  const about = [words.pick(site.name), zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
+  return (
+    <>
+      <Hero title={words.pick(zone.name)}>
+        <p class="lead">{about}</p>
+        <a class="back" href="#/">
+          <Icon name="back" /> {words.t("back_home")}
+        </a>
+      </Hero>
+      <div class="page zone-page">
+        <SoilNow zone={zone} />
+        <Control site={site} zone={zone} />
+        <Day at={at} zone={zone} />
+      </div>
+    </>
+  );
+}
+
+function SoilNow({ zone }: { zone: Zone }) {
+  const { t } = useWords();
+  return (
+    <section class={`card zone zone-${zone.state}${zone.running ? " is-watering" : ""}`}>
+      <div class="zone-top">
+        <Gauge zone={zone} />
+        <div class="zone-says">
+          <h2>{t("soil_moisture")}</h2>
+          <SoilState zone={zone} />
+          <SoilFigure zone={zone} />
+        </div>
+      </div>
+      <dl class="facts">
+        <WaterFact zone={zone} />
+        <NextFact zone={zone} />
+        <HeardFact at={zone.moisture.observed_at} />
+      </dl>
+    </section>
+  );
+}
+
+function Control({ site, zone }: { site: FarmSite; zone: Zone }) {
+  const { t, pick } = useWords();
+  const who = useStore(session);
+  const place: ZonePlace = { tenant: site.tenant, site: site.id, zone: zone.id };
+  const watering = useWatering(place);
+  const heading = useFocusKept(`${zone.running} ${watering}`);
+  if (who.is === "in" && !who.me.can_command) return <p class="card hint">{t("view_only")}</p>;
+  return (
+    <>
+      <section class="card control">
+        <h2 tabIndex={-1} ref={heading}>
+          {t("water_now")}
+        </h2>
+        {!site.node.online && <p class="notice">{t("node_away")}</p>}
+        <CommandStatus place={place} />
+        {zone.running !== true && !watering && <WaterNow place={place} name={pick(zone.name)} max_run_s={zone.max_run_s} />}
+        {zone.running === true && (
+          <p class="control-running">
+            <Icon name="drop" size={28} /> <b>{t("water_on")}</b> <Remaining run={zone.run} />
+          </p>
+        )}
+      </section>
+      {mayNeedStop(zone.running, watering) && (
+        <div class="stop-always">
+          <StopButton place={place} name={pick(zone.name)} unsure={zone.running === null} />
+        </div>
+      )}
+    </>
+  );
+}
+
+/** When the pressed button went away with what it did, the focus goes to the heading, not to nowhere. */
+function useFocusKept(what: string) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const before = useRef(what);
+  useEffect(() => {
+    if (before.current !== what && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+    before.current = what;
+  }, [what]);
+  return heading;
+}
+
+const HISTORY_MS = 5 * 60_000;
+
+/** The day's history, fetched again when a watering begins or ends, and every five minutes. */
+function useHistory({ tenant, site, zone }: ZonePlace, run: string): { history: ZoneHistory | null; away: boolean; again(): void } {
+  const [history, show] = useState<ZoneHistory | null>(null);
+  const [away, setAway] = useState(false);
+  const [asked, ask] = useState(0);
+  useEffect(() => {
+    let gone = false;
+    api.zoneHistory(tenant, site, zone).then(
+      (next) => gone || (show(next), setAway(false)),
+      (failure) => gone || endedBy(failure) || setAway(true),
+    );
+    const timer = setTimeout(() => ask((n) => n + 1), HISTORY_MS);
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [tenant, site, zone, run, asked]);
+  return { history, away, again: () => ask((n) => n + 1) };
+}
+
+function Day({ at, zone }: { at: ZonePlace; zone: Zone }) {
+  const { t } = useWords();
+  const { history, away, again } = useHistory(at, `${zone.run?.id} ${zone.last_run?.id}`);
+  return (
+    <section class="card day">
+      <h2>{t("day")}</h2>
+      {history ? (
+        <DayChart history={history} zone={zone} />
+      ) : away ? (
+        <p class="hint">
+          {t("chart_away")}{" "}
+          <button type="button" class="quiet" onClick={again}>
+            {t("try_again")}
+          </button>
+        </p>
+      ) : (
+        <p class="hint chart-waiting">{t("chart_waiting")}</p>
+      )}
+    </section>
+  );
+}
+
+function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
+  const { t, language } = useWords();
+  const live = useStore(newest).get(zone.moisture.datastream);
+  const whole = useGrowing(history, live);
+  const runs = useMemo(() => withRun(history.runs, zone.run), [history, zone.run]);
+  const minute = Math.floor(useNow(15_000) / 60_000) * 60;
+  const found = extent(whole);
+  const { from, to } = scaleAround(history.band);
+  const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: run.ended_at ? seconds(run.ended_at) : minute }));
+  const [low, high, last] = found ? [found.low, found.high, found.last].map((value) => number(value, 1, language)) : [];
+  const summary = found ? t("chart_moisture", { low: low ?? "", high: high ?? "", last: last ?? "", runs: runs.length }) : t("chart_empty");
+  return (
+    <>
+      <p class="chart-summary">{summary}</p>
+      {found && (
+        <ChartPanel
+          history={whole}
+          summary={summary}
+          name={t("soil_moisture")}
+          unit="%"
+          decimals={1}
+          least={{ low: (from + history.band.low_pct) / 2, high: (to + history.band.high_pct) / 2 }}
+          band={history.band}
+          runs={stretches}
+        />
+      )}
+      <ul class="legend" aria-hidden="true">
+        <li class="legend-line">{t("legend_line")}</li>
+        <li class="legend-band">{t("legend_band")}</li>
+        <li class="legend-run">{t("legend_run")}</li>
+      </ul>
+      <RunTable runs={runs} now_ms={cloudNow()} />
+    </>
+  );
+}
+
+const seconds = (at: string): number => Math.round(new Date(at).getTime() / 1000);
+
+/** The history with every live reading since put at its end. */
+function useGrowing(history: ZoneHistory, live: { t: number; v: number | null } | undefined) {
+  const [whole, grow] = useState(() => withGaps(history.moisture));
+  useEffect(() => grow(withGaps(history.moisture)), [history]);
+  useEffect(() => grow((before) => withNewest(before, live)), [live]);
+  return whole;
+}
+
+/** The runs of the day with the one that is on now, which the history may not have heard of yet. */
+function withRun(runs: Run[], now: Run | null): Run[] {
+  return now && !runs.some(({ id }) => id === now.id) ? [...runs, now] : runs;
+}

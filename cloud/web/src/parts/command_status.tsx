@@ -1,0 +1,74 @@
+/** What became of the command that a person gave: in words, announced, with the steps that it takes. */
+
+import { dismiss, isFinal, wishes, zoneKey, type Stage, type Wish, type ZonePlace } from "../state/commands";
+import { useStore } from "../state/store";
+import { useWords, type Key, type Words } from "../words";
+import { Icon, type IconName } from "./icons";
+
+const STEP_OF: Partial<Record<Stage, number>> = { sending: 0, unsure: 0, queued: 0, sent: 1, accepted: 2, running: 3, done: 4 };
+
+export function CommandStatus({ place }: { place: ZonePlace }) {
+  const { t } = useWords();
+  const wish = useStore(wishes).get(zoneKey(place));
+  return (
+    <div role="status" class="command-place">
+      {wish && (
+        <div class={`command ${tone(wish)}`}>
+          <div class="command-head">
+            <Icon name={icon(wish)} size={28} />
+            <CommandWords wish={wish} />
+            {isFinal(wish.stage) && (
+              <button type="button" class="close" aria-label={t("close")} onClick={() => dismiss(place)}>
+                <Icon name="cross" />
+              </button>
+            )}
+          </div>
+          {(STEP_OF[wish.stage] ?? 0) < 4 && !isFinal(wish.stage) && <Steps wish={wish} />}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function CommandWords({ wish }: { wish: Wish }) {
+  const words = useWords();
+  return (
+    <div>
+      <p class="command-words">{sentence(wish, words)}</p>
+      {wish.reason && <p class="command-reason">{words.t("because", { reason: words.pick(wish.reason) })}</p>}
+    </div>
+  );
+}
+
+function sentence(wish: Wish, { t }: Words): string {
+  if (wish.action === "water" && wish.stage === "sending") return t("water_sending", { n: wish.minutes });
+  return t(`${wish.action}_${wish.stage}` as Exclude<Extract<Key, `${Wish["action"]}_${Stage}`>, "water_sending">);
+}
+
+const bad = (wish: Wish): boolean => isFinal(wish.stage) && wish.stage !== "done";
+
+function tone(wish: Wish): string {
+  if (wish.stage === "done") return "is-done";
+  return bad(wish) ? "is-bad" : "is-going";
+}
+
+function icon(wish: Wish): IconName {
+  if (wish.stage === "done") return "check";
+  if (bad(wish)) return "warning";
+  return wish.stage === "running" ? "drop" : "heard";
+}
+
+function Steps({ wish }: { wish: Wish }) {
+  const { t } = useWords();
+  const reached = STEP_OF[wish.stage] ?? 0;
+  const names = [t("step_sent"), t("step_accepted"), wish.action === "water" ? t("step_running") : t("step_closed"), t("step_done")];
+  return (
+    <ol class="steps" aria-hidden="true">
+      {names.map((name, i) => (
+        <li key={name} class={i < reached ? "is-past" : i === reached ? "is-next" : ""}>
+          {name}
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,40 @@
+import type { Run } from "../api/types";
+import { useWords } from "../words";
+import { clock, number, span } from "../words/format";
+
+/** Every watering of the day, newest first: when, how long, how much, why, and how it ended. */
+export function RunTable({ runs, now_ms }: { runs: Run[]; now_ms: number }) {
+  const { t } = useWords();
+  const newestFirst = [...runs].sort((a, b) => b.started_at.localeCompare(a.started_at));
+  return (
+    <div class="runs">
+      <h3>{t("runs")}</h3>
+      {runs.length === 0 ? (
+        <p class="hint">{t("runs_none")}</p>
+      ) : (
+        <ul>
+          {newestFirst.map((run) => (
+            <RunRow key={run.id} run={run} now_ms={now_ms} />
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function RunRow({ run, now_ms }: { run: Run; now_ms: number }) {
+  const words = useWords();
+  const end_ms = run.ended_at ? new Date(run.ended_at).getTime() : now_ms;
+  const lasted = span((end_ms - new Date(run.started_at).getTime()) / 1000, words);
+  const litres = run.litres === null ? null : words.t("litres", { n: number(run.litres, 0, words.language) });
+  const outcome = words.t(run.ended_at ? `outcome_${run.outcome ?? "done"}` : "outcome_running");
+  const why = run.reason ? words.pick(run.reason) : words.t(`cause_${run.cause}`);
+  return (
+    <li>
+      <b>{clock(run.started_at, words)}</b>
+      <span>{[lasted, litres].filter(Boolean).join(" · ")}</span>
+      <span class={`run-outcome run-${run.ended_at ? (run.outcome ?? "done") : "running"}`}>{outcome}</span>
+      <small>{why}</small>
+    </li>
+  );
+}

@@ -1,0 +1,131 @@
+/** What stands around every page: the mark, the connection, the language, the way between pages. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { heardAt, link, session, signOut, type Link } from "../state/cloud";
+import { route } from "../route";
+import { useStore } from "../state/store";
+import { speak, useWords } from "../words";
+import { clock } from "../words/format";
+import { Contours } from "./contours";
+import { Icon, Mark } from "./icons";
+
+export function TopBar() {
+  const { t } = useWords();
+  const who = useStore(session);
+  return (
+    <header class="topbar">
+      <a class="brand" href="#/">
+        <Mark />
+        <span>{t("name")}</span>
+      </a>
+      {who.is === "in" && <Connection />}
+      <LanguageSwitch />
+    </header>
+  );
+}
+
+export function LanguageSwitch() {
+  const { t, language } = useWords();
+  const other = language === "th" ? "en" : "th";
+  return (
+    <button type="button" class="language" lang={other} onClick={() => speak(other)}>
+      <span aria-hidden="true">{t("other_language_short")}</span>
+      <span class="only-heard">{t("other_language")}</span>
+    </button>
+  );
+}
+
+const SHAPE: Record<Link, string> = { live: "is-live", connecting: "is-waiting", reconnecting: "is-waiting", offline: "is-offline" };
+
+function Connection() {
+  const { t } = useWords();
+  const now = useStore(link);
+  const word = now === "live" ? t("live") : now === "offline" ? t("offline") : t("reconnecting");
+  return (
+    <p class={`connection ${SHAPE[now]}`} title={now === "live" ? t("live_long") : word}>
+      <span class="connection-dot" aria-hidden="true" />
+      {word}
+    </p>
+  );
+}
+
+/** Says that what is seen is not from now, and from when it is. */
+export function ConnectionNotice() {
+  const words = useWords();
+  const now = useStore(link);
+  const heard = useStore(heardAt);
+  const away = now === "offline" || now === "reconnecting";
+  const time = heard === null ? "" : clock(heard, words);
+  const text = heard === null ? words.t("nothing_yet") : now === "offline" ? words.t("offline_from", { time }) : words.t("reconnecting_from", { time });
+  return (
+    <div role="status" class="notice-place">
+      {away && (
+        <p class="notice">
+          <Icon name="heard" /> {text}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function Tabs() {
+  const { t } = useWords();
+  const { page } = useStore(route);
+  const tab = (href: string, here: boolean, icon: "farm" | "town") => (
+    <a href={href} aria-current={here ? "page" : undefined}>
+      <Icon name={icon} size={28} />
+      <span>{t(icon)}</span>
+    </a>
+  );
+  return (
+    <nav class="tabs" aria-label={t("nav")}>
+      {tab("#/", page === "home" || page === "zone", "farm")}
+      {tab("#/town", page === "town", "town")}
+    </nav>
+  );
+}
+
+export function Foot() {
+  const { t } = useWords();
+  const who = useStore(session);
+  if (who.is !== "in") return null;
+  return (
+    <footer class="foot">
+      <p>{t("signed_in_as", { name: who.me.user.display_name })}</p>
+      <button type="button" class="quiet" onClick={() => void signOut()}>
+        <Icon name="out" /> {t("sign_out")}
+      </button>
+    </footer>
+  );
+}
+
+/** The page's head on the hillside. Its heading takes the focus when one comes from another page. */
+export function Hero({ title, children }: { title: string; children?: ComponentChildren }) {
+  const { t } = useWords();
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} · ${t("name")}`;
+  }, [title]);
+  useEffect(() => {
+    if (arrivedFromAnotherPage()) heading.current?.focus();
+  }, []);
+  return (
+    <section class="hero">
+      <Contours />
+      <div class="hero-inside">
+        <h1 tabIndex={-1} ref={heading}>
+          {title}
+        </h1>
+        {children}
+      </div>
+    </section>
+  );
+}
+
+let pagesSeen = 0;
+
+function arrivedFromAnotherPage(): boolean {
+  pagesSeen += 1;
+  return pagesSeen > 1;
+}

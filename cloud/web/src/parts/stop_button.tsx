@@ -1,0 +1,31 @@
+import { endedBy } from "../state/cloud";
+import { give, isFinal, wishes, zoneKey, type ZonePlace } from "../state/commands";
+import { useStore } from "../state/store";
+import { useWords } from "../words";
+import { StopSign } from "./icons";
+
+/** Stops at once: one press, no question. It stays pressable, since pressing stop twice does no harm. */
+export function StopButton({ place, name, unsure }: { place: ZonePlace; name: string; unsure: boolean }) {
+  const { t } = useWords();
+  const wish = useStore(wishes).get(zoneKey(place));
+  const stopping = wish?.action === "stop" && !isFinal(wish.stage);
+  return (
+    <button type="button" class={`stop${stopping ? " is-stopping" : ""}`} onClick={() => void give(place, "stop", 0, endedBy)}>
+      <StopSign />
+      <span>
+        {t("stop_zone", { zone: name })}
+        {unsure && <small>{t("stop_when_unknown")}</small>}
+      </span>
+    </button>
+  );
+}
+
+/** True while there may be water to stop: it runs, or nobody knows, or a command to open is under way. */
+export function mayNeedStop(running: boolean | null, watering: boolean): boolean {
+  return running !== false || watering;
+}
+
+export function useWatering(place: ZonePlace): boolean {
+  const wish = useStore(wishes).get(zoneKey(place));
+  return wish?.action === "water" && !isFinal(wish.stage);
+}

@@ -1,0 +1,118 @@
+/** The sentences about a zone that the home page and the zone's own page share. */
+
+import type { ComponentChildren } from "preact";
+import type { Run, Zone } from "../api/types";
+import { useNow } from "../state/clock";
+import { link } from "../state/cloud";
+import { useStore } from "../state/store";
+import { useWords, type Words } from "../words";
+import { ago, amount, clock, known, number, remaining_s, span, when } from "../words/format";
+import { SoilGauge } from "./gauges";
+import { Icon, SOIL_ICON, type IconName } from "./icons";
+
+export function Gauge({ zone }: { zone: Zone }) {
+  const { t, language } = useWords();
+  const value = known(zone.moisture);
+  const { low_pct: low, high_pct: high } = zone.band;
+  const label = value === null ? t("gauge_unknown", { low, high }) : t("gauge_known", { value: number(value, 1, language), low, high });
+  return <SoilGauge value={value} band={zone.band} running={zone.running === true} label={label} />;
+}
+
+export function SoilState({ zone }: { zone: Zone }) {
+  const { t } = useWords();
+  return (
+    <p class={`state state-${zone.state}`}>
+      <Icon name={SOIL_ICON[zone.state]} size={28} /> {t(`soil_${zone.state}`)}
+    </p>
+  );
+}
+
+export function SoilFigure({ zone }: { zone: Zone }) {
+  const words = useWords();
+  const { t, language } = words;
+  const value = known(zone.moisture);
+  return (
+    <>
+      {value === null ? <Unknown zone={zone} /> : <p class="figure">{number(value, 1, language)} <small>%</small></p>}
+      <p class="hint">{t("band", { low: zone.band.low_pct, high: zone.band.high_pct })}</p>
+    </>
+  );
+}
+
+function Unknown({ zone: { moisture } }: { zone: Zone }) {
+  const words = useWords();
+  const last = moisture.last_value ?? null;
+  const why = words.t(moisture.quality && moisture.quality !== "good" ? `q_${moisture.quality}` : "q_stale");
+  return (
+    <p class="hint">
+      {why}
+      {last !== null && moisture.observed_at && (
+        <>
+          <br />
+          {words.t("last_known", { value: `${number(last, 1, words.language)} %`, time: clock(moisture.observed_at, words) })}
+        </>
+      )}
+    </p>
+  );
+}
+
+/** One line of facts: an icon, what it is about, and what is so. */
+export function Fact({ icon, name, children, strong }: { icon: IconName; name?: string; children: ComponentChildren; strong?: boolean }) {
+  return (
+    <div class={strong ? "fact is-strong" : "fact"}>
+      <Icon name={icon} />
+      <dt class={name ? "" : "only-heard"}>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+export function WaterFact({ zone }: { zone: Zone }) {
+  const { t } = useWords();
+  const connection = useStore(link);
+  if (zone.running === null) return <Fact icon="unknown">{t("water_unknown")}</Fact>;
+  if (!zone.running) return <Fact icon="drop-off">{t("water_off")}</Fact>;
+  return (
+    <Fact icon="drop" strong>
+      <b>{t(connection === "offline" ? "was_running" : "water_on")}</b> <Remaining run={zone.run} />
+    </Fact>
+  );
+}
+
+export function Remaining({ run }: { run: Run | null }) {
+  const words = useWords();
+  const left = remaining_s(run, useNow());
+  if (left === null) return null;
+  return <span class="remaining">{left > 0 ? words.t("remaining", { time: span(left, words) }) : words.t("over_time")}</span>;
+}
+
+export function NextFact({ zone: { next } }: { zone: Zone }) {
+  const words = useWords();
+  const now = useNow(30_000);
+  return (
+    <Fact icon="next" name={words.t("next")}>
+      {next?.at && <b>{when(next.at, now, words)} </b>}
+      {next ? <span class={next.at ? "next-why" : ""}>{words.pick(next.text)}</span> : words.t("next_none")}
+    </Fact>
+  );
+}
+
+export function HeardFact({ at }: { at: string | null }) {
+  const words = useWords();
+  const now = useNow();
+  return (
+    <Fact icon="heard" name="">
+      {at ? words.t("heard", { ago: ago(at, now, words) }) : words.t("never_heard")}
+    </Fact>
+  );
+}
+
+export function area(area_m2: number | null, { t, language }: Words): string | null {
+  if (area_m2 === null) return null;
+  const rai = area_m2 / 1600;
+  return t("rai", { n: number(rai, Number.isInteger(rai) ? 0 : 1, language) });
+}
+
+export function measureText(value: number | null, unit: string, { t, language }: Words): { number: string; unit: string } {
+  return value === null ? { number: t("unknown"), unit: "" } : amount(value, unit, language);
+}

@@ -1,0 +1,64 @@
+/** The language of the page: which one, its texts, and how it writes numbers and times. */
+
+import { store, useStore } from "../state/store";
+import type { Text } from "../api/types";
+import { en } from "./en";
+import { th } from "./th";
+
+export type Language = "th" | "en";
+export type Key = keyof typeof th;
+
+/** The {names} in a text: "a {n} b {m}" gives "n" | "m". */
+type Names<S> = S extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
+type Given<K extends Key> = Names<(typeof th)[K]> extends never ? [] : [Record<Names<(typeof th)[K]>, string | number>];
+
+/** Fails the type check, naming the key, where a text has other {names} in English than in Thai. */
+type Same<K extends Key> = [Names<(typeof th)[K]>, Names<(typeof en)[K]>] extends [Names<(typeof en)[K]>, Names<(typeof th)[K]>]
+  ? never
+  : K;
+export const unequalNames: { [K in Key as Same<K>]: K } = {};
+
+const TEXTS: Record<Language, Record<Key, string>> = { th, en };
+const REMEMBERED = "tonnam.language";
+
+function remembered(): Language {
+  try {
+    return localStorage.getItem(REMEMBERED) === "en" ? "en" : "th";
+  } catch {
+    return "th";
+  }
+}
+
+export const language = store<Language>(remembered());
+
+export function speak(next: Language): void {
+  try {
+    localStorage.setItem(REMEMBERED, next);
+  } catch {
+    // A phone that keeps nothing still speaks the language for this visit.
+  }
+  language.set(next);
+}
+
+export interface Words {
+  language: Language;
+  /** The text of a key, with its {names} filled in. */
+  t<K extends Key>(key: K, ...given: Given<K>): string;
+  /** The right one of two texts that the cloud sent. */
+  pick(text: Text): string;
+}
+
+export function words(inLanguage: Language): Words {
+  return {
+    language: inLanguage,
+    t(key, ...given) {
+      const values: Record<string, string | number> = given[0] ?? {};
+      return TEXTS[inLanguage][key].replace(/\{(\w+)\}/g, (_all, name: string) => String(values[name]));
+    },
+    pick: (text) => text[inLanguage] || text.th || text.en,
+  };
+}
+
+export function useWords(): Words {
+  return words(useStore(language));
+}
