@@ -15,7 +15,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""Everything from here and nothing from elsewhere. Scripts and styles are files; charts set styles through the DOM."""
+"""Everything from here and nothing from elsewhere. Scripts and styles are files; charts style through the DOM."""
 
 ALWAYS = {
     "Content-Security-Policy": POLICY,
