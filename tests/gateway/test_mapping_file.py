@@ -43,7 +43,7 @@ def test_example_is_right_and_subscribes_to_what_it_needs() -> None:
         ('tenant = "demo-town"', 'tenant = "Demo Town"', "tenant", "a-z, 0-9 and -"),
         ('timezone = "Asia/Bangkok"', 'timezone = "Asia/Bangkock"', "site.timezone", "Asia/Bangkok"),
         ("every_s = 5.0", "every_s = 0", "gather.every_s", "0.1 to 60"),
-        ("every_s = 5.0", "evry_s = 5.0", "gather.evry_s", "did you mean every_s? allowed: every_s"),
+        ("every_s = 5.0", "evry_s = 5.0", "gather.evry_s", "did you mean every_s? allowed: every_s, send_every_s"),
         ('dialect = "json"', 'dialect = "jsn"', "devices[2].dialect", "one of tasmota, chirpstack, json"),
         ('address = "70b3d57ed0051234"', 'address = "70B3"', "devices[1]", "16 hexadecimal digits"),
         ('address = "town/river-1/state"', 'address = "town/#"', "devices[2]", "no wildcard"),

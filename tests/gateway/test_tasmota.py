@@ -49,9 +49,12 @@ def test_failed_sensor_is_unknown_and_not_zero() -> None:
 
 
 def test_fahrenheit_and_inches_are_converted() -> None:
-    found = values(decode(frame("tasmota_fahrenheit.json")))
-    assert found["BMP180.Temperature"] == (pytest.approx(21.722, abs=0.001), "Cel")
-    assert found["BMP180.Pressure"] == (pytest.approx(972.10, abs=0.01), "hPa")
+    found = {
+        one.measure: (round(one.value or 0, 2), one.unit)
+        for one in decode(frame("tasmota_fahrenheit.json")).measurements
+    }
+    assert found["BMP180.Temperature"] == (21.72, "Cel")
+    assert found["BMP180.Pressure"] == (972.1, "hPa")
 
 
 def test_unit_that_nobody_knows_makes_the_value_unknown() -> None:

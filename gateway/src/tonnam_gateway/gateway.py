@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tonnam_link.uplink import Uplink
-
 from tonnam_gateway import events, node_state
 from tonnam_gateway.intake import Intake
 from tonnam_gateway.mapping import Mapping
@@ -20,6 +18,7 @@ from tonnam_link.broker import Broker
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
 from tonnam_link.session import Session
+from tonnam_link.uplink import Uplink
 
 OUTBOX = "outbox.sqlite"
 STATE = "node.json"
@@ -47,12 +46,14 @@ class Gateway:
             node=mapping.node,
             datastreams=mapping.specs(),
             clock=clock,
+            seal_every_s=float(mapping.gather.send_every_s),
+            log=log.bind(towards="cloud"),
         )
         self._intake = Intake(
             self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock, log=log
         )
         self._field = Session(
-            field, client_id=f"tonnam-field-{mapping.tenant}-{mapping.node}", log=log.bind(for_="field")
+            field, client_id=f"tonnam-field-{mapping.tenant}-{mapping.node}", log=log.bind(towards="field")
         )
         for topic_filter in mapping.filters():
             self._field.subscribe(topic_filter, self._intake.on_message)

@@ -146,9 +146,10 @@ class Sensor(Part):
 
 
 class Gather(Part):
-    """How long readings may wait in memory for company before they are committed together."""
+    """How long readings may wait for company: in memory before they are committed, on disk before they are sent."""
 
     every_s: FiniteFloat = Field(5.0, ge=0.1, le=60, description="0.1 to 60 seconds")
+    send_every_s: FiniteFloat = Field(60.0, ge=0.1, le=3600, description="0.1 to 3600 seconds")
 
 
 class Mapping(Part):

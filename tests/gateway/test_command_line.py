@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.sent import TOWN
+from tests.servers import executable
+
+
+def tonnam_gateway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [executable("tonnam-gateway"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, env={**environment})
+
+
+def test_check_says_what_the_file_makes_of_the_town() -> None:
+    done = tonnam_gateway("check", str(TOWN))
+    assert done.returncode == 0
+    assert "3 devices into 3 sensors with 7 datastreams" in done.stdout
+    assert "town/river-1/state" in done.stdout
+
+
+def test_check_says_all_that_is_wrong_and_ends_with_two(tmp_path: Path) -> None:
+    file = tmp_path / "town.toml"
+    file.write_text(TOWN.read_text(encoding="utf-8").replace('"json"', '"jsn"').replace('"Cel"', '"K"'), "utf-8")
+    done = tonnam_gateway("check", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"{file}:")
+    assert "one of tasmota, chirpstack, json" in first
+    assert "air_temperature.unit" in second
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "TONNAM_BROKER"),
+        ({"TONNAM_BROKER": "http://x"}, "TONNAM_BROKER: a broker's address is mqtt://"),
+        ({"TONNAM_BROKER": "mqtt://x", "TONNAM_FIELD_BROKER": "x"}, "TONNAM_FIELD_BROKER: a broker's address"),
+    ],
+)
+def test_bad_environment_ends_with_two_before_anything_is_touched(
+    tmp_path: Path, environment: dict[str, str], message: str
+) -> None:
+    done = tonnam_gateway("run", str(TOWN), "--state", str(tmp_path / "state"), **environment)
+    assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
+    assert message in done.stderr
+
+
+def test_file_that_is_not_there_ends_with_two(tmp_path: Path) -> None:
+    done = tonnam_gateway("run", str(tmp_path / "x.toml"), "--state", str(tmp_path / "s"), TONNAM_BROKER="mqtt://x")
+    assert done.returncode == 2
+    assert "x.toml" in done.stderr
+
+
+def test_state_that_cannot_be_a_directory_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    done = tonnam_gateway("run", str(TOWN), "--state", str(tmp_path / "state"), TONNAM_BROKER="mqtt://127.0.0.1:1")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_is_for_people() -> None:
+    done = tonnam_gateway("run", "--help")
+    assert done.returncode == 0
+    assert "TONNAM_BROKER" in done.stdout
+    assert "Ctrl-C" in done.stdout

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from tests.gateway.sent import LEVEL, LWT, after, town
+from tonnam_gateway import intake as module
+from tonnam_gateway import node_state
+from tonnam_gateway.intake import Intake
+from tonnam_gateway.node_state import NodeState
+from tonnam_gateway.translator import Translator
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.messages import Event, Frame
+
+
+class Disk:
+    """Takes what it is given, or refuses."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.frames: list[Frame] = []
+        self.events: list[Event] = []
+
+    async def accept(self, frames: Sequence[Frame], events: Sequence[Event]) -> None:
+        await asyncio.sleep(0)
+        if self.full:
+            raise OutboxUnavailable("no space left")
+        self.frames += frames
+        self.events += events
+
+
+class Minute:
+    """A clock that goes on by a second each time it is asked."""
+
+    def __init__(self) -> None:
+        self.now_ms = int(after(0).timestamp() * 1000)
+
+    def __call__(self) -> int:
+        self.now_ms += 1000
+        return self.now_ms
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def intake(disk: Disk) -> Intake:
+    return Intake(Translator(town()), disk.accept, every_s=60, clock=Minute(), log=structlog.get_logger())
+
+
+async def test_messages_wait_for_company_and_are_committed_together(intake: Intake, disk: Disk) -> None:
+    for _ in range(3):
+        intake.on_message(LEVEL, b'{"level_m": 2}')
+    assert disk.frames == []
+    assert await intake.flush()
+    assert (len(disk.frames), intake.accepted) == (3, 3)
+    assert await intake.flush()
+    assert len(disk.frames) == 3
+
+
+async def test_event_does_not_wait_for_the_round(intake: Intake, disk: Disk) -> None:
+    committed = asyncio.Event()
+
+    async def after_round() -> None:
+        committed.set()
+
+    running = asyncio.create_task(intake.run(after_round))
+    intake.on_message(LWT, b"Offline")
+    async with asyncio.timeout(5):
+        await committed.wait()
+        intake.stop()
+        await running
+    assert [event.kind for event in disk.events] == ["device.lost"]
+
+
+async def test_what_a_full_disk_refuses_is_offered_again_and_said_once(intake: Intake, disk: Disk) -> None:
+    disk.full = True
+    with capture_logs() as logs:
+        for _ in range(3):
+            intake.on_message(LEVEL, b'{"level_m": 2}')
+            assert not await intake.flush()
+        disk.full = False
+        assert await intake.flush()
+    assert len(disk.frames) == 3
+    assert [line["event"] for line in logs] == ["outbox.refuses", "outbox.accepts_again", "readings.flow"]
+
+
+async def test_oldest_is_dropped_and_counted_when_a_full_disk_takes_nothing_for_long(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 4)
+    translator = Translator(town())
+    intake = Intake(translator, disk.accept, every_s=60, clock=Minute(), log=structlog.get_logger())
+    for number in range(6):
+        intake.on_message(LEVEL, b'{"level_m": %d}' % number)
+    await intake.flush()
+    assert [sample.value for frame in disk.frames for sample in frame.samples.values()] == [2, 3, 4, 5]
+    assert translator.counts["dropped"] == 2
+
+
+def test_state_survives_and_a_torn_file_is_a_first_start(tmp_path: Path) -> None:
+    file = tmp_path / "node.json"
+    assert node_state.load(file) == NodeState()
+    node_state.save(file, NodeState(17, ["air-node"]))
+    assert node_state.load(file) == NodeState(17, ["air-node"])
+    file.write_bytes(file.read_bytes()[:9])
+    assert node_state.load(file) == NodeState()
