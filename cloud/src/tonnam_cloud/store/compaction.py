@@ -1,5 +1,5 @@
 """Housekeeping of the embedded store, by its writer, in short slices: the log becomes chunks, small chunks become
-larger ones. Each slice is one transaction, so that a kill at any instant leaves every reading in exactly one place.
+larger ones. Each slice is one transaction; a kill at any instant leaves every reading in the log, a chunk, or both.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from tonnam_cloud.store import arrays
 from tonnam_cloud.store.chunks import Record, pack_chunk, unpack_chunk, unpack_record
-from tonnam_cloud.store.newest import keep_newest, last_of
+from tonnam_cloud.store.newest import Newest, keep_newest, last_of
 from tonnam_cloud.store.port import Series
 
 START_BATCHES = 512
 START_READINGS = 500_000
 """The log is packed when it holds so much: a reader unpacks all of it for one datastream."""
+FIRST_PORTION = 100_000
 SMALL_READINGS = 4096
 MERGED_READINGS = 8192
 CROWD = 8
@@ -40,6 +42,17 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+@dataclass
+class _Round:
+    """The oldest part of the log on its way into chunks: one a datastream, all with the rank `ids[0]`."""
+
+    ids: list[int]
+    readings: int
+    pieces: Iterator[tuple[int, Series]]
+    newest: list[tuple[int, Newest]] = field(default_factory=list)
+    small: list[int] = field(default_factory=list)
+
+
 class Compactor:
     """Knows how much waits to be packed. Uses the writer's connection between its transactions."""
 
@@ -55,7 +68,8 @@ class Compactor:
         )
         self._crowded = {number for number, count in self._small.items() if count >= CROWD}
         self._packing = False
-        self._portion = 50_000
+        self._round: _Round | None = None
+        self._portion = FIRST_PORTION
 
     def logged(self, batches: int, readings: int) -> None:
         """The writer has committed so much to the log."""
@@ -66,50 +80,17 @@ class Compactor:
         """Work for about `budget_s`. True when there is more to do now."""
         full = self._batches >= START_BATCHES or self._readings >= START_READINGS
         self._packing = self._batches > 0 and (self._packing or full)
-        if self._packing:
-            self._timed_pack(budget_s)
+        if self._round is not None:
+            self._go_on(self._round, budget_s)
+        elif self._packing:
+            self._begin_round(budget_s)
         elif self._crowded:
             self._merge_crowded(budget_s)
         return self._packing or bool(self._crowded)
 
-    def _timed_pack(self, budget_s: float) -> None:
-        """Packs a portion, and sizes the next one so that it takes about half of the budget."""
+    def _begin_round(self, budget_s: float) -> None:
+        """Reads and sorts a portion of the log, and sizes the next one so that this takes half of the budget."""
         started = time.perf_counter()
-        with immediate(self._connection):
-            batches, readings, numbers = self._pack()
-        self.logged(-batches, -readings)
-        for number in numbers:
-            self._small[number] = self._small.get(number, 0) + 1
-            if self._small[number] >= CROWD:
-                self._crowded.add(number)
-        self._packing = self._batches > 0
-        taken_s = max(time.perf_counter() - started, 1e-4)
-        self._portion = int(min(max(self._portion * min(max(budget_s / 2 / taken_s, 0.25), 2), 500), 2_000_000))
-
-    def _pack(self) -> tuple[int, int, list[int]]:
-        """Moves the oldest part of the log into one chunk a datastream: (batches, readings, small ones' numbers)."""
-        ids, records = self._oldest()
-        pieces = list(_by_datastream(records))
-        rows = [
-            (
-                number,
-                ids[0],
-                int(piece.observed_at_ms[0]),
-                int(piece.observed_at_ms[-1]),
-                len(piece),
-                pack_chunk(piece),
-            )
-            for number, piece in pieces
-        ]
-        self._connection.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", rows)
-        keep_newest(self._connection, [(number, row) for number, piece in pieces if (row := last_of(piece))])
-        self._connection.execute("DELETE FROM log WHERE id <= ?", (ids[-1],))
-        if len(ids) >= self._batches:
-            self._forget_old_sequences()
-        readings = sum(len(record.observed_at_ms) for record in records)
-        return len(ids), readings, [number for number, piece in pieces if len(piece) < SMALL_READINGS]
-
-    def _oldest(self) -> tuple[list[int], list[Record]]:
         ids: list[int] = []
         records: list[Record] = []
         readings = 0
@@ -119,7 +100,56 @@ class Compactor:
             ids.append(number)
             records.append(unpack_record(blob))
             readings += count
-        return ids, records
+        self._round = _Round(ids, readings, _by_datastream(records))
+        taken_s = max(time.perf_counter() - started, 1e-4)
+        self._portion = int(min(max(self._portion * min(max(budget_s / 2 / taken_s, 0.5), 2), 10_000), 1_000_000))
+
+    def _go_on(self, under_way: _Round, budget_s: float) -> None:
+        try:
+            finished = self._pack_some(under_way, budget_s)
+        except BaseException:
+            self._round = None  # what was rolled back has left `pieces`: the whole round begins again
+            raise
+        if finished:
+            self._end_round(under_way)
+
+    def _pack_some(self, under_way: _Round, budget_s: float) -> bool:
+        """Packs some of a round's datastreams; with the last of them, the round leaves the log: then it is True.
+
+        Until then its readings stand in both places, which reading does not mind; a round that a kill cut short
+        begins again and replaces its chunks.
+        """
+        deadline = time.perf_counter() + budget_s / 2
+        with immediate(self._connection):
+            for number, piece in under_way.pieces:
+                self._put_chunk(number, under_way.ids[0], piece)
+                if newest := last_of(piece):
+                    under_way.newest.append((number, newest))
+                if len(piece) < SMALL_READINGS:
+                    under_way.small.append(number)
+                if time.perf_counter() > deadline:
+                    return False
+            keep_newest(self._connection, under_way.newest)
+            self._connection.execute("DELETE FROM log WHERE id <= ?", (under_way.ids[-1],))
+            if len(under_way.ids) >= self._batches:
+                self._forget_old_sequences()
+        return True
+
+    def _end_round(self, done: _Round) -> None:
+        self._round = None
+        self.logged(-len(done.ids), -done.readings)
+        self._packing = self._batches > 0
+        for number in done.small:
+            self._small[number] = self._small.get(number, 0) + 1
+            if self._small[number] >= CROWD:
+                self._crowded.add(number)
+
+    def _put_chunk(self, number: int, rank: int, piece: Series) -> None:
+        times = piece.observed_at_ms
+        self._connection.execute(
+            "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?)",
+            (number, rank, int(times[0]), int(times[-1]), len(times), pack_chunk(piece)),
+        )
 
     def _forget_old_sequences(self) -> None:
         newest = self._connection.execute("SELECT source, epoch, max(sequence) FROM seen GROUP BY source, epoch")
@@ -160,11 +190,7 @@ class Compactor:
         self._connection.execute(
             "DELETE FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ?", (number, ranks[0], ranks[-1])
         )
-        first_ms, last_ms = int(merged.observed_at_ms[0]), int(merged.observed_at_ms[-1])
-        self._connection.execute(
-            "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)",
-            (number, ranks[0], first_ms, last_ms, len(merged), pack_chunk(merged)),
-        )
+        self._put_chunk(number, ranks[0], merged)
 
 
 def _runs(places: list[tuple[int, int]]) -> Iterator[tuple[list[int], int]]:

@@ -34,7 +34,7 @@ LINES_A_REQUEST = 5_000
 TIMEOUT_MS = 30_000
 _EARLIEST_MS, _LATEST_MS = -9_223_372_036_854, 9_223_372_036_854
 _DROPPED = re.compile(r"dropped=(\d+)")
-_UNTAGGED = re.compile(r"\\(.)")
+_UNTAGGED = re.compile(r"\\([,= ])")
 _BAD_CONTENT = {400, 413, 422}
 
 
@@ -82,9 +82,8 @@ class InfluxStore:
         """See Store.append."""
         refused: list[Refused] = []
         for lines, owners in _requests(batches, refused):
-            for batch, count, reason in self._write_all(lines, owners):
-                refused.append(Refused(batch.source, batch.epoch, batch.sequence, count, reason))
-        return refused
+            refused.extend(self._write_all(lines, owners))
+        return _joined(refused)
 
     def maintain(self, budget_s: float = 0.05) -> bool:
         """InfluxDB keeps its own house."""
@@ -145,8 +144,8 @@ class InfluxStore:
         """Close the sockets."""
         self._client.close()  # type: ignore[no-untyped-call]
 
-    def _write_all(self, lines: list[str], owners: list[_Share]) -> Iterator[tuple[ReadingBatch, int, str]]:
-        """Write lines; what the server can never take comes back as (batch, lines, reason).
+    def _write_all(self, lines: list[str], owners: list[_Share]) -> Iterator[Refused]:
+        """Write lines; what the server can never take comes back.
 
         A refusal does not say which lines it means, but how many: halves are tried until it means all or one. The
         good lines are written again on the way, which is harmless.
@@ -156,7 +155,7 @@ class InfluxStore:
         except Rejected as error:
             found = _DROPPED.search(str(error))
             if len(lines) == 1 or (found and int(found[1]) == len(lines)):
-                yield from ((owner.batch, owner.lines, str(error)) for owner in owners)
+                yield from (_refused(owner.batch, owner.lines, _DROPPED.sub("", str(error))) for owner in owners)
                 return
             half = len(lines) // 2
             for part, first in ((lines[:half], 0), (lines[half:], half)):
@@ -221,8 +220,7 @@ def _requests(batches: Sequence[ReadingBatch], refused: list[Refused]) -> Iterat
             try:
                 new = column_lines(column)
             except Rejected as error:
-                count = len(column.observed_at_ms)
-                refused.append(Refused(batch.source, batch.epoch, batch.sequence, count, str(error)))
+                refused.append(_refused(batch, len(column.observed_at_ms), str(error)))
                 continue
             lines += new
             owners.append(_Share(batch, len(new)))
@@ -231,6 +229,19 @@ def _requests(batches: Sequence[ReadingBatch], refused: list[Refused]) -> Iterat
                 lines, owners = [], []
     if lines:
         yield lines, owners
+
+
+def _refused(batch: ReadingBatch, readings: int, reason: str) -> Refused:
+    return Refused(batch.source, batch.epoch, batch.sequence, readings, reason.strip())
+
+
+def _joined(refused: Sequence[Refused]) -> list[Refused]:
+    """What was refused of one batch for one reason, as one."""
+    readings: dict[tuple[str, int, int, str], int] = {}
+    for each in refused:
+        key = (each.source, each.epoch, each.sequence, each.reason)
+        readings[key] = readings.get(key, 0) + each.readings
+    return [Refused(*key[:3], count, key[3]) for key, count in readings.items()]
 
 
 def _owners_of(owners: list[_Share], first: int, end: int) -> list[_Share]:

@@ -1,5 +1,5 @@
--- The embedded store's file. Readings are in `log` (as they came, one blob a batch) or in `chunk` (packed by
--- datastream), never in both; a chunk holds what came in a stretch of the log, and `rank` keeps their order.
+-- The embedded store's file. Readings are in `log` (as they came, one blob a batch), then in `chunk` (packed by
+-- datastream); a chunk holds what came in a stretch of the log, and `rank`, its first log id, keeps their order.
 CREATE TABLE IF NOT EXISTS datastream (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS source (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS seen (
@@ -12,9 +12,10 @@ CREATE TABLE IF NOT EXISTS log (
 );
 CREATE TABLE IF NOT EXISTS chunk (
     datastream INTEGER NOT NULL, rank INTEGER NOT NULL,
-    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, readings INTEGER NOT NULL, packed BLOB NOT NULL
+    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, readings INTEGER NOT NULL, packed BLOB NOT NULL,
+    UNIQUE (datastream, rank)
 );
-CREATE UNIQUE INDEX IF NOT EXISTS chunk_place ON chunk (datastream, rank, from_ms, to_ms, readings);
+
 CREATE TABLE IF NOT EXISTS latest (
     datastream INTEGER PRIMARY KEY, observed_at_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, raw REAL
 );
