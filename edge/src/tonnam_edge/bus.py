@@ -38,7 +38,7 @@ class _Turn:
     def next_wait_ms(self) -> int:
         """The time until the next poll: doubling with every failure, up to a limit."""
         limit_s = BACK_OFF_MAX_S if self.device.profile.relay is None else RELAY_BACK_OFF_MAX_S
-        doubled = self.poll_ms * 2 ** min(self.failures, 10)
+        doubled = self.poll_ms << min(self.failures, 10)
         return max(self.poll_ms, min(doubled, round(limit_s * 1000)))
 
 
@@ -56,12 +56,16 @@ class Bus:
         self._log = log.bind(bus=name)
         self._turns = [_Turn(device, 0) for device in site.devices.values() if device.part.bus == name]
         self._actions: dict[str, Action] = {}
+        self._off_decided_ms: dict[str, int] = {}
         self._wake = asyncio.Event()
 
     def act(self, actions: Sequence[Action]) -> None:
         """Queue actions; a newer one of the same actuator replaces the older. At most one waits per actuator."""
         for action in actions:
-            self._actions.pop(action.actuator, None)
+            if not action.on:
+                self._off_decided_ms[action.actuator] = action.decided_mono_ms
+            elif self._overtaken(action):
+                continue
             self._actions[action.actuator] = action
         if actions:
             self._wake.set()
@@ -154,6 +158,5 @@ class Bus:
         return old
 
     def _overtaken(self, action: Action) -> bool:
-        """Whether the same actuator has been told to be off while this opening waited."""
-        newer = self._actions.get(action.actuator)
-        return newer is not None and not newer.on
+        """Whether the same actuator has been told to be off while this opening waited, for the disk or the port."""
+        return self._off_decided_ms.get(action.actuator, -1) >= action.decided_mono_ms

@@ -41,7 +41,7 @@ class StateStore:
         except OSError as failure:
             os.close(self._lock)
             raise Misconfigured(
-                f"{folder}: another agent is running on this state directory. Stop it first: two must not move one valve"
+                f"{folder}: another agent uses this state directory. Stop it first: two must not move one valve"
             ) from failure
         self._database = sqlite3.connect(folder / "state.sqlite3", check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -92,16 +92,16 @@ class ModbusTransport:
     async def close(self) -> None:
         self._client.close()
 
-    async def _ask(self, call: object, unit: int, what: str) -> ModbusPDU:
+    async def _ask(self, call: Awaitable[ModbusPDU], unit: int, what: str) -> ModbusPDU:
         if self._pause_s:
             await asyncio.sleep(self._pause_s)
         try:
-            answer = await call  # type: ignore[misc]
+            answer: ModbusPDU | None = await call
         except (ModbusException, OSError, struct.error, IndexError, ValueError) as failure:
             await self._settle()
             raise Transient(f"unit {unit} did not answer {what}") from failure
         if answer is None or answer.isError():
-            code = getattr(answer, "exception_code", 0)
+            code = answer.exception_code if answer else 0
             if code in GATEWAY_SILENT or code == BUSY or not code:
                 raise Transient(f"unit {unit} is silent or busy (exception {code})")
             raise Rejected(code, what)

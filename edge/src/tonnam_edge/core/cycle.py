@@ -152,6 +152,7 @@ class Core:
                 self._actuators.close_all(image.now.mono_ms, again=True)
         if self._shutting_down:
             self._runs.stop_all("interrupted", texts.interrupted(), image.now.mono_ms)
+            self._actuators.close_all(image.now.mono_ms)
 
     def _follow_runs(self, image: Image) -> None:
         for run in self._runs.advance(image):
@@ -187,9 +188,8 @@ class Core:
         """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
         for band in self._settings.bands:
             if band.zone == zone:
-                self._resting_until[band.id] = mono_ms + round(
-                    max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0) * 1000
-                )
+                rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
+                self._resting_until[band.id] = mono_ms + round(rest_s * 1000)
 
     def _manual_wishes(self, image: Image) -> list[Wish]:
         wishes = []

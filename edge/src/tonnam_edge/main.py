@@ -1,0 +1,167 @@
+"""The command `tonnam-edge`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+
+from tonnam_edge.address import ALLOWED
+from tonnam_edge.agent import Agent
+from tonnam_edge.check import BadSiteFile, load_site
+from tonnam_edge.errors import Misconfigured
+from tonnam_edge.profile import shipped_profiles
+from tonnam_edge.site import Site
+from tonnam_edge.state_store import StateStore
+from tonnam_link.broker import Broker
+from tonnam_link.errors import LinkError, OutboxInUse
+from tonnam_link.uplink import Uplink
+
+EXPECTED = (OSError, LinkError, sqlite3.Error)
+BROKER_HERE = "mqtt://127.0.0.1:1883"
+app = typer.Typer(
+    help="Waters a farm: reads its probes, opens valves and pump when it should, and tells the cloud. "
+    "It goes on by itself without internet. What the farm is like stands in one site file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SiteArgument = Annotated[Path, typer.Argument(metavar="SITE.toml", help="The site file: your farm, written down.")]
+BusOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bus",
+        metavar="NAME=ADDRESS",
+        help=f"Where a bus is, instead of what the site file says; may be repeated. ADDRESS: {ALLOWED}.",
+    ),
+]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # silence is told once, by the bus
+    app()
+
+
+@app.command()
+def check(site_file: SiteArgument, bus: BusOption = None) -> None:
+    """Say all that is wrong with a site file, line by line. Touches no device: safe at any time.
+
+    Ends with 0 when the file can be used (there may be warnings), with 2 when it cannot.
+    """
+    site = _load(site_file, bus)
+    typer.echo(
+        f"{site_file}: good. {len(site.zones)} zones, {len(site.actuators)} valves and pumps, "
+        f"{len(site.devices)} devices on {len(site.buses)} buses, {len(site.datastreams)} datastreams, "
+        f"{len(site.programs)} programs."
+    )
+
+
+@app.command()
+def run(
+    site_file: SiteArgument,
+    state: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for what must survive a power cut. Made if it is not there.")
+    ],
+    bus: BusOption = None,
+) -> None:
+    """Run the farm until Ctrl-C. Valves and pump are turned off at the start and at the end.
+
+    The cloud's address is in TONNAM_BROKER, such as mqtt://user:password@host:1883. Without it the farm runs just
+    the same; readings are kept in DIR and sent when there is a broker at mqtt://127.0.0.1:1883.
+    """
+    site = _load(site_file, bus)
+    try:
+        broker = Broker.parse(os.environ.get("TONNAM_BROKER") or BROKER_HERE)
+    except ValueError as wrong:
+        _refuse(2, f"TONNAM_BROKER: {wrong}")
+    try:
+        asyncio.run(_run(site, state, broker))
+    except (Misconfigured, OutboxInUse) as wrong:
+        _refuse(2, str(wrong))
+    except EXPECTED as failure:
+        _refuse(1, f"{failure}. Valves and pump were turned off")
+    except ExceptionGroup as group:
+        expected, others = group.split(EXPECTED)
+        if others is not None or expected is None:
+            raise
+        _refuse(1, "; ".join(str(failure) for failure in _leaves(expected)))
+
+
+@app.command()
+def profiles() -> None:
+    """List the devices that are known, by the name that goes into `profile = "..."`."""
+    for profile in shipped_profiles().values():
+        measures = ", ".join(profile.told()) or "valves and pumps"
+        typer.echo(f"{profile.id:22} {profile.name.en}: {measures}")
+
+
+async def _run(site: Site, state: Path, broker: Broker) -> None:
+    log: Any = structlog.get_logger("tonnam.edge")
+    store = StateStore(state)
+    try:
+        uplink = Uplink(
+            state / "outbox.sqlite3",
+            broker,
+            tenant=site.file.node.tenant,
+            node=site.file.node.id,
+            datastreams=[datastream.spec for datastream in site.datastreams],
+            seal_every_s=site.file.telling.send_s,
+        )
+        agent = Agent(site, store, uplink, log)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, agent.stop)
+        await agent.run()
+    finally:
+        store.close()
+
+
+def _load(site_file: Path, bus: Sequence[str] | None) -> Site:
+    """The checked site; warnings and errors go to stderr, errors end with 2."""
+    addresses = {}
+    for one in bus or ():
+        name, equals, address = one.partition("=")
+        if not equals or not name:
+            _refuse(2, f"--bus {one}: write NAME=ADDRESS, such as --bus cabinet=tcp://192.168.1.20:502")
+        addresses[name] = address
+    try:
+        site, warnings = load_site(site_file, addresses)
+    except BadSiteFile as bad:
+        for problem in bad.problems:
+            typer.echo(problem.told(str(site_file)), err=True)
+        count = sum(problem.severity == "error" for problem in bad.problems)
+        _refuse(2, f"{count} thing{'s' if count != 1 else ''} to put right. Nothing was touched.")
+    for warning in warnings:
+        typer.echo(warning.told(str(site_file)), err=True)
+    return site
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for failure in group.exceptions:
+        found += _leaves(failure) if isinstance(failure, BaseExceptionGroup) else [failure]
+    return found
+
+
+def _refuse(code: int, text: str) -> NoReturn:
+    typer.echo(f"tonnam-edge: {text}", err=True)
+    raise typer.Exit(code)
