@@ -294,6 +294,8 @@ def _sparse(
 def clean(sample: Sample) -> Sample:
     """The sample as it can be sent: a number that is not finite is unknown, and then its quality is not good."""
     value, quality, raw = sample
+    if raw is None and type(value) is float and type(quality) is Quality and math.isfinite(value):
+        return sample
     if value is not None and not math.isfinite(value):
         value, quality = None, quality or Quality.DEVICE_FAULT
     if raw is not None and not math.isfinite(raw):

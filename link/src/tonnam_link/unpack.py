@@ -35,12 +35,9 @@ class Column:
 def unpack_readings(body: ReadingsBody, dictionary: Dictionary) -> list[Column]:
     """One Column for each datastream of the batch. Raises Rejected when the parts do not fit together."""
     numbers = [*body.scaled, *body.floats]
-    if (
-        not numbers
-        or len(set(numbers)) < len(numbers)
-        or not 0 <= min(numbers) <= max(numbers) < len(dictionary.specs)
-    ):
-        raise Rejected("a column is named twice, or is not in the dictionary")
+    _check_indexes(numbers, len(dictionary.specs))
+    if not numbers:
+        raise Rejected("a batch of readings without readings")
     axis = _axis(body)
     times, counts = _times(axis, body.present, len(numbers))
     bounds = np.concatenate(([0], np.cumsum(counts)))

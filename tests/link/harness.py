@@ -1,0 +1,115 @@
+"""The far end of the link for tests: a ledger that a real Receiver commits to, over a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tonnam_link.broker import Broker
+from tonnam_link.codec import Dictionary
+from tonnam_link.decode import Batch, decode
+from tonnam_link.errors import MissingDictionary, Rejected
+from tonnam_link.messages import DatastreamSpec, Frame, Sample, Verdict
+from tonnam_link.receiver import Answer, Received, Receiver
+from tonnam_link.session import Session
+
+SPECS = [
+    DatastreamSpec("melon/zone-1/soil_moisture", "%", 0.1),
+    DatastreamSpec("melon/zone-2/soil_moisture", "%", 0.1),
+    DatastreamSpec("melon/pump/running", "1", 1.0),
+    DatastreamSpec("melon/climate/air_temperature", "Cel", 0.0),
+]
+START_MS = 1_795_000_000_000
+Identity = tuple[str, int]
+
+
+def frame(number: int, start_ms: int = START_MS) -> Frame:
+    """Image `number` of a greenhouse: one second after the one before."""
+    values = (20 + number % 100 / 10, 30 - number % 50 / 10, float(number % 2), 25 + number / 7)
+    samples = {spec.datastream: Sample(value) for spec, value in zip(SPECS, values, strict=True)}
+    return Frame(start_ms + number * 1000, samples)
+
+
+def identities(frames: Sequence[Frame]) -> set[Identity]:
+    """The identities of all readings of the frames."""
+    return {(name, f.observed_at_ms) for f in frames for name in f.samples}
+
+
+@dataclass
+class Ledger:
+    """What a cloud would have stored. `answer` may be replaced to make it misbehave; it sees each batch first."""
+
+    dictionaries: dict[str, Dictionary] = field(default_factory=dict)
+    readings: dict[Identity, float] = field(default_factory=dict)
+    writes: Counter[Identity] = field(default_factory=Counter)
+    events: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, Any] = field(default_factory=dict)
+    groups: list[list[Received]] = field(default_factory=list)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    before: Callable[[Received], Answer | None] = lambda _: None
+
+    async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
+        self.groups.append(list(group))
+        answers = [self.before(received) or self._store(received) for received in group]
+        self.verdicts.update(answer.verdict for answer in answers)
+        return answers
+
+    def _store(self, received: Received) -> Answer:
+        try:
+            batch = decode(received.payload, self.dictionaries)
+        except MissingDictionary:
+            return Answer(Verdict.NEED_DICTIONARY)
+        except Rejected as error:
+            return Answer(Verdict.QUARANTINED, error.reason)
+        self._write(batch)
+        return Answer(Verdict.STORED)
+
+    def _write(self, batch: Batch) -> None:
+        if batch.kind == "dictionary":
+            dictionary = Dictionary(batch.specs)
+            self.dictionaries[dictionary.hash] = dictionary
+        for column in batch.columns:
+            for at, value in zip(column.observed_at_ms.tolist(), column.value.tolist(), strict=True):
+                known = self.readings.setdefault((column.datastream, at), value)
+                assert known == value, "the same identity with another value"
+                self.writes[column.datastream, at] += 1
+        self.events.update((event.id, event) for event in batch.events)
+        self.outcomes.update((outcome.command_id, outcome) for outcome in batch.outcomes)
+
+
+@contextlib.asynccontextmanager
+async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the coroutines beside the block, cancel them at its end, and raise what they raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, Exception)]
+    if failed:
+        raise failed[0]
+
+
+@contextlib.asynccontextmanager
+async def cloud(url: str, ledger: Ledger) -> AsyncIterator[Session]:
+    """A receiver over the broker that commits to the ledger, connected when the block begins."""
+    session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.2, 1.0))
+    receiver = Receiver(session, ledger.commit)
+    async with running(session.run(), receiver.run()):
+        await session.connected.wait()
+        yield session
+
+
+async def until(ready: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    """Wait until `ready()`; AssertionError that names `what` after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        assert time.monotonic() < deadline, f"{what} did not come within {timeout_s:g} s"
+        await asyncio.sleep(0.02)

@@ -1,0 +1,181 @@
+"""Whatever bytes come, the answer is a batch, a missing dictionary or a rejection with a reason."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.link.test_codec import DICTIONARY, EPOCH, ROWS, SEQUENCE, batches
+from tonnam_link import codec
+from tonnam_link.codec import Kind, ReadingsBody
+from tonnam_link.decode import decode, peek
+from tonnam_link.errors import MissingDictionary, Rejected
+
+KNOWN = {DICTIONARY.hash: DICTIONARY}
+GOOD = list(batches().values())
+BODY = codec.readings_body(DICTIONARY, ROWS)
+
+
+def envelope(body: bytes, *, kind: int = Kind.READINGS, compressed: bool = False, **changed: Any) -> bytes:
+    """A batch with any body and any field changed."""
+    digest = DICTIONARY.digest if kind in {Kind.READINGS, Kind.DICTIONARY} else None
+    fields = {"epoch": EPOCH, "sequence": SEQUENCE, "kind": kind, "dictionary": digest, "compressed": compressed}
+    return b"\x01" + msgspec.msgpack.encode([*(fields | changed).values(), body])
+
+
+def readings(**changed: Any) -> bytes:
+    """A batch of readings with parts of its body changed."""
+    return envelope(msgspec.msgpack.encode(msgspec.structs.replace(BODY, **changed)))
+
+
+def open_safely(payload: bytes) -> None:
+    """Decode; anything but a batch, MissingDictionary or Rejected is a failure."""
+    with contextlib.suppress(MissingDictionary, Rejected):
+        peek(payload)
+        decode(payload, KNOWN)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=300, deadline=None)
+def test_arbitrary_bytes_never_raise_anything_else(payload: bytes) -> None:
+    open_safely(payload)
+    open_safely(b"\x01" + payload)
+    for kind in Kind:
+        open_safely(envelope(payload, kind=kind))
+
+
+@given(st.sampled_from(GOOD), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4), st.data())
+@settings(max_examples=400, deadline=None)
+def test_mutated_batches_never_raise_anything_else(
+    payload: bytes, changes: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    mutated = bytearray(payload)
+    for position, byte in changes:
+        mutated[position % len(mutated)] = byte
+    open_safely(bytes(mutated[: data.draw(st.integers(0, len(mutated)))]))
+    open_safely(bytes(mutated))
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_mutated_uncompressed_bodies_never_raise_anything_else(changes: list[tuple[int, int]]) -> None:
+    body = bytearray(msgspec.msgpack.encode(BODY))
+    for position, byte in changes:
+        body[position % len(body)] = byte
+    open_safely(envelope(bytes(body)))
+
+
+SMALL = st.integers(-2, 6)
+BYTES = st.binary(max_size=24)
+SPARSE = st.lists(st.tuples(SMALL, BYTES), max_size=3)
+SPARSE_MORE = st.lists(st.tuples(SMALL, BYTES, BYTES), max_size=3)
+
+
+@given(
+    st.builds(
+        ReadingsBody,
+        st.one_of(st.integers(-1, 10), st.integers(-(2**63), 2**63 - 1)),
+        st.sampled_from([0, 2, 4, 8]),
+        BYTES,
+        st.lists(SMALL, max_size=3),
+        BYTES,
+        BYTES,
+        st.lists(SMALL, max_size=3),
+        BYTES,
+        SPARSE,
+        SPARSE,
+        SPARSE_MORE,
+        SPARSE_MORE,
+    )
+)
+@settings(max_examples=400, deadline=None)
+def test_parts_that_do_not_fit_together_never_raise_anything_else(body: ReadingsBody) -> None:
+    open_safely(envelope(msgspec.msgpack.encode(body)))
+
+
+def zstd_without_size(content: bytes) -> bytes:
+    """A zstd frame that does not say how long its content is."""
+    packed = io.BytesIO()
+    writer = zstandard.ZstdCompressor().stream_writer(packed, closefd=False)
+    writer.write(content)
+    writer.flush(zstandard.FLUSH_FRAME)
+    return packed.getvalue()
+
+
+def zstd_that_lies(content: bytes, claimed: int) -> bytes:
+    """A zstd frame whose header claims less than it holds (4-byte content size at offset 6, single segment off)."""
+    packed = bytearray(zstandard.ZstdCompressor(level=1).compress(content))
+    packed[5:9] = claimed.to_bytes(4, "little")
+    return bytes(packed)
+
+
+BOMB = bytes(64 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "wrong version"),
+        (b"\x02" + GOOD[0][1:], "wrong version"),
+        (b"\x01" + bytes(codec.MAX_BATCH_BYTES), "oversized"),
+        (envelope(zstandard.ZstdCompressor().compress(BOMB), compressed=True), "oversized"),
+        (envelope(zstd_without_size(BOMB), compressed=True), "oversized"),
+        (envelope(zstd_that_lies(BOMB, 1000), compressed=True), "malformed"),
+        (envelope(b"not zstd", compressed=True), "malformed"),
+        (envelope(b"\xdd\xff\xff\xff\xff", kind=Kind.EVENTS), "malformed"),
+        (envelope(b"\x91" * 100_000, kind=Kind.EVENTS), "malformed"),
+        (envelope(msgspec.msgpack.encode([["e", "k", 0, "[" * 50_000]]), kind=Kind.EVENTS), "malformed"),
+        (envelope(msgspec.msgpack.encode([["e", "k", 0, "[]"]]), kind=Kind.EVENTS), "malformed"),
+        (envelope(msgspec.msgpack.encode([["e", "k", -1, "{}"]]), kind=Kind.EVENTS), "no time"),
+        (envelope(msgspec.msgpack.encode([["c", "perhaps", 0, {}, None]]), kind=Kind.OUTCOMES), "malformed"),
+        (envelope(DICTIONARY.body, kind=Kind.DICTIONARY, dictionary=bytes(8)), "hash"),
+        (envelope(b"", kind=9, dictionary=None), "unknown kind"),
+        (envelope(b"", dictionary=None), "missing"),
+        (envelope(b"", dictionary=b"short"), "8 bytes"),
+        (envelope(b"", sequence=0), "out of range"),
+        (envelope(b"", epoch=2**63), "malformed"),
+        (readings(scaled=[0, 0]), "twice"),
+        (readings(scaled=[0, 99]), "not there"),
+        (readings(scaled=[0, 3], floats=[2, 1]), "without a resolution"),
+        (readings(scaled=[], floats=[]), "without readings"),
+        (readings(step_bytes=3), "time axis"),
+        (readings(steps=bytes(12)), "does not rise"),
+        (readings(first_at_ms=codec.LATEST_MS), "after 9999"),
+        (readings(firsts=b"1234"), "too few or too many"),
+        (readings(doubles=bytes(8)), "too few"),
+        (readings(doubles=b"\xff" * len(BODY.doubles)), "not finite"),
+        (readings(qualities=[(0, b"\x01", b"\x63")]), "qualities"),
+        (readings(raws=[(0, b"\x01", b"\xff" * 8)]), "not finite"),
+        (readings(present=[(0, b"\x00")]), "without samples"),
+        (readings(unknown=[(0, b"\x00\x00")]), "bitmap"),
+    ],
+)
+def test_bad_batch_is_rejected_with_a_reason(payload: bytes, reason: str) -> None:
+    with pytest.raises(Rejected, match=reason):
+        decode(payload, KNOWN)
+
+
+def test_too_many_readings_are_rejected_before_they_are_unpacked() -> None:
+    specs = [codec.DatastreamSpec(f"s/t/p{n}", "1", 1.0) for n in range(8)]
+    dictionary = codec.Dictionary(specs)
+    frames = codec.MAX_FRAMES
+    body = ReadingsBody(
+        0, 2, b"\x01\x00" * (frames - 1), list(range(8)), bytes(32), bytes(16 * (frames - 1)), [], b"", [], [], [], []
+    )
+    payload = codec.wrap(1, 1, Kind.READINGS, dictionary.digest, msgspec.msgpack.encode(body))
+    with pytest.raises(Rejected, match="readings"):
+        decode(payload, {dictionary.hash: dictionary})
+
+
+def test_batch_of_a_later_version_can_still_be_answered() -> None:
+    later = b"\x07" + msgspec.msgpack.encode([EPOCH, SEQUENCE, {"anything": 1}])
+    assert codec.identify(later) == (EPOCH, SEQUENCE)
+    assert codec.identify(b"\x07nonsense") is None
+    assert codec.identify(b"") is None
