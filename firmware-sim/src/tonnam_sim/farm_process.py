@@ -90,6 +90,7 @@ async def run_farm(options: FarmOptions) -> None:
         for server in servers:
             await server.stop()
         if options.state:
+            live.catch_up()
             save_state(options.state, live.farm.state())
 
 
