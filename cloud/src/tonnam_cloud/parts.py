@@ -16,11 +16,13 @@ from tonnam_cloud.live.hub import Hub
 from tonnam_cloud.people.service import People
 from tonnam_cloud.store.port import Store
 from tonnam_link.clock import Clock, system_clock
+from tonnam_link.session import Session
+from tonnam_link.topics import ALL_LIVE
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the API's routes stand on. `feed.hear` is to be subscribed to the live bus; `run` does all upkeep."""
+    """What the API's routes stand on. `attach` it to the session before that runs; `run` does all upkeep."""
 
     database: Database
     store: Store
@@ -30,6 +32,11 @@ class Parts:
     watch: Watch
     hub: Hub
     feed: Feed
+
+    def attach(self, session: Session) -> None:
+        """Listen on the live bus; after every connection phones fetch anew, because the bus repeats nothing."""
+        session.subscribe(ALL_LIVE, self.feed.hear)
+        session.when_connected(self.feed.refresh)
 
     async def run(self) -> None:
         """Send commands, watch for alerts and feed phones, until cancelled; then every live stream is ended."""

@@ -54,7 +54,7 @@ class Feed:
     async def run(self) -> None:
         """Pass on what arrives, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._refresh())
+            group.create_task(self._refresh_steadily())
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
@@ -80,7 +80,11 @@ class Feed:
         if heard.stored.events or heard.stored.outcomes:
             self._hub.changed(heard.tenant, "overview", "town")
 
-    async def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Ask everybody to fetch anew."""
+        self._hub.changed(None, "overview", "town", "alerts")
+
+    async def _refresh_steadily(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
             self._hub.changed(None, "overview", "town")
