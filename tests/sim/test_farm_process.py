@@ -15,6 +15,7 @@ from tests.sim.processes import FarmProcess, tonnam_sim
 from tonnam_sim.farm import build_farm
 from tonnam_sim.faults import switch_fault
 from tonnam_sim.main import app
+from tonnam_sim.state_file import StateFile
 
 
 def ask(port: int, unit: int, request: str) -> bytes:
@@ -180,3 +181,26 @@ def test_wrong_options_are_exit_two_before_anything_starts(tmp_path: Path, chang
 def test_help_says_what_each_command_is_for() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
     assert all(command in shown for command in ("farm", "town", "replay"))
+
+
+def test_a_state_file_that_cannot_be_written_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    farm = FarmProcess(tmp_path)
+    farm.state = tmp_path / "nowhere" / "farm.json"
+    ended = tonnam_sim(*farm.arguments())
+    assert ended.returncode == 1
+    assert str(farm.state) in ended.stderr
+    assert "the farm answers" not in ended.stderr
+
+
+async def test_a_disk_that_fails_on_the_way_is_said_once_and_its_end_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = StateFile(tmp_path / "gone" / "farm.json")
+    await state.save_on_the_way({})
+    await state.save_on_the_way({})
+    (tmp_path / "gone").mkdir()
+    await state.save_on_the_way({})
+    await state.save_on_the_way({})
+    said = capsys.readouterr().out
+    assert said.count("going on unsaved") == 1
+    assert said.count("saved again") == 1

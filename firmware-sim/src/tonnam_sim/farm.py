@@ -4,7 +4,7 @@
     farm.step(field_s=60.0, wall_s=60.0)
     farm.buses["soil"].execute(1, bytes.fromhex("0300000007"))
 
-Pure: same seed, same steps, same requests, same answers. See docs/firmware-sim.md for units, numbers and faults.
+Pure: same seed, same steps, same requests, same answers. See firmware-sim/README.md for units, numbers and faults.
 """
 
 import math
@@ -31,7 +31,7 @@ _LONGEST_STEP_S = 60.0
 _NOISE_EVERY_S = 2.0
 
 
-class BadState(ValueError):
+class BadState(Exception):
     """A saved state that cannot be used; the text says why."""
 
 

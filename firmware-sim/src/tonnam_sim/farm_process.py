@@ -7,11 +7,11 @@ from pathlib import Path
 
 import structlog
 
-from .farm import BadState, Farm, build_farm
+from .farm import Farm, build_farm
 from .faults import serve_control
 from .modbus_rtu import ModbusRtuServer
 from .modbus_tcp import ModbusTcpServer
-from .state_file import load_state, save_or_say, save_state, set_aside
+from .state_file import StateFile
 from .wires import Endpoint, Execute
 
 _log = structlog.get_logger()
@@ -57,21 +57,11 @@ class LiveFarm:
         return execute
 
 
-def restore_farm(options: FarmOptions) -> Farm:
-    """The farm as it was saved, or a fresh one; a state that cannot be used is set aside."""
-    state = load_state(options.state) if options.state else None
-    try:
-        return build_farm(options.seed, options.hour, state, sunny=options.sunny)
-    except BadState as why:
-        if options.state is None:
-            raise
-        set_aside(options.state, str(why))
-        return build_farm(options.seed, options.hour, sunny=options.sunny)
-
-
 async def run_farm(options: FarmOptions) -> None:
     """Serve until cancelled; CannotListen before anything is served."""
-    live = LiveFarm(restore_farm(options), options.speed, asyncio.get_running_loop().time)
+    state = StateFile(options.state)
+    farm = state.restore(lambda saved: build_farm(options.seed, options.hour, saved, sunny=options.sunny))
+    live = LiveFarm(farm, options.speed, asyncio.get_running_loop().time)
     servers = [ModbusTcpServer(endpoint, live.executor(bus)) for bus, endpoint in options.endpoints.items()]
     soil = ModbusRtuServer(options.soil, live.executor("soil"))
     control: asyncio.Server | None = None
@@ -79,31 +69,33 @@ async def run_farm(options: FarmOptions) -> None:
         soil.start()
         for server in servers:
             await server.start()
-        control = await serve_control(options.control, live.farm) if options.control else None
+        control = await serve_control(options.control, farm) if options.control else None
+        state.save(farm.state())
         addresses = {bus: str(server.endpoint) for bus, server in zip(options.endpoints, servers, strict=True)}
         _log.info("the farm answers", **addresses, soil=str(options.soil), speed=options.speed, hour=options.hour)
-        await _keep_time(live, options.state)
+        try:
+            await _keep_time(live, state)
+        finally:
+            live.catch_up()
+            state.save(farm.state())
     finally:
         soil.stop()
         if control is not None:
             control.close()
         for server in servers:
             await server.stop()
-        if options.state:
-            live.catch_up()
-            save_state(options.state, live.farm.state())
 
 
-async def _keep_time(live: LiveFarm, state: Path | None) -> None:
+async def _keep_time(live: LiveFarm, state: StateFile) -> None:
     """Tick for ever; save every 5 s, tell every minute."""
     loop = asyncio.get_running_loop()
     save_at_s, tell_at_s = loop.time() + _SAVE_S, loop.time() + _TELL_S
     while True:
         await asyncio.sleep(_TICK_S)
         live.catch_up()
-        if state and loop.time() >= save_at_s:
+        if loop.time() >= save_at_s:
             save_at_s = loop.time() + _SAVE_S
-            await asyncio.to_thread(save_or_say, state, live.farm.state())
+            await state.save_on_the_way(live.farm.state())
         if loop.time() >= tell_at_s:
             tell_at_s = loop.time() + _TELL_S
             _log.info("the farm goes on", **vital_signs(live.farm))

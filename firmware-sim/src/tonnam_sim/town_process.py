@@ -7,9 +7,8 @@ from pathlib import Path
 
 import structlog
 
-from .farm import BadState
 from .field_client import FieldBroker, FieldClient
-from .state_file import load_state, save_or_say, save_state, set_aside
+from .state_file import StateFile
 from .town import Town, build_town
 from .town_messages import AIR_LWT_TOPIC, town_messages
 
@@ -29,21 +28,11 @@ class TownOptions:
     state: Path | None = None
 
 
-def restore_town(options: TownOptions) -> Town:
-    """The town as it was saved, or a fresh one; a state that cannot be used is set aside."""
-    state = load_state(options.state) if options.state else None
-    try:
-        return build_town(options.seed, options.hour, state)
-    except BadState as why:
-        if options.state is None:
-            raise
-        set_aside(options.state, str(why))
-        return build_town(options.seed, options.hour)
-
-
 async def run_town(options: TownOptions) -> None:
     """Speak until cancelled. A broker that is away is waited for; what is measured meanwhile is lost."""
-    town = restore_town(options)
+    state = StateFile(options.state)
+    town = state.restore(lambda saved: build_town(options.seed, options.hour, saved))
+    state.save(town.state())
     client = FieldClient(
         options.broker,
         f"tonnam-sim-town-{options.seed}",
@@ -54,13 +43,12 @@ async def run_town(options: TownOptions) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(client.run())
-            tasks.create_task(_speak(town, client, options))
+            tasks.create_task(_speak(town, client, options, state))
     finally:
-        if options.state:
-            save_state(options.state, town.state())
+        state.save(town.state())
 
 
-async def _speak(town: Town, client: FieldClient, options: TownOptions) -> None:
+async def _speak(town: Town, client: FieldClient, options: TownOptions, state: StateFile) -> None:
     """Say everything every so often; save every 5 s or when something is said, tell every minute."""
     loop = asyncio.get_running_loop()
     at_s = tell_at_s = save_at_s = loop.time()
@@ -70,9 +58,9 @@ async def _speak(town: Town, client: FieldClient, options: TownOptions) -> None:
         at_s = now_s
         for topic, payload in town_messages(town, datetime.now(UTC)):
             client.publish(topic, payload)
-        if options.state and now_s >= save_at_s:
+        if now_s >= save_at_s:
             save_at_s = now_s + _SAVE_S
-            await asyncio.to_thread(save_or_say, options.state, town.state())
+            await state.save_on_the_way(town.state())
         if now_s >= tell_at_s:
             tell_at_s = now_s + _TELL_S
             _log.info("the town goes on", **vital_signs(town))
