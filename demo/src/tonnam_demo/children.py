@@ -1,0 +1,174 @@
+"""The processes of the demo: each is started, watched, started again when it dies, and ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+STEADY_AFTER_S = 60.0
+LOG_LIMIT_BYTES = 5_000_000
+_TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+_PR_SET_PDEATHSIG = 1
+
+
+class State(StrEnum):
+    """What a child does now."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "starting again"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """How a child is started. `environment` is added to ours; secrets go there and never into `command`.
+
+    `ready` is polled after each start until it says so; `stop_timeout_s` is how long SIGTERM may take.
+    """
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], Awaitable[bool]] | None = None
+    stop_timeout_s: float = 10.0
+
+
+def _end_with_parent() -> None:
+    """On Linux a child is told to end when the conductor dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Child:
+    """One supervised process. `report` gets one line when it dies or comes back."""
+
+    def __init__(self, spec: ChildSpec, log_directory: Path, report: Callable[[str], None]) -> None:
+        self.spec = spec
+        self.state = State.STARTING
+        self.restarts = 0
+        self.last_line = ""
+        self.started_at = time.monotonic()
+        self.is_ready = asyncio.Event()
+        self._log = log_directory / f"{spec.name}.log"
+        self._report = report
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """The process number while there is a process."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def run(self) -> None:
+        """Keep the process running until `stop`."""
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            code = await self._run_once()
+            if self._stopping.is_set():
+                break
+            if time.monotonic() - self.started_at > STEADY_AFTER_S:
+                pause_s = FIRST_PAUSE_S
+            self.restarts += 1
+            self.state = State.PAUSED
+            self._report(
+                f"{self.spec.name} {_how_it_ended(code)}; it is started again in {pause_s:g} s{self._hint()}"
+            )
+            await _wait(self._stopping, pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        self.state = State.STOPPED
+
+    async def stop(self) -> int | None:
+        """End the process: SIGTERM, and SIGKILL when that does not help. Its exit code, None if there was none."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return process.returncode if process else None
+        self.state = State.STOPPING
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self.spec.stop_timeout_s)
+        except TimeoutError:
+            self._report(f"{self.spec.name} did not end within {self.spec.stop_timeout_s:g} s and is killed")
+            process.kill()
+            await process.wait()
+        return process.returncode
+
+    async def _run_once(self) -> int:
+        self.started_at = time.monotonic()
+        self.state = State.STARTING
+        self.is_ready.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *self.spec.command,
+            env={**os.environ, **self.spec.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        waiter = asyncio.create_task(self._wait_ready())
+        try:
+            await self._pump()
+            return await self._process.wait()
+        finally:
+            waiter.cancel()
+
+    async def _wait_ready(self) -> None:
+        while self.spec.ready is not None and not (self._stopping.is_set() or await self.spec.ready()):
+            await _wait(self._stopping, 0.1)
+        if self.state == State.STARTING:
+            self.state = State.RUNNING
+            self.is_ready.set()
+
+    async def _pump(self) -> None:
+        """Copy what the child says to its log, which is begun anew when it is too long."""
+        stream = self._process.stdout if self._process else None
+        if stream is None:
+            return
+        with self._log.open("ab") as log:
+            while line := await _read_line(stream):
+                if log.tell() > LOG_LIMIT_BYTES:
+                    log.truncate(0)
+                log.write(line)
+                log.flush()
+                text = _TERMINAL_CODES.sub(b"", line).decode(errors="replace").strip()
+                self.last_line = text or self.last_line
+
+    def _hint(self) -> str:
+        return f" (it last said: {self.last_line})" if self.last_line else f" (see {self._log})"
+
+
+async def _read_line(stream: asyncio.StreamReader) -> bytes:
+    """The next line, or what there is of one that is longer than the stream's limit."""
+    try:
+        return await stream.readuntil(b"\n")
+    except asyncio.IncompleteReadError as end:
+        return end.partial
+    except asyncio.LimitOverrunError as overrun:
+        return await stream.readexactly(overrun.consumed)
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with code {code}"

@@ -1,0 +1,233 @@
+"""Starts the demo's processes in order, watches them, and ends them with the valves off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tonnam_demo import broker, plan
+from tonnam_demo.children import Child, ChildSpec
+from tonnam_demo.plan import Plan
+from tonnam_demo.screen import Screen, address_on_the_network
+
+NEEDED_BYTES = 300_000_000
+LOW_BYTES = 100_000_000
+SPACE_EVERY_S = 30.0
+READY_TIMEOUT_S = 45.0
+USER = "farmer"
+
+
+class CannotStart(Exception):
+    """Something outside the demo is in the way; the message says what and what to do."""
+
+
+def check_space(directory: Path) -> None:
+    """Raise CannotStart when the disk is nearly full."""
+    free = shutil.disk_usage(directory).free
+    if free < NEEDED_BYTES:
+        raise CannotStart(
+            f"The disk of {directory} has {free // 1_000_000} MB left; the demo needs {NEEDED_BYTES // 1_000_000} MB."
+        )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise CannotStart when somebody listens on the web port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"Port {port} cannot be used ({error.strerror}). Choose another: TONNAM_PORT={port + 1} make demo"
+            ) from error
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the data directory; CannotStart when another demo holds it."""
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotStart(f"A demo runs already with the data in {home}. End it first.") from error
+        yield
+
+
+class Conductor:
+    """One run of the demo. `stop` may be set from a signal handler at any time."""
+
+    def __init__(self, chosen: Plan, screen: Screen, login_is_new: bool) -> None:
+        self.plan = chosen
+        self.screen = screen
+        self.stop = asyncio.Event()
+        self._login_is_new = login_is_new
+        self._children: list[Child] = []
+        self._logs = chosen.home / "log"
+
+    async def run(self) -> int:
+        """Start everything, show the page, wait for `stop`, end everything. The exit code."""
+        self._logs.mkdir(exist_ok=True)
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                if await self._start_all(tasks):
+                    await self._show_page()
+                    space = tasks.create_task(self._watch_space())
+                    await self.screen.keep(self._children, self.stop)
+                    space.cancel()
+            finally:
+                clean = await self._end_all()
+        return 0 if clean else 1
+
+    async def _start_all(self, tasks: asyncio.TaskGroup) -> bool:
+        """Broker, cloud, then field, edge and gateway; False when `stop` came first."""
+        if self.plan.external_broker is None:
+            config = self.plan.home / "nats.conf"
+            users = broker.demo_users(self.plan.credentials)
+            broker.write_config(config, nats_port=self.plan.ports.nats, mqtt_port=self.plan.ports.mqtt, users=users)
+            await self._start(tasks, plan.broker_child(self.plan, config), listening=self.plan.ports.mqtt)
+        await self._register()
+        await self._start(tasks, plan.cloud_child(self.plan), listening=None, health=True)
+        for spec in plan.field_children(self.plan):
+            await self._start(tasks, spec)
+        return not self.stop.is_set()
+
+    async def _start(
+        self, tasks: asyncio.TaskGroup, spec: ChildSpec, *, listening: int | None = None, health: bool = False
+    ) -> None:
+        if self.stop.is_set():
+            return
+        port = self.plan.web_port
+
+        async def ready() -> bool:
+            if health:
+                return await asyncio.to_thread(_healthy, f"http://127.0.0.1:{port}/api/health")
+            return listening is None or _listens(listening)
+
+        child = Child(
+            ChildSpec(spec.name, spec.command, spec.environment, ready, spec.stop_timeout_s),
+            self._logs,
+            self.screen.say,
+        )
+        self._children.append(child)
+        tasks.create_task(child.run())
+        await self._until_ready(child)
+
+    async def _until_ready(self, child: Child) -> None:
+        waits = [asyncio.ensure_future(child.is_ready.wait()), asyncio.ensure_future(self.stop.wait())]
+        await asyncio.wait(waits, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not (child.is_ready.is_set() or self.stop.is_set()):
+            self.screen.say(f"{child.spec.name} is not ready after {READY_TIMEOUT_S:g} s; going on without it")
+
+    async def _register(self) -> None:
+        """Tell the cloud who may speak: two nodes and one person. Running it again changes nothing."""
+        cloud = plan.program("tonnam-cloud")
+        names = {plan.FARM: ("เรือนเมล่อน", "Melon greenhouse"), plan.TOWN: ("เมืองตัวอย่าง", "Example town")}
+        for (tenant, node), (thai, english) in names.items():
+            await self._cloud([cloud, "node", "add", tenant, node, "--name-th", thai, "--name-en", english])
+        tenants = [word for tenant, _ in names for word in ("--tenant", tenant)]
+        command = [cloud, "user", "add", USER, *tenants, "--role", "farmer", "--password-stdin"]
+        if self._login_is_new:
+            await self._cloud(command, self.plan.credentials.login)
+
+    async def _cloud(self, command: Sequence[str], stdin: str = "") -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env={**os.environ, **plan.cloud_environment(self.plan)},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate(stdin.encode())
+        if process.returncode:
+            lines = err.decode(errors="replace").strip().splitlines()
+            raise CannotStart(f"{' '.join(command[1:4])} failed: {lines[-1] if lines else 'no reason given'}")
+        return out.decode().strip()
+
+    async def _show_page(self) -> None:
+        if self.stop.is_set():
+            return
+        port = self.plan.web_port
+        seen_as = address_on_the_network() if self.plan.web_host == "0.0.0.0" else None
+        base = f"http://{seen_as or 'localhost'}:{port}"
+        link = await self._cloud([plan.program("tonnam-cloud"), "user", "link", USER, "--base-url", base])
+        self.screen.page(self._page_lines(seen_as), link)
+
+    def _page_lines(self, seen_as: str | None) -> list[str]:
+        port, chosen = self.plan.web_port, self.plan
+        password = (
+            f"password [bold]{chosen.credentials.login}[/] (shown this once; kept in {_short(chosen.home)})"
+            if self._login_is_new
+            else f"with the password shown at the first start (kept in {_short(chosen.home / 'credentials.json')})"
+        )
+        where = plan.without_password(chosen.external_broker) if chosen.external_broker else "embedded NATS, MQTT"
+        phone = f"On a phone in this network: http://{seen_as}:{port}" if seen_as else "No network for a phone found."
+        return [
+            f"[bold green]Tonnam ต้นน้ำ[/] runs: a melon greenhouse and a town, {chosen.speed:g} times nature's pace.",
+            f"  Page       [bold]http://localhost:{port}[/]   sign in as [bold]{USER}[/] {password}",
+            f"  Broker     {where}",
+            f"  Store      {os.environ.get('TONNAM_STORE', 'embedded')}, in {_short(chosen.home)}",
+            f"  Logs       {_short(self._logs)}",
+            f"  {phone} The code signs you in, once, within 15 minutes:",
+        ]
+
+    async def _watch_space(self) -> None:
+        warned = False
+        while True:
+            free = shutil.disk_usage(self.plan.home).free
+            if free < LOW_BYTES and not warned:
+                self.screen.say(
+                    f"The disk has only {free // 1_000_000} MB left; make room, or readings wait at the edge"
+                )
+            warned = free < LOW_BYTES
+            await asyncio.sleep(SPACE_EVERY_S)
+
+    async def _end_all(self) -> bool:
+        """End the edge first, while its valves still answer, the broker last. Whether all ended by themselves."""
+        order = ["edge", "gateway", "town-sim", "farm-sim", "cloud", "broker"]
+        children = sorted(self._children, key=lambda child: order.index(child.spec.name))
+        codes = {child.spec.name: await child.stop() for child in children}
+        if codes.get("edge") == 0:
+            self.screen.say("Valves and pump are off. Everything has ended; the data stays for the next time.")
+        bad = {name: code for name, code in codes.items() if code not in (0, None)}
+        if bad:
+            self.screen.say(f"Not all ended cleanly: {bad}. The logs in {_short(self._logs)} say more.")
+        return not bad
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def say_and_exit(message: str, code: int) -> None:
+    """One clear line for a person, on stderr."""
+    sys.stderr.write(message + "\n")
+    sys.exit(code)
