@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,7 +103,7 @@ def test_bytes_on_the_wire_are_those_of_the_first_release(kind: str) -> None:
 
 def test_uncompressed_body_of_readings_is_pinned_to_the_byte() -> None:
     body = codec.readings_body(DICTIONARY, ROWS)
-    assert codec.msgspec.msgpack.encode(body).hex() == GOLDEN["readings_body"]
+    assert msgspec.msgpack.encode(body).hex() == GOLDEN["readings_body"]
     assert DICTIONARY.body.hex() == GOLDEN["dictionary_body"]
     one = codec.encode_readings(EPOCH, SEQUENCE, DICTIONARY, [Row(1_795_000_000_000, [(0, Sample(26.4))])])
     assert one.hex() == GOLDEN["one_reading"]

@@ -17,6 +17,7 @@ from tonnam_link import codec
 from tonnam_link.codec import Kind, ReadingsBody
 from tonnam_link.decode import decode, peek
 from tonnam_link.errors import MissingDictionary, Rejected
+from tonnam_link.messages import DatastreamSpec
 
 KNOWN = {DICTIONARY.hash: DICTIONARY}
 GOOD = list(batches().values())
@@ -163,7 +164,7 @@ def test_bad_batch_is_rejected_with_a_reason(payload: bytes, reason: str) -> Non
 
 
 def test_too_many_readings_are_rejected_before_they_are_unpacked() -> None:
-    specs = [codec.DatastreamSpec(f"s/t/p{n}", "1", 1.0) for n in range(8)]
+    specs = [DatastreamSpec(f"s/t/p{n}", "1", 1.0) for n in range(8)]
     dictionary = codec.Dictionary(specs)
     frames = codec.MAX_FRAMES
     body = ReadingsBody(

@@ -1,0 +1,165 @@
+"""When which batch is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tonnam_link.codec import Kind
+from tonnam_link.flow import LIVE_S, RESEND_MAX_S, UNASKED_BACK_S, Flow
+from tonnam_link.messages import Reply, Verdict
+from tonnam_link.sealing import Sealed
+from tonnam_link.topics import Channel
+
+
+def readings(sequence: int) -> Sealed:
+    return Sealed(sequence, Kind.READINGS, "d1", 10, 100)
+
+
+def reply(sequence: int, verdict: Verdict = Verdict.STORED, *, credit: int = 0, retry_s: float = 0.0) -> Reply:
+    return Reply(1, sequence, verdict, 0, credit, retry_s)
+
+
+def sent(flow: Flow, now: float) -> list[tuple[int, Channel]]:
+    return [(flight.sealed.sequence, flight.channel) for flight in flow.to_send(now)]
+
+
+@pytest.fixture
+def flow() -> Flow:
+    """A flow without chance: jitter is always the shortest."""
+    flow = Flow(jitter=lambda shortest, _longest: shortest)
+    flow.connected(0.0)
+    return flow
+
+
+def test_at_most_four_batches_are_unanswered(flow: Flow) -> None:
+    flow.offer([readings(n) for n in range(1, 8)], 0.0)
+    assert [number for number, _ in sent(flow, 0.0)] == [1, 2, 3, 4]
+    assert sent(flow, 0.1) == []
+    flow.answered(reply(2), 0.2)
+    assert sent(flow, 0.2) == [(5, Channel.UP)]
+
+
+def test_unanswered_batch_is_sent_again_after_5_s_then_10_then_20_up_to_5_minutes(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    times: list[float] = []
+    now = 0.0
+    while len(times) < 8:
+        now = flow.next_at(now)
+        times += [now] * len(flow.to_send(now))
+    assert [after - before for before, after in zip([0.0, *times], times, strict=False)] == [
+        5.0, 10.0, 20.0, 40.0, 80.0, 160.0, RESEND_MAX_S, RESEND_MAX_S,
+    ]  # fmt: skip
+
+
+def test_slow_link_is_given_four_round_trips(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    sent(flow, 0.0)
+    flow.answered(reply(1), 4.0)
+    flow.offer([readings(2)], 10.0)
+    sent(flow, 10.0)
+    assert sent(flow, 25.9) == []
+    assert sent(flow, 26.0) == [(2, Channel.UP)]
+
+
+def test_window_is_halved_by_a_time_out_and_grows_with_replies(flow: Flow) -> None:
+    flow.offer([readings(n) for n in range(1, 5)], 0.0)
+    sent(flow, 0.0)
+    flow.answered(reply(1), 0.1)
+    flow.answered(reply(2), 0.1)
+    sent(flow, 6.0)
+    assert flow.window == 1
+    flow.answered(reply(3), 6.1)
+    flow.answered(reply(4), 6.1)
+    assert flow.window == 3
+
+
+def test_what_is_not_answered_within_two_minutes_becomes_backlog(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    sent(flow, 0.0)
+    flow.offer([readings(2)], LIVE_S)
+    assert flow.busy_with == {1, 2}
+    assert sent(flow, LIVE_S + 1) == [(2, Channel.UP)]
+    assert flow.busy_with == {2}
+
+
+def test_outcomes_never_age_and_have_a_window_of_their_own(flow: Flow) -> None:
+    flow.offer([readings(n) for n in range(1, 6)], 0.0)
+    flow.offer([Sealed(9, Kind.OUTCOMES, None, 0, 50)], 0.0)
+    assert (9, Channel.OUTCOME) in sent(flow, 0.0)
+    late = Flow()
+    late.offer([Sealed(9, Kind.OUTCOMES, None, 0, 50)], 0.0)
+    late.offer([readings(10)], LIVE_S * 10)
+    assert sent(late, LIVE_S * 10) == [(9, Channel.OUTCOME), (10, Channel.UP)]
+
+
+def test_backlog_goes_one_at_a_time_and_only_on_credit(flow: Flow) -> None:
+    assert flow.wants_backlog(0.0)  # the first after a connect needs none: it would have no way to ask
+    flow.send_back(readings(1), 0.0)
+    assert not flow.wants_backlog(1.0)
+    flow.answered(reply(1, credit=0), 1.0)
+    assert not flow.wants_backlog(1.1)
+    flow.answered(reply(77, credit=1), 1.2)
+    assert flow.wants_backlog(1.2)
+    flow.send_back(readings(2), 1.2)
+    flow.answered(reply(77, credit=1), 1.3)
+    assert not flow.wants_backlog(1.3)
+    flow.answered(reply(2, credit=1), 1.4)
+    assert flow.wants_backlog(1.4)
+
+
+def test_backlog_without_credit_asks_again_after_a_while(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    flow.answered(reply(1, credit=0), 1.0)
+    assert flow.wants_backlog(UNASKED_BACK_S)
+
+
+def test_busy_receiver_is_left_alone_for_as_long_as_it_asks(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    sent(flow, 0.0)
+    flow.answered(reply(1, Verdict.BUSY, retry_s=30.0), 0.1)
+    assert sent(flow, 30.0) == []
+    assert sent(flow, 30.1) == [(1, Channel.UP)]
+    assert flow.window == 4
+
+
+def test_missing_dictionary_goes_first_and_then_the_batches_that_wait_for_it(flow: Flow) -> None:
+    flow.offer([readings(n) for n in range(1, 5)], 0.0)
+    sent(flow, 0.0)
+    assert flow.answered(reply(1, Verdict.NEED_DICTIONARY), 0.1) == "d1"
+    assert flow.answered(reply(2, Verdict.NEED_DICTIONARY), 0.1) is None
+    flow.offer([Sealed(9, Kind.DICTIONARY, "d1", 0, 50)], 0.1)
+    assert sent(flow, 0.1) == [(9, Channel.UP)]
+    flow.answered(reply(9), 0.2)
+    assert sent(flow, 0.2) == [(1, Channel.UP), (2, Channel.UP)]
+
+
+def test_receiver_that_never_keeps_the_dictionary_is_not_flooded_with_it(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    asked, now = 0, 0.0
+    while now < 60.0:
+        for number, _ in sent(flow, now):
+            wanted = flow.answered(reply(number, Verdict.NEED_DICTIONARY), now)
+            asked += wanted is not None
+        now += 0.1
+    assert 2 < asked < 15
+
+
+def test_new_connection_sends_what_is_unanswered_again_at_once(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    sent(flow, 0.0)
+    flow.connected(1.0)
+    assert sent(flow, 1.0) == [(1, Channel.UP)]
+
+
+def test_reply_hurries_what_timed_out_before(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    for now in (5.0, 15.0, 35.0):
+        assert sent(flow, now) == [(1, Channel.BACK)]
+    flow.answered(reply(77), 40.0)
+    assert sent(flow, 40.0) == [(1, Channel.BACK)]
+
+
+def test_batch_in_both_lanes_is_sent_once(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    flow.offer([readings(1)], 0.0)
+    assert sent(flow, 0.0) == []

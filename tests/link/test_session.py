@@ -1,0 +1,149 @@
+"""One MQTT session over real brokers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests import servers
+from tests.link.harness import running, until
+from tonnam_link.broker import Broker
+from tonnam_link.session import Session
+
+
+def session(url: str, client_id: str = "one") -> Session:
+    return Session(Broker.parse(url), client_id=client_id, pause_s=(0.1, 0.5))
+
+
+async def test_message_reaches_every_callback_whose_filter_matches(broker: str) -> None:
+    got: list[tuple[str, str, bytes]] = []
+    one = session(broker)
+    one.subscribe("farm/+/up", lambda topic, payload: got.append(("plus", topic, payload)))
+    one.subscribe("farm/#", lambda topic, payload: got.append(("hash", topic, payload)))
+    async with running(one.run()):
+        await one.connected.wait()
+        assert one.publish("farm/a/up", b"\x00water")
+        await until(lambda: len(got) >= 2, "both messages")
+        assert set(got) == {("plus", "farm/a/up", b"\x00water"), ("hash", "farm/a/up", b"\x00water")}
+
+
+async def test_exception_in_a_callback_is_logged_and_the_session_lives_on(broker: str) -> None:
+    got: list[bytes] = []
+
+    def fail_first(_topic: str, payload: bytes) -> None:
+        got.append(payload)
+        if len(got) == 1:
+            raise KeyError("a bug")
+
+    one = session(broker)
+    one.subscribe("t", fail_first)
+    with structlog.testing.capture_logs() as logs:
+        one = Session(Broker.parse(broker), client_id="one", log=structlog.get_logger())
+        one.subscribe("t", fail_first)
+        async with running(one.run()):
+            await one.connected.wait()
+            one.publish("t", b"1")
+            one.publish("t", b"2")
+            await until(lambda: got == [b"1", b"2"], "the second message")
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["callback.failed"]
+    assert one.connections == 1
+
+
+async def test_session_comes_back_with_its_subscriptions_when_the_broker_was_killed(
+    broker_server: servers.BrokerServer,
+) -> None:
+    got: list[bytes] = []
+    one = session(broker_server.url)
+    one.subscribe("t", lambda _, payload: got.append(payload))
+    async with running(one.run()):
+        await one.connected.wait()
+        broker_server.kill()
+        await until(lambda: not one.connected.is_set(), "the loss")
+        assert one.publish("t", b"lost") is False
+        await asyncio.to_thread(broker_server.start)
+        await until(one.connected.is_set, "the broker's return")
+        assert one.publish("t", b"back")
+        await until(lambda: got == [b"back"], "the message")
+        assert one.connections == 2
+
+
+async def test_session_waits_for_a_broker_that_is_not_there_yet(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(servers.running(servers.mosquitto_server(tmp_path)))
+        assert isinstance(server, servers.BrokerServer)
+        server.stop()
+        one = session(server.url)
+        with structlog.testing.capture_logs() as logs:
+            one = Session(Broker.parse(server.url), client_id="one", log=structlog.get_logger(), pause_s=(0.05, 0.1))
+            async with running(one.run()):
+                await asyncio.sleep(0.5)
+                assert not one.connected.is_set()
+                await asyncio.to_thread(server.start)
+                await until(one.connected.is_set, "the broker")
+        assert [log["event"] for log in logs] == ["broker.unreachable", "broker.connected"]
+
+
+async def test_will_is_published_at_a_break_and_at_a_good_end(broker: str) -> None:
+    seen: list[bytes] = []
+    watcher = session(broker, "watcher")
+    watcher.subscribe("presence/+", lambda _, payload: seen.append(payload))
+    wills = iter([b"first", b"second"])
+    one = Session(Broker.parse(broker), client_id="one", will=lambda: ("presence/one", next(wills)))
+    async with running(watcher.run()):
+        await watcher.connected.wait()
+        async with running(one.run()):
+            await one.connected.wait()
+        await until(lambda: seen == [b"first"], "the farewell")
+        async with running(one.run()):
+            await one.connected.wait()
+        await until(lambda: seen == [b"first", b"second"], "the second farewell")
+    late = session(broker, "late")
+    kept: list[bytes] = []
+    late.subscribe("presence/one", lambda _, payload: kept.append(payload))
+    async with running(late.run()):
+        await until(lambda: kept == [b"second"], "the retained will")
+
+
+@pytest.fixture
+def strict_nats(tmp_path: Path) -> Iterator[servers.BrokerServer]:
+    """A NATS server that lets nobody subscribe to `secret`. (Mosquitto's access list grants every subscription.)"""
+    port = servers.free_port()
+    config = tmp_path / "nats.conf"
+    user = '{ user: "one", password: "pw", permissions: { subscribe: { allow: ">", deny: "secret" } } }'
+    config.write_text(
+        f'server_name: "strict"\nlisten: "{servers.HOST}:{servers.free_port()}"\n'
+        f'jetstream {{ store_dir: "{tmp_path}/js" }}\nmqtt {{ listen: "{servers.HOST}:{port}" }}\n'
+        f"authorization {{ users: [ {user} ] }}\n"
+    )
+    command = [servers.executable("nats-server"), "-c", str(config)]
+    with servers.running(servers.BrokerServer(command, port, tmp_path / "log")) as server:
+        assert isinstance(server, servers.BrokerServer)
+        yield server
+
+
+async def test_subscription_that_is_not_granted_is_no_connection(strict_nats: servers.BrokerServer) -> None:
+    broker = Broker.parse(strict_nats.url.replace("mqtt://", "mqtt://one:pw@"))
+    with structlog.testing.capture_logs() as logs:
+        one = Session(broker, client_id="one", log=structlog.get_logger(), pause_s=(0.05, 0.1))
+        one.subscribe("secret", lambda *_: None)
+        async with running(one.run()):
+            await until(lambda: bool(logs), "the refusal")
+            assert not one.connected.is_set()
+    assert logs[0]["event"] == "broker.unreachable"
+    assert "secret" in logs[0]["reason"]
+
+
+async def test_wrong_password_is_logged_once_and_tried_again(strict_nats: servers.BrokerServer) -> None:
+    broker = Broker.parse(strict_nats.url.replace("mqtt://", "mqtt://one:wrong@"))
+    with structlog.testing.capture_logs() as logs:
+        one = Session(broker, client_id="one", log=structlog.get_logger(), pause_s=(0.02, 0.05))
+        async with running(one.run()):
+            await asyncio.sleep(0.5)
+            assert not one.connected.is_set()
+    assert [log["event"] for log in logs] == ["broker.unreachable"]
+    assert "refuses" in logs[0]["reason"]
