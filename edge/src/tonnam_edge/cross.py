@@ -301,6 +301,6 @@ def _programs(parts: Parts, problems: Problems) -> None:
         if isinstance(program, MoisturePart):
             if zone is not None and not zone.probes:
                 problems.error((*path, "zone"), f'"{zone.id}" has no probes, so nobody knows how wet it is')
-            if program.between[0] >= program.between[1]:
+            if program.between is not None and program.between[0] >= program.between[1]:
                 text = f"{program.between[0]} must be earlier than {program.between[1]}"
                 problems.error((*path, "between"), text)

@@ -92,7 +92,7 @@ class DevicePlan:
 
     def _value(self, value: Value, words: Sequence[int], exponent: float | None, found: Values) -> float | None:
         plain = number(words, value.type, value.order)
-        if plain is None or unsigned(words, value.order) in value.unknown:
+        if plain is None or (value.unknown and unsigned(words, value.order) in value.unknown):
             return None
         scaled = plain * value.scale
         if value.scale_by is not None:

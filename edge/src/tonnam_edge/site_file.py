@@ -140,7 +140,7 @@ class MoisturePart(Model):
     zone: Id
     pulse_min: Positive
     rest_min: Annotated[float, Field(ge=1, le=1440)]
-    between: tuple[TimeOfDay, TimeOfDay] = ("05:00", "19:00")
+    between: tuple[TimeOfDay, TimeOfDay] | None = None
 
 
 ProgramPart = Annotated[TimerPart | MoisturePart, Field(discriminator="kind")]

@@ -20,6 +20,9 @@ from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FA
 from tonnam_edge.site import Site
 from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome
 
+# When something is overdue already, such as a proof, it is looked at again after this long.
+LOOK_AGAIN_MS = 1000
+
 
 @dataclass(frozen=True)
 class Step:
@@ -319,7 +322,7 @@ class Core:
         deadlines = [*self._runs.deadlines_mono_ms(), *self._actuators.deadlines_mono_ms()]
         if self._fault_hold_until > now.mono_ms:
             deadlines.append(self._fault_hold_until)
-        candidates = [now.wall_ms + max(1, at - now.mono_ms) for at in deadlines]
+        candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]
         if decision.next_due_ms is not None:
             candidates.append(decision.next_due_ms)
         return max(now.wall_ms + 1, min(candidates, default=now.wall_ms + 3_600_000))

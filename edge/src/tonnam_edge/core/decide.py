@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 from tonnam_edge.core import texts
@@ -109,14 +110,16 @@ def _decide_band(
 
 
 def in_window(program: MoisturePart, wall_ms: int, local: LocalTime) -> bool:
-    return program.between[0] <= local.clock(wall_ms) < program.between[1]
+    return program.between is None or program.between[0] <= local.clock(wall_ms) < program.between[1]
 
 
 def opens_at(program: MoisturePart, wall_ms: int, local: LocalTime) -> int:
-    """The next time at which the program's hours begin."""
+    """The next time at which the program's hours begin; now for one without hours."""
+    if program.between is None:
+        return wall_ms
     today = local.at(wall_ms).date()
     opening = local.ms(today, program.between[0])
-    return opening if opening > wall_ms else local.ms(today.fromordinal(today.toordinal() + 1), program.between[0])
+    return opening if opening > wall_ms else local.ms(today + timedelta(days=1), program.between[0])
 
 
 def plan_of(
@@ -169,7 +172,8 @@ def _band_plan(
     if band.id not in decision.filling:
         return None, texts.when_dry(zone.part.band.low_pct)
     if not in_window(band, image.now.wall_ms, settings.local):
-        return opens_at(band, image.now.wall_ms, settings.local), texts.window_closed(band.between[0])
+        opening = opens_at(band, image.now.wall_ms, settings.local)
+        return opening, texts.window_closed(settings.local.clock(opening))
     rest_ms = resting_until.get(band.id, 0) - image.now.mono_ms
     if rest_ms > 0:
         return _whole_minute(image.now.wall_ms + rest_ms), texts.resting()
