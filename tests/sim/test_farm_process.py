@@ -77,6 +77,18 @@ def test_it_ends_cleanly_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert "unusable" not in farm.log.read_text()
 
 
+def test_after_a_kill_it_starts_again_at_once_on_the_same_places(tmp_path: Path) -> None:
+    farm = FarmProcess(tmp_path)
+    with farm.running() as process:
+        ask(farm.cabinet, 1, "0500FFFF00")
+        process.kill()
+        process.wait()
+    with farm.running():
+        assert coils(farm) == 0
+        assert switch(farm, fault="dead_unit", bus="soil", unit=1) == {"ok": True}
+        assert farm.soil.exists()
+
+
 @pytest.mark.parametrize("content", ["{", '{"field_s": "noon"}'])
 def test_a_broken_state_file_is_set_aside_with_one_line(tmp_path: Path, content: str) -> None:
     farm = FarmProcess(tmp_path)
