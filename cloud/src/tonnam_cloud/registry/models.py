@@ -10,7 +10,7 @@ All ingest writes are upserts or inserts that may be repeated: a batch may come 
 - Event: everything nodes have told, as it came; unique by (tenant, node, id).
 - Run: one watering; made by `run.started` or `run.ended`, whichever comes first.
 - Command: a wish with its state; `state` only moves forward and never leaves a final one
-  (`tonnam_cloud.registry.repository.apply_outcome`).
+  (`tonnam_cloud.registry.application.apply_outcome`).
 - Dictionary, Quarantine: ingest's own.
 """
 

@@ -1,0 +1,53 @@
+"""What ingest says on the live bus after its commit: one message a site and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tonnam_cloud.live.bus import LiveSample, Stored
+from tonnam_cloud.store.port import Column
+from tonnam_link.topics import Channel, live_topic
+
+Message = tuple[str, bytes]
+PRESENCE = "node.presence"
+"""The kind that stands in `events` when a node came or went."""
+
+
+@dataclass
+class Told:
+    """What of one site was stored with one batch."""
+
+    readings: list[LiveSample] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+
+
+def newest_by_site(columns: Iterable[Column]) -> dict[str, Told]:
+    """The newest reading of each datastream, by site."""
+    sites: dict[str, Told] = {}
+    for column in columns:
+        _, site, path = column.datastream.split("/", 2)
+        value = float(column.value[-1])
+        sample = LiveSample(
+            path, int(column.observed_at_ms[-1]), None if value != value else value, int(column.quality[-1])
+        )
+        sites.setdefault(site, Told()).readings.append(sample)
+    return sites
+
+
+def messages(tenant: str, node: str, channel: Channel, sites: dict[str, Told]) -> Iterator[Message]:
+    """The messages for the sites of one batch. Backlog does not show its readings: they are not of now."""
+    back = channel is Channel.BACK
+    for site, told in sites.items():
+        stored = Stored(
+            node=node,
+            lane="back" if back else "up",
+            readings=[] if back else told.readings,
+            events=told.events,
+            outcomes=told.outcomes,
+            backlog=back,
+        )
+        yield live_topic(tenant, site), msgspec.json.encode(stored)

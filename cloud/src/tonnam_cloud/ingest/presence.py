@@ -1,0 +1,101 @@
+"""Whether nodes are connected, from the retained presence that each of them and its last will publish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from tonnam_cloud.database import Database
+from tonnam_cloud.errors import Transient
+from tonnam_cloud.ingest import live
+from tonnam_cloud.ingest.commit import Ingest, came_or_went
+from tonnam_cloud.outage import Outage
+from tonnam_cloud.registry import repository
+from tonnam_link.clock import Clock
+from tonnam_link.messages import Presence
+from tonnam_link.session import Session
+from tonnam_link.topics import Channel, all_nodes, parse_node_topic
+
+QUEUE = 20_000
+LONGEST_SESSION = 64
+AGAIN_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class Seen(NamedTuple):
+    """One presence of a node, and when it came."""
+
+    tenant: str
+    node: str
+    presence: Presence
+    received_ms: int
+
+
+class Presences:
+    """Keeps nodes' presence in the registry, in the order in which it came. Bounded: the oldest make way."""
+
+    def __init__(
+        self,
+        session: Session,
+        ingest: Ingest,
+        database: Database,
+        publish: Callable[[str, bytes], bool],
+        clock: Clock,
+    ) -> None:
+        self._ingest = ingest
+        self._database = database
+        self._publish = publish
+        self._clock = clock
+        self._waiting: deque[Seen] = deque(maxlen=QUEUE)
+        self._arrived = asyncio.Event()
+        self._outage = Outage("presence waits for the database")
+        session.subscribe(all_nodes(Channel.PRESENCE), self.hear)
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Take a message; what cannot be read is ignored."""
+        source = parse_node_topic(topic)
+        try:
+            presence = msgspec.json.decode(payload, type=Presence)
+        except msgspec.DecodeError:
+            log.warning("a presence that cannot be read", topic=topic)
+            return
+        if source is not None and len(presence.session) <= LONGEST_SESSION and "\0" not in presence.session:
+            self._waiting.append(Seen(source.tenant, source.node, presence, self._clock()))
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Keep what arrives, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            seen = list(self._waiting)
+            self._waiting.clear()
+            await self._keep(seen)
+
+    async def _keep(self, seen: Sequence[Seen]) -> None:
+        while True:
+            try:
+                messages = await self._ingest.blocking(self._write, seen)
+            except Transient as error:
+                self._outage.note(error)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._outage.over()
+            for topic, payload in messages:
+                self._publish(topic, payload)
+            return
+
+    def _write(self, seen: Sequence[Seen]) -> list[live.Message]:
+        messages: list[live.Message] = []
+        with self._database.writing() as session:
+            for tenant, node, presence, at_ms in seen:
+                if repository.presence(session, tenant, node, presence.online, presence.session, at_ms):
+                    log.info("node is online" if presence.online else "node is offline", node=f"{tenant}/{node}")
+                    messages.extend(came_or_went(session, tenant, node))
+        return messages

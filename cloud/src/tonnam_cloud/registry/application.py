@@ -1,0 +1,233 @@
+"""What events and outcomes change in the registry. Every call may be repeated, and the order may be any: a node that
+comes back sends what is new before its backlog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tonnam_cloud.registry import told
+from tonnam_cloud.registry.models import Command, Datastream, Event, Run, Sensor, Site, Zone
+from tonnam_link import messages
+from tonnam_link.messages import CommandState
+
+_ORDER = {CommandState.QUEUED: 0, CommandState.SENT: 1, CommandState.ACCEPTED: 2, CommandState.RUNNING: 3}
+_FINAL = 4
+PLANS_TO_LOOK_AT = 50
+
+
+class Source(NamedTuple):
+    """Who told it, and when it arrived."""
+
+    tenant: str
+    node: str
+    received_ms: int
+
+
+def apply_event(session: Session, source: Source, event: messages.Event) -> Collection[str]:
+    """Keep an event, and do what it says unless that was done before. The ids of the sites that it is about.
+
+    Raises Rejected, with nothing changed, when it cannot be understood.
+    """
+    content = told.read(event)
+    if session.get(Event, (source.tenant, source.node, event.id)) is None:
+        session.add(
+            Event(
+                tenant=source.tenant,
+                node=source.node,
+                id=event.id,
+                kind=event.kind,
+                at_ms=event.at_ms,
+                received_ms=source.received_ms,
+                body=event.body,
+            )
+        )
+        _do(session, source, event, content)
+        session.flush()
+    return sites_of(session, source) if content.site_id is None else [content.site_id]
+
+
+def _do(session: Session, source: Source, event: messages.Event, content: told.Told) -> None:
+    match content:
+        case told.SiteDescribed():
+            _describe(session, source, event, content)
+        case told.RunStarted():
+            _start_run(session, source, event.at_ms, content)
+        case told.RunEnded():
+            _end_run(session, source, event.at_ms, content)
+        case told.ZonePlanned():
+            _plan(session, source, event.at_ms, content)
+
+
+def sites_of(session: Session, source: Source) -> Sequence[str]:
+    """The sites that a node has described."""
+    return session.scalars(select(Site.id).where(Site.tenant == source.tenant, Site.node == source.node)).all()
+
+
+def _describe(session: Session, source: Source, event: messages.Event, content: told.SiteDescribed) -> None:
+    """The site becomes what is told, unless a newer description is known. What is told no more goes."""
+    tenant, site_id = source.tenant, content.site.id
+    site = session.get(Site, (tenant, site_id))
+    if site is not None and site.described_ms > event.at_ms:
+        return
+    tank = content.tank
+    session.merge(
+        Site(
+            tenant=tenant,
+            id=site_id,
+            node=source.node,
+            kind=content.site.kind,
+            name=told.as_words(content.site.name),
+            latitude=content.site.latitude,
+            longitude=content.site.longitude,
+            pump=_full(tenant, content.pump),
+            tank=_full(tenant, tank.datastream if tank else None),
+            tank_full_cm=tank.full_cm if tank else None,
+            flow=_full(tenant, content.flow),
+            described_ms=event.at_ms,
+        )
+    )
+    session.flush()
+    _describe_streams(session, tenant, content)
+    _describe_zones(session, source, content, event.body.get("zones", []))
+    _describe_sensors(session, tenant, content)
+
+
+def _describe_streams(session: Session, tenant: str, content: told.SiteDescribed) -> None:
+    for position, stream in enumerate(content.datastreams):
+        site, thing, measured = stream.id.split("/")
+        session.merge(
+            Datastream(
+                id=f"{tenant}/{stream.id}",
+                tenant=tenant,
+                site=site,
+                thing=thing,
+                property=measured,
+                name=told.as_words(stream.name),
+                unit=stream.unit,
+                kind=stream.kind,
+                max_age_s=stream.max_age_s,
+                position=position,
+            )
+        )
+    names = [f"{tenant}/{stream.id}" for stream in content.datastreams]
+    _forget(session, Datastream, tenant, content.site.id, Datastream.id.not_in(names))
+
+
+def _describe_zones(session: Session, source: Source, content: told.SiteDescribed, raw: list[dict[str, Any]]) -> None:
+    tenant, site = source.tenant, content.site.id
+    for position, (zone, described) in enumerate(zip(content.zones, raw, strict=True)):
+        new = session.get(Zone, (tenant, site, zone.id)) is None
+        moisture, valve = _full(tenant, zone.moisture), _full(tenant, zone.valve)
+        session.merge(
+            Zone(
+                tenant=tenant,
+                site=site,
+                id=zone.id,
+                name=told.as_words(zone.name),
+                moisture=moisture,
+                valve=valve,
+                band_low_pct=zone.band_low_pct,
+                band_high_pct=zone.band_high_pct,
+                max_run_s=zone.max_run_s,
+                description={**described, "moisture": moisture, "valve": valve},
+                position=position,
+            )
+        )
+        session.flush()
+        if new:
+            _plan_from_before(session, source, site, zone.id)
+    _forget(session, Zone, tenant, site, Zone.id.not_in([zone.id for zone in content.zones]))
+
+
+def _describe_sensors(session: Session, tenant: str, content: told.SiteDescribed) -> None:
+    for position, sensor in enumerate(content.sensors):
+        session.merge(
+            Sensor(
+                tenant=tenant,
+                site=content.site.id,
+                thing=sensor.thing,
+                kind=sensor.kind,
+                name=told.as_words(sensor.name),
+                latitude=sensor.latitude,
+                longitude=sensor.longitude,
+                datastreams=[f"{tenant}/{name}" for name in sensor.datastreams],
+                bank_height_m=sensor.bank_height_m,
+                bed_m=sensor.bed_m,
+                position=position,
+            )
+        )
+    things = [sensor.thing for sensor in content.sensors]
+    _forget(session, Sensor, tenant, content.site.id, Sensor.thing.not_in(things))
+
+
+def _forget(session: Session, table: type[Datastream | Zone | Sensor], tenant: str, site: str, which: Any) -> None:
+    session.execute(delete(table).where(table.tenant == tenant, table.site == site, which))
+
+
+def _full(tenant: str, name: str | None) -> str | None:
+    return None if name is None else f"{tenant}/{name}"
+
+
+def _start_run(session: Session, source: Source, at_ms: int, content: told.RunStarted) -> None:
+    run = _run(session, source, content)
+    run.started_ms = at_ms
+    run.cause, run.program, run.command_id = content.cause, content.program, content.command_id
+    run.planned_s, run.start_reason = content.planned_s, told.as_words(content.reason)
+
+
+def _end_run(session: Session, source: Source, at_ms: int, content: told.RunEnded) -> None:
+    run = _run(session, source, content)
+    if run.started_ms is None:
+        run.started_ms = at_ms - round(content.duration_s * 1000)
+    run.ended_ms, run.outcome = at_ms, content.outcome
+    run.duration_s, run.litres, run.end_reason = content.duration_s, content.litres, told.as_words(content.reason)
+
+
+def _run(session: Session, source: Source, content: told.RunStarted | told.RunEnded) -> Run:
+    run = session.get(Run, (source.tenant, content.run_id))
+    if run is None:
+        run = Run(tenant=source.tenant, run_id=content.run_id)
+        session.add(run)
+    run.node, run.site, run.zone = source.node, content.site, content.zone
+    return run
+
+
+def _plan(session: Session, source: Source, at_ms: int, content: told.ZonePlanned) -> None:
+    zone = session.get(Zone, (source.tenant, content.site, content.zone))
+    if zone is not None and (zone.planned_ms or 0) <= at_ms:
+        zone.next_at_ms, zone.next_text, zone.planned_ms = content.next_at_ms, told.as_words(content.text), at_ms
+
+
+def _plan_from_before(session: Session, source: Source, site: str, zone: str) -> None:
+    """A plan may have come before the zone was described."""
+    mine = (Event.tenant == source.tenant, Event.node == source.node, Event.kind == "zone.planned")
+    newest = select(Event).where(*mine).order_by(Event.at_ms.desc()).limit(PLANS_TO_LOOK_AT)
+    for event in session.scalars(newest):
+        if (event.body.get("site"), event.body.get("zone")) == (site, zone):
+            content = told.read(messages.Event(event.id, event.kind, event.at_ms, event.body))
+            assert isinstance(content, told.ZonePlanned)
+            _plan(session, source, event.at_ms, content)
+            return
+
+
+def apply_outcome(session: Session, source: Source, outcome: messages.Outcome) -> str | None:
+    """Move a command on, never back and never out of a final state. Its site, or None when it is not this node's."""
+    command = session.get(Command, outcome.command_id, with_for_update=True)
+    if command is None or (command.tenant, command.node) != (source.tenant, source.node):
+        return None
+    before = CommandState(command.state)
+    if not before.final and _rank(outcome.state) > _rank(before):
+        command.state, command.changed_ms = outcome.state.value, source.received_ms
+        command.reason = outcome.reason or command.reason
+    if outcome.run_id is not None and command.run_id is None:
+        command.run_id = outcome.run_id
+    return command.site
+
+
+def _rank(state: CommandState) -> int:
+    return _ORDER.get(state, _FINAL)

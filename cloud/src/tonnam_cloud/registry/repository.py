@@ -1,0 +1,115 @@
+"""Rows of the registry that ingest and the command line read and write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from tonnam_cloud.errors import Rejected
+from tonnam_cloud.registry.models import Dictionary, Node, Quarantine, Tenant
+from tonnam_link.topics import ID_PATTERN, is_id
+
+QUARANTINED_A_NODE = 200
+"""So many batches of a node are kept in quarantine; the oldest make way."""
+LONGEST_REASON = 500
+
+
+def add_node(session: Session, tenant: str, node: str, name: Mapping[str, str], now_ms: int) -> bool:
+    """Register a node, and its tenant with it. Doing it again changes the name; True when it is new.
+
+    Raises Rejected when an id is not one.
+    """
+    for text in (tenant, node):
+        if not is_id(text):
+            raise Rejected(f"{text!r} is not an id: small letters, digits and '-' ({ID_PATTERN}), and not 'live'")
+    if session.get(Tenant, tenant) is None:
+        session.add(Tenant(id=tenant, name={"th": tenant, "en": tenant}, created_ms=now_ms))
+        session.flush()
+    known = session.get(Node, (tenant, node))
+    if known is not None:
+        known.name = dict(name)
+        return False
+    session.add(Node(tenant=tenant, id=node, name=dict(name), created_ms=now_ms))
+    return True
+
+
+def all_nodes(session: Session) -> Sequence[Node]:
+    """Every node, by tenant and id."""
+    return session.scalars(select(Node).order_by(Node.tenant, Node.id)).all()
+
+
+def node_keys(session: Session) -> Collection[tuple[str, str]]:
+    """(tenant, id) of every node."""
+    return {(tenant, node) for tenant, node in session.execute(select(Node.tenant, Node.id))}
+
+
+def dictionary(session: Session, tenant: str, name: str) -> bytes | None:
+    """The content of a dictionary by its hash."""
+    row = session.get(Dictionary, (tenant, name))
+    return None if row is None else row.content
+
+
+def keep_dictionary(session: Session, tenant: str, name: str, content: bytes, now_ms: int) -> None:
+    """Keep a dictionary for good; it never changes."""
+    if session.get(Dictionary, (tenant, name)) is None:
+        session.add(Dictionary(tenant=tenant, hash=name, content=content, received_ms=now_ms))
+        session.flush()
+
+
+def set_aside(session: Session, entry: Quarantine) -> bool:
+    """Put a batch into quarantine; False when the same one is there already. The node's oldest make way."""
+    entry.digest = digest(entry.tenant, entry.node, entry.payload)
+    entry.reason = entry.reason.replace("\0", "")[:LONGEST_REASON]
+    if session.scalar(select(Quarantine.id).where(Quarantine.digest == entry.digest)) is not None:
+        return False
+    session.add(entry)
+    session.flush()
+    mine = (Quarantine.tenant == entry.tenant, Quarantine.node == entry.node)
+    newest = select(Quarantine.id).where(*mine).order_by(Quarantine.id.desc())
+    oldest_kept = session.scalar(newest.offset(QUARANTINED_A_NODE - 1).limit(1))
+    if oldest_kept is not None:
+        session.execute(delete(Quarantine).where(*mine, Quarantine.id < oldest_kept))
+    return True
+
+
+def digest(tenant: str, node: str, payload: bytes) -> str:
+    """What tells one quarantined batch from another."""
+    return hashlib.sha256(f"{tenant}/{node}/".encode() + payload).hexdigest()
+
+
+def quarantined(session: Session, limit: int) -> Sequence[Quarantine]:
+    """The newest of the quarantine, newest first."""
+    return session.scalars(select(Quarantine).order_by(Quarantine.id.desc()).limit(limit)).all()
+
+
+def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collection[tuple[str, str]]:
+    """Note when batches of nodes last came. A batch after a last will outranks it; those nodes are returned."""
+    returned = []
+    for (tenant, node), at_ms in last_heard.items():
+        mine = (Node.tenant == tenant, Node.id == node)
+        session.execute(update(Node).where(*mine).values(last_heard_ms=at_ms))
+        asleep = (~Node.online, (Node.online_changed_ms.is_(None)) | (Node.online_changed_ms < at_ms))
+        woken = session.execute(
+            update(Node).where(*mine, *asleep).values(online=True, online_changed_ms=at_ms).returning(Node.id)
+        )
+        if woken.scalar() is not None:
+            returned.append((tenant, node))
+    return returned
+
+
+def presence(session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int) -> bool:
+    """Note that a session came or went, at `at_ms` of our clock. True when the node's state changed.
+
+    A last will of another session than the node's own is old news.
+    """
+    node = session.get(Node, (tenant, node_id), with_for_update=True)
+    if node is None or (not online and node.session not in {None, name}):
+        return False
+    changed = node.online != online
+    node.session = name
+    if changed:
+        node.online, node.online_changed_ms = online, at_ms
+    return changed

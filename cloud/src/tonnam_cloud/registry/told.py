@@ -1,0 +1,183 @@
+"""What nodes tell in the bodies of events, as checked values. Unknown fields are for newer versions and are ignored;
+anything else that does not fit makes the event Rejected. Ids in bodies are the node's own, without the tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, cast
+
+import msgspec
+
+from tonnam_cloud.errors import Rejected
+from tonnam_link.messages import Event
+from tonnam_link.topics import ID_PATTERN
+
+_PROPERTY = r"[a-z][a-z0-9_]{0,63}"
+_STREAM = rf"{ID_PATTERN}/{ID_PATTERN}/{_PROPERTY}"
+NAME_PATTERN = rf"^{_STREAM}$"
+"""A datastream as a node names it: `{site}/{thing}/{property}`."""
+
+Id = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}$")]
+Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}$")]
+StreamName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+Phrase = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00]*$")]
+Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Words(msgspec.Struct, frozen=True):
+    """Words for people."""
+
+    th: Phrase
+    en: Phrase
+
+
+class SiteTold(msgspec.Struct, frozen=True):
+    id: Id
+    kind: Literal["farm", "city"]
+    name: Words
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+
+
+class StreamTold(msgspec.Struct, frozen=True):
+    id: StreamName
+    name: Words
+    unit: Annotated[str, msgspec.Meta(max_length=32)]
+    max_age_s: Annotated[float, msgspec.Meta(gt=0)]
+    kind: Literal["measure", "state"]
+
+
+class ZoneTold(msgspec.Struct, frozen=True):
+    id: Id
+    name: Words
+    max_run_s: Amount
+    moisture: StreamName | None = None
+    valve: StreamName | None = None
+    band_low_pct: float | None = None
+    band_high_pct: float | None = None
+
+
+class TankTold(msgspec.Struct, frozen=True):
+    datastream: StreamName
+    full_cm: Amount
+
+
+class SensorTold(msgspec.Struct, frozen=True):
+    thing: Id
+    kind: Literal["air", "rain", "river"]
+    name: Words
+    datastreams: list[StreamName]
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+    bank_height_m: float | None = None
+    bed_m: float | None = None
+
+
+class SiteDescribed(msgspec.Struct, frozen=True):
+    """The whole truth of a site. `zones` stay as they came too, because pages show more of them than we check."""
+
+    site: SiteTold
+    datastreams: list[StreamTold]
+    zones: list[ZoneTold] = []
+    pump: StreamName | None = None
+    tank: TankTold | None = None
+    flow: StreamName | None = None
+    sensors: list[SensorTold] = []
+
+    @property
+    def site_id(self) -> str:
+        return self.site.id
+
+
+class RunStarted(msgspec.Struct, frozen=True):
+    run_id: Token
+    site: Id
+    zone: Id
+    cause: Literal["timer", "moisture", "manual"]
+    planned_s: Amount
+    program: Token | None = None
+    command_id: Token | None = None
+    reason: Words | None = None
+
+    @property
+    def site_id(self) -> str:
+        return self.site
+
+
+class RunEnded(msgspec.Struct, frozen=True):
+    run_id: Token
+    site: Id
+    zone: Id
+    outcome: Literal["done", "stopped", "failed", "interrupted"]
+    duration_s: Amount
+    litres: float | None = None
+    reason: Words | None = None
+
+    @property
+    def site_id(self) -> str:
+        return self.site
+
+
+class ZonePlanned(msgspec.Struct, frozen=True):
+    site: Id
+    zone: Id
+    next_at_ms: Millis | None = None
+    text: Words | None = None
+
+    @property
+    def site_id(self) -> str:
+        return self.site
+
+
+class OfASite(msgspec.Struct, frozen=True):
+    """Any other event; it may name its site."""
+
+    site: Id | None = None
+
+    @property
+    def site_id(self) -> str | None:
+        return self.site
+
+
+Told = SiteDescribed | RunStarted | RunEnded | ZonePlanned | OfASite
+KINDS: Mapping[str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned]] = {
+    "site.described": SiteDescribed,
+    "run.started": RunStarted,
+    "run.ended": RunEnded,
+    "zone.planned": ZonePlanned,
+}
+
+
+class _Heading(msgspec.Struct, frozen=True):
+    id: Token
+    kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+def read(event: Event) -> Told:
+    """The checked body of an event. Raises Rejected that says what is wrong with it."""
+    try:
+        msgspec.convert({"id": event.id, "kind": event.kind}, _Heading)
+        told = cast(Told, msgspec.convert(event.body, KINDS.get(event.kind, OfASite)))
+    except msgspec.ValidationError as error:
+        raise Rejected(f"event {event.kind[:64]!r}: {error}") from error
+    if isinstance(told, SiteDescribed):
+        _check_streams(told)
+    return told
+
+
+def _check_streams(told: SiteDescribed) -> None:
+    """Every datastream of a description is one of its site's own."""
+    known = {stream.id for stream in told.datastreams}
+    used = {name for zone in told.zones for name in (zone.moisture, zone.valve)}
+    used |= {told.pump, told.flow, told.tank.datastream if told.tank else None}
+    used |= {name for sensor in told.sensors for name in sensor.datastreams}
+    if unknown := sorted(name for name in used - known if name):
+        raise Rejected(f"event 'site.described': {unknown[0]} is not among its datastreams")
+    if foreign := sorted(name for name in known if not name.startswith(f"{told.site.id}/")):
+        raise Rejected(f"event 'site.described': {foreign[0]} is not of site {told.site.id}")
+
+
+def as_words(words: Words | None) -> dict[str, str] | None:
+    return None if words is None else {"th": words.th, "en": words.en}

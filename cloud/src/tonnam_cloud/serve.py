@@ -1,0 +1,94 @@
+"""One process: ingest, API and alerts on one event loop; what blocks runs in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+
+import structlog
+import uvicorn
+
+from tonnam_cloud.alerts.rules import load_rules
+from tonnam_cloud.api import create_app
+from tonnam_cloud.errors import CloudError
+from tonnam_cloud.ingest.commit import Ingest
+from tonnam_cloud.ingest.presence import Presences
+from tonnam_cloud.opening import open_database
+from tonnam_cloud.parts import build_parts
+from tonnam_cloud.settings import Settings
+from tonnam_cloud.store.choice import open_store
+from tonnam_link.broker import Broker
+from tonnam_link.clock import system_clock
+from tonnam_link.receiver import Receiver
+from tonnam_link.session import Session
+
+END_STREAMS_S = 2
+
+log = structlog.get_logger("tonnam.cloud")
+
+
+class _Web(uvicorn.Server):
+    """uvicorn without its own signal handlers: this process has one end for all its parts."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Raises CloudError when the port is taken or the data are another writer's."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        database = open_database(settings)
+        stack.callback(database.close)
+        store = open_store(settings)
+        stack.callback(store.close)
+        session = Session(Broker.parse(settings.broker), client_id=_client_id(settings))
+        ingest = Ingest(database, store, session.publish, system_clock)
+        stack.callback(ingest.close)
+        parts = build_parts(database, store, session.publish, load_rules())
+        parts.attach(session)
+        receiver = Receiver(session, ingest.commit)
+        presences = Presences(session, ingest, database, session.publish, system_clock)
+        web = _Web(uvicorn.Config(create_app(parts), log_config=None, lifespan="off", access_log=False))
+        web.config.timeout_graceful_shutdown = END_STREAMS_S
+        log.info("cloud is up", address=f"http://{settings.host}:{settings.port}", store=settings.store)
+        await _until_told(web, listener, session.run(), receiver.run(), ingest.run(), presences.run(), parts.run())
+    log.info("cloud has ended")
+
+
+async def _until_told(web: _Web, listener: socket.socket, *parts: Coroutine[None, None, None]) -> None:
+    """Run the parts and the web server until a signal; then end the parts first, so that streams end too."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in parts]
+        group.create_task(web.serve(sockets=[listener]))
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        web.should_exit = True
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket of the API, taken before anything else is touched."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise CloudError(f"port {port} on {host} cannot be used ({error.strerror}): choose another") from error
+    with listener:
+        yield listener
+
+
+def _client_id(settings: Settings) -> str:
+    """The same at every start of this installation, another one for every other."""
+    place = f"{socket.gethostname()}:{settings.data.absolute()}"
+    return f"tonnam-cloud-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
