@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 import uvicorn
+from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from tests.cloud.readings import batch, column
@@ -23,6 +24,7 @@ from tonnam_cloud.alerts.rules import Rule, load_rules
 from tonnam_cloud.api import create_app
 from tonnam_cloud.database import Database
 from tonnam_cloud.parts import Parts, build_parts
+from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.person import Role
 from tonnam_cloud.registry.models import Datastream, Node, Run, Sensor, Site, Tenant, Zone
 from tonnam_cloud.store.port import Store
@@ -43,6 +45,7 @@ RIVER = "demo-town/town/river-1/river_level"
 COMMANDS = f"/api/sites/{FARM}/zones/zone-1/commands"
 PASSWORD = "melons-need-water"
 PAGE = {"X-Tonnam": "1"}
+QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1))
 
 FARM_STREAMS = [
     (MOISTURE, "%"),
@@ -236,7 +239,7 @@ async def playing(
     with database.writing() as session:
         describe(session)
     clock, wire = Clock(), Wire()
-    parts = build_parts(database, store, wire.publish, load_rules() if rules is None else rules, clock)
+    parts = build_parts(database, store, wire.publish, load_rules() if rules is None else rules, clock, QUICK)
     settle(parts)
     async with serving(parts, web_dist) as base_url:
         yield Scene(database, store, clock, parts, wire, base_url)

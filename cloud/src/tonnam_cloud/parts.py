@@ -13,6 +13,7 @@ from tonnam_cloud.farm.commands import Commands
 from tonnam_cloud.farm.schemas import Command
 from tonnam_cloud.live.feed import Feed
 from tonnam_cloud.live.hub import Hub
+from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.service import People
 from tonnam_cloud.store.port import Store
 from tonnam_link.clock import Clock, system_clock
@@ -55,6 +56,7 @@ def build_parts(
     publish: Callable[[str, bytes], bool],
     rules: Sequence[Rule],
     clock_ms: Clock = system_clock,
+    passwords: Passwords | None = None,
 ) -> Parts:
     """Put the parts together; nothing runs yet. `publish(topic, payload)` is False while the broker is away."""
     hub = Hub()
@@ -71,7 +73,7 @@ def build_parts(
         database=database,
         store=store,
         clock_ms=clock_ms,
-        people=People(database, clock_ms),
+        people=People(database, clock_ms, passwords),
         commands=commands,
         watch=watch,
         hub=hub,

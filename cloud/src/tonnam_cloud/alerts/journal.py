@@ -45,7 +45,7 @@ def write(session: Session, move: Move) -> Standing:
     row = repository.row(session, move.before.alert_id) if move.before.alert_id else None
     if move.after.phase is Phase.CLEAR:
         if row is not None:
-            close(session, row, move.after.seen_ms)
+            close(session, row, move.after.since_ms)
         return Standing(move.after)
     if row is None:
         row = _opened(move.subject)

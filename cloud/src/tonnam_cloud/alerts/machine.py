@@ -27,7 +27,7 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """Where a rule stands for one subject: since when, and the time of the newest evidence."""
+    """Where a rule stands for one subject: since when it is in breach or clear, and the newest evidence's time."""
 
     phase: Phase = Phase.CLEAR
     since_ms: int = 0
@@ -46,11 +46,12 @@ def advance(
         return status
     if evidence is not Evidence.BREACH:
         stays = status.phase is Phase.FIRING and evidence is Evidence.BETWEEN
-        return replace(status, seen_ms=at_ms) if stays else Status(seen_ms=at_ms)
+        goes_on = stays or status.phase is Phase.CLEAR
+        return replace(status, seen_ms=at_ms) if goes_on else Status(Phase.CLEAR, at_ms, at_ms)
     if status.phase is Phase.FIRING:
         return replace(status, seen_ms=at_ms)
-    goes_on = status.phase is Phase.PENDING and at_ms - status.seen_ms <= gap_ms
-    begun_ms = status.since_ms if goes_on else (at_ms if since_ms is None else since_ms)
+    counts_on = status.phase is Phase.PENDING and at_ms - status.seen_ms <= gap_ms
+    begun_ms = status.since_ms if counts_on else (at_ms if since_ms is None else since_ms)
     phase = Phase.FIRING if at_ms - begun_ms >= for_ms else Phase.PENDING
     return Status(phase, begun_ms, at_ms)
 

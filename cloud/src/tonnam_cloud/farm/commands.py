@@ -29,9 +29,9 @@ ANSWER_GRACE_MS = 15_000
 ROUND_S = 0.5
 
 UNANSWERED = Words(
-    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ดูสัญญาณและไฟที่ตู้ แล้วสั่งใหม่",
-    en="The farm's cabinet did not answer in time. This command will not start water any more. "
-    "Check the cabinet's power and signal, then try again.",
+    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด ตู้จะปิดน้ำเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    en="The farm's cabinet did not answer in time. This command will not start water any more; if it had started "
+    "before the link was lost, the cabinet stops it in time. Check the cabinet's power and signal, then try again.",
 )
 NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."

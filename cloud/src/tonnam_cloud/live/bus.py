@@ -11,6 +11,7 @@ import msgspec
 from tonnam_link.quality import Quality
 from tonnam_link.topics import ROOT, is_id
 
+WORST = int(max(Quality))
 _TOPIC = re.compile(rf"{ROOT}/live/([^/]+)/([^/]+)")
 
 
@@ -20,7 +21,7 @@ class LiveSample(msgspec.Struct, frozen=True, array_like=True):
     path: str
     observed_at_ms: int
     value: float | None
-    quality: Annotated[int, msgspec.Meta(ge=0, le=max(Quality))]
+    quality: Annotated[int, msgspec.Meta(ge=0, le=WORST)]
 
 
 class Stored(msgspec.Struct, frozen=True):
