@@ -34,7 +34,12 @@ State = Annotated[Path | None, typer.Option(help="File that remembers between ru
 
 
 Broker = Annotated[
-    str, typer.Option(help="Where devices speak: mqtt://host:1883 or mqtts://user:password@host:8883.")
+    str,
+    typer.Option(
+        envvar="TONNAM_BROKER",
+        help="Where devices speak: mqtt://host:1883 or mqtts://user:password@host:8883. "
+        "A password is better in TONNAM_BROKER: others can see a command line.",
+    ),
 ]
 
 
