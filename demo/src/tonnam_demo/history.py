@@ -91,7 +91,8 @@ class FarmWeek:
         self.core.command(command)
 
 
-def _moisture_pct(farm: Farm, zone: int) -> float:
+def moisture_pct(farm: Farm, zone: int) -> float:
+    """What the probes of a zone say in the mean, just now."""
     return sum(farm.probe(zone, twin).vwc_pct for twin in (0, 1)) / 2
 
 
@@ -99,10 +100,10 @@ def _left_alone_pct(farm: Farm, seconds: float, zone: int) -> float:
     """How wet the zone would be after that long with its valve shut."""
     ahead = build_farm(farm.seed, farm.hour, farm.state(), sunny=False)
     ahead.step(seconds, seconds)
-    return _moisture_pct(ahead, zone)
+    return moisture_pct(ahead, zone)
 
 
-def _end_the_week_dry(week: FarmWeek, end_ms: int) -> None:
+def end_the_week_dry(week: FarmWeek, end_ms: int) -> None:
     """Live through the last hours so that the zone of the story ends just above the bottom of its band."""
     zone = list(week.site.zones).index(STORY_ZONE)
     part = week.site.zones[STORY_ZONE].part
@@ -122,7 +123,7 @@ def make_farm_week(state: Path, sim_state: Path, seed: int, start_ms: int, end_m
     days = (end_ms - start_ms) / 86_400_000
     week = FarmWeek(site, seed, start_ms, (DRY_AFTERNOON_HOUR - days * 24) % 24)
     week.run_until(max(start_ms, end_ms - LAST_HOURS * 3_600_000))
-    _end_the_week_dry(week, end_ms)
+    end_the_week_dry(week, end_ms)
     state.mkdir(parents=True, exist_ok=True)
     described = week.core.describe(start_ms)
     readings = write_backlog(

@@ -1,0 +1,70 @@
+"""What an outbox has committed, written down by the outbox's own database: the truth that the store is held to."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tonnam_link.messages import DatastreamSpec, Sample
+from tonnam_link.outbox import Outbox
+from tonnam_link.sealing import unpack_samples
+
+# Whatever is inserted by a transaction of the outbox is noted in the same transaction, so the ledger holds exactly
+# what was committed, and production code knows nothing of it.
+TRIGGERS = """
+CREATE TABLE ledger (id INTEGER PRIMARY KEY, dictionary TEXT, observed_at_ms INTEGER, samples BLOB);
+CREATE TRIGGER note_reading AFTER INSERT ON pending BEGIN
+    INSERT INTO ledger (dictionary, observed_at_ms, samples) VALUES (NEW.dictionary, NEW.observed_at_ms, NEW.samples);
+END;
+"""
+Reading = tuple[str, int]
+
+
+class Committed(NamedTuple):
+    """What was observed, and the step to which its datastream's values are rounded on the wire."""
+
+    sample: Sample
+    resolution: float
+
+    def is_value(self, value: float | None) -> bool:
+        """Whether `value` is what this came to in the store."""
+        if self.sample.value is None or value is None:
+            return self.sample.value is value
+        return math.isclose(self.sample.value, value, rel_tol=1e-12, abs_tol=self.resolution * 0.501)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ledger of one node's outbox."""
+
+    path: Path
+    tenant: str
+
+    def begin(self) -> None:
+        """Make the outbox and put the notebook into it, before its node first starts."""
+        Outbox(self.path).close()
+        with sqlite3.connect(self.path) as db:
+            db.executescript(TRIGGERS)
+        db.close()
+
+    def readings(self) -> dict[Reading, Committed]:
+        """Every committed reading by (full datastream id, observed_at_ms)."""
+        with sqlite3.connect(self.path, timeout=30) as db:
+            dictionaries = {
+                name: msgspec.msgpack.decode(body, type=list[DatastreamSpec])
+                for name, body in db.execute("SELECT hash, body FROM dictionary")
+            }
+            rows = db.execute("SELECT dictionary, observed_at_ms, samples FROM ledger").fetchall()
+        db.close()
+        return {
+            (f"{self.tenant}/{spec.datastream}", at): Committed(sample, spec.resolution)
+            for dictionary, at, packed in rows
+            for spec, sample in (
+                (dictionaries[dictionary][number], sample) for number, sample in unpack_samples(packed)
+            )
+        }

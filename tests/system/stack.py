@@ -1,0 +1,152 @@
+"""The demo's own processes, started one by one so that a test may kill each of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests import servers
+from tonnam_demo import plan
+from tonnam_demo.children import ChildSpec
+from tonnam_demo.credentials import Credentials
+from tonnam_demo.plan import Plan, Ports
+
+PASSWORD = "a-password-for-tests"
+USER = "farmer"
+
+
+def plan_in(home: Path, broker: str, *, speed: float = 20, environment: Mapping[str, str] | None = None) -> Plan:
+    """The demo's plan with all ports free, on a broker of the test's."""
+    del environment
+    ports = Ports(*(servers.free_port() for _ in range(5)))
+    credentials = Credentials("", "", "", "", PASSWORD)
+    return Plan(home, servers.HOST, servers.free_port(), speed, 1, ports, credentials, broker)
+
+
+@dataclass
+class Stack:
+    """Cloud, simulators, edge and gateway of one plan. `environment` goes to all of them."""
+
+    plan: Plan
+    environment: Mapping[str, str] = field(default_factory=dict)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        specs = [plan.cloud_child(self.plan), *plan.field_children(self.plan)]
+        self.specs: dict[str, ChildSpec] = {spec.name: spec for spec in specs}
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.plan.web_host}:{self.plan.web_port}"
+
+    def log(self, name: str) -> Path:
+        return self.plan.home / f"{name}.log"
+
+    def register(self) -> None:
+        """Two nodes and one farmer, as the demo does."""
+        cloud, tenants = plan.program("tonnam-cloud"), ("demo-farm", "demo-town")
+        for tenant, node in (plan.FARM, plan.TOWN):
+            self._tell([cloud, "node", "add", tenant, node, "--name-th", tenant, "--name-en", tenant])
+        words = [word for tenant in tenants for word in ("--tenant", tenant)]
+        self._tell([cloud, "user", "add", USER, *words, "--role", "farmer", "--password-stdin"], PASSWORD)
+
+    def _tell(self, command: list[str], stdin: str = "") -> None:
+        environment = {**os.environ, **plan.cloud_environment(self.plan), **self.environment}
+        subprocess.run(command, input=stdin.encode(), env=environment, check=True, capture_output=True)
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            spec = self.specs[name]
+            environment = {**os.environ, **spec.environment, **self.environment}
+            with self.log(name).open("ab") as log:
+                self.running[name] = subprocess.Popen(spec.command, env=environment, stdout=log, stderr=log)
+
+    def start_all(self) -> None:
+        """Everything, and wait until the page answers and both nodes have been heard."""
+        self.register()
+        self.start(*self.specs)
+        servers.wait_until(self.healthy, f"the cloud; {self.said('cloud')}", 30)
+
+    def healthy(self) -> bool:
+        self.check_alive()
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/health", timeout=2) as answer:
+                return bool(json.load(answer)["status"] == "ok")
+        except OSError:
+            return False
+
+    def check_alive(self) -> None:
+        """AssertionError when a process has ended by itself."""
+        for name, process in self.running.items():
+            assert process.poll() is None, f"{name} ended with {process.returncode}: {self.said(name)}"
+
+    def said(self, name: str) -> str:
+        path = self.log(name)
+        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+
+    def kill(self, name: str) -> None:
+        """As when the power goes."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        """SIGTERM; the exit code."""
+        process = self.running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    def stop_all(self) -> None:
+        for name in ("edge", "gateway", "farm-sim", "town-sim", "cloud"):
+            if name in self.running and self.running[name].poll() is None:
+                self.stop(name)
+
+
+class Client:
+    """A browser's session with the API, without a browser."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def sign_in(self) -> None:
+        self.post("/api/session", {"username": USER, "password": PASSWORD})
+
+    def get(self, path: str) -> Any:
+        with self._opener.open(self._url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, body: object) -> Any:
+        headers = {"Content-Type": "application/json", "X-Tonnam": "1"}
+        request = urllib.request.Request(self._url + path, json.dumps(body).encode(), headers)
+        with self._opener.open(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[Stack]:
+    """The whole stack, ended in order when the block is left."""
+    try:
+        stack.start_all()
+        yield stack
+    finally:
+        stack.stop_all()
+
+
+def wait_for(seconds: float) -> None:
+    """Let real time pass, where the passing of time is what is tested."""
+    time.sleep(seconds)

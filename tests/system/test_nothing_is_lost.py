@@ -1,0 +1,68 @@
+"""Kill every process while readings flow: what an outbox had committed is in the store, once."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+from tests.system.ledger import Ledger, Reading
+from tests.system.stack import Stack, plan_in, running, wait_for
+from tonnam_cloud.store.embedded import EmbeddedReader
+
+PROCESSES = ["edge", "broker", "gateway", "cloud"]
+SEED = 20261120
+FAR_FUTURE_MS = 2**45
+
+
+def kill_and_start(name: str, stack: Stack, broker: servers.BrokerServer) -> None:
+    if name == "broker":
+        broker.kill()
+        broker.start()
+    else:
+        stack.kill(name)
+        stack.start(name)
+
+
+def stored(home: Path) -> dict[Reading, float | None]:
+    """Everything in the embedded store; AssertionError when a reading stands there twice."""
+    reader = EmbeddedReader(home / "cloud")
+    found: dict[Reading, float | None] = {}
+    for datastream in reader.datastreams():
+        series = reader.series(datastream, 0, FAR_FUTURE_MS)
+        times = series.observed_at_ms.tolist()
+        assert len(set(times)) == len(times), f"{datastream} has a reading twice"
+        for at, value in zip(times, series.value.tolist(), strict=True):
+            found[datastream, at] = None if math.isnan(value) else value
+    reader.close()
+    return found
+
+
+@pytest.mark.timeout(240)
+def test_every_committed_reading_is_stored_once_whatever_is_killed(
+    tmp_path: Path, broker_server: servers.BrokerServer
+) -> None:
+    ledgers = [
+        Ledger(tmp_path / "edge" / "outbox.sqlite3", "demo-farm"),
+        Ledger(tmp_path / "gateway" / "outbox.sqlite", "demo-town"),
+    ]
+    for ledger in ledgers:
+        ledger.begin()
+    dice = random.Random(SEED)
+    order = [*PROCESSES, *dice.sample(PROCESSES, 4), *dice.sample(PROCESSES, 4)]
+    with running(Stack(plan_in(tmp_path, broker_server.url))) as stack:
+        servers.wait_until(lambda: all(ledger.readings() for ledger in ledgers), "first readings", 40)
+        for victim in order:
+            wait_for(dice.uniform(0.2, 2.5))
+            kill_and_start(victim, stack, broker_server)
+        servers.wait_until(stack.healthy, "the cloud after the kills", 30)
+        wait_for(3)
+        committed = {reading: what for ledger in ledgers for reading, what in ledger.readings().items()}
+        servers.wait_until(lambda: committed.keys() <= stored(tmp_path).keys(), "every reading in the store", 90)
+        found = stored(tmp_path)
+    assert len(committed) > 300
+    wrong = [reading for reading, what in committed.items() if not what.is_value(found[reading])]
+    assert wrong == []
