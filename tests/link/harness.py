@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tonnam_link.broker import Broker
@@ -17,6 +20,7 @@ from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import DatastreamSpec, Frame, Sample, Verdict
 from tonnam_link.receiver import Answer, Received, Receiver
 from tonnam_link.session import Session
+from tonnam_link.topics import Channel, all_nodes
 
 SPECS = [
     DatastreamSpec("melon/zone-1/soil_moisture", "%", 0.1),
@@ -42,7 +46,10 @@ def identities(frames: Sequence[Frame]) -> set[Identity]:
 
 @dataclass
 class Ledger:
-    """What a cloud would have stored. `answer` may be replaced to make it misbehave; it sees each batch first."""
+    """What a cloud would have stored.
+
+    `before` sees each batch first and may answer in its place; a cleared `gate` holds every commit.
+    """
 
     dictionaries: dict[str, Dictionary] = field(default_factory=dict)
     readings: dict[Identity, float] = field(default_factory=dict)
@@ -51,15 +58,21 @@ class Ledger:
     outcomes: dict[str, Any] = field(default_factory=dict)
     groups: list[list[Received]] = field(default_factory=list)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    arrived: list[str] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     before: Callable[[Received], Answer | None] = lambda _: None
 
+    def __post_init__(self) -> None:
+        self.gate.set()
+
     async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
+        await self.gate.wait()
         self.groups.append(list(group))
-        answers = [self.before(received) or self._store(received) for received in group]
+        answers = [self.before(received) or self.store(received) for received in group]
         self.verdicts.update(answer.verdict for answer in answers)
         return answers
 
-    def _store(self, received: Received) -> Answer:
+    def store(self, received: Received) -> Answer:
         try:
             batch = decode(received.payload, self.dictionaries)
         except MissingDictionary:
@@ -98,13 +111,28 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def cloud(url: str, ledger: Ledger) -> AsyncIterator[Session]:
+async def cloud(url: str, ledger: Ledger) -> AsyncIterator[None]:
     """A receiver over the broker that commits to the ledger, connected when the block begins."""
     session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.2, 1.0))
     receiver = Receiver(session, ledger.commit)
+    for channel in (Channel.UP, Channel.BACK):
+        session.subscribe(all_nodes(channel), lambda topic, _: ledger.arrived.append(topic))
     async with running(session.run(), receiver.run()):
         await session.connected.wait()
-        yield session
+        yield
+
+
+@contextlib.asynccontextmanager
+async def node_process(path: Path, url: str, first: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A node in a process of its own (see tests/link/node.py), killed at the end of the block."""
+    command = [sys.executable, "-m", "tests.link.node", str(path), url, str(first)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def until(ready: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import structlog
+
 from tests.link.harness import SPECS, frame, running
 from tonnam_link.broker import Broker
 from tonnam_link.uplink import Uplink
@@ -24,4 +26,5 @@ async def accept_for_ever(path: Path, url: str, first: int) -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     asyncio.run(accept_for_ever(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -163,3 +163,10 @@ def test_batch_in_both_lanes_is_sent_once(flow: Flow) -> None:
     flow.send_back(readings(1), 0.0)
     flow.offer([readings(1)], 0.0)
     assert sent(flow, 0.0) == []
+
+
+def test_sender_sleeps_while_all_it_may_send_is_unanswered(flow: Flow) -> None:
+    flow.offer([Sealed(n, Kind.OUTCOMES, None, 0, 50) for n in range(1, 9)], 0.0)
+    flow.no_backlog(0.0)
+    assert len(sent(flow, 0.0)) == 4
+    assert flow.next_at(0.0) == 5.0

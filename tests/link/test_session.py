@@ -40,8 +40,6 @@ async def test_exception_in_a_callback_is_logged_and_the_session_lives_on(broker
         if len(got) == 1:
             raise KeyError("a bug")
 
-    one = session(broker)
-    one.subscribe("t", fail_first)
     with structlog.testing.capture_logs() as logs:
         one = Session(Broker.parse(broker), client_id="one", log=structlog.get_logger())
         one.subscribe("t", fail_first)

@@ -144,8 +144,6 @@ class Flow:
         times = [flight.due for flight in self._flights.values()]
         if self._back_is_free():
             times.append(self._back_at)
-        if self._live and self._unanswered(Channel.UP) < self._window:
-            times.append(now)
         return min(times, default=now + RESEND_S)
 
     def _back_is_free(self) -> bool:

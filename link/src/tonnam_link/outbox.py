@@ -76,7 +76,8 @@ class Outbox:
     ) -> list[Sealed]:
         """Commit all of it in one transaction: from the return on, it is ours to deliver.
 
-        Events and outcomes are sealed by it; these batches are returned. Frames wait for `seal`. Raises ValueError
+        Events and outcomes are sealed by it; these batches are returned. Frames wait for `seal`; one without samples
+        is nothing. Raises ValueError
         when a frame cannot be sent (unknown datastream, impossible time), TooLarge when an event cannot; then, and
         when OutboxUnavailable is raised, nothing was accepted.
 

@@ -52,8 +52,9 @@ class Receiver:
     """Subscribes to the batches of every node and calls `commit` with groups of them, one group at a time.
 
     In a group, what is live (`up`, `outcome`) stands before backlog. `commit` gives one answer for each batch, in
-    order; only when it has returned are they sent. When it raises, all of the group are answered `busy`. What waits
-    is bounded: of `back` the oldest is dropped, of live the newest; senders send them again.
+    order; only when it has returned are they sent. When it raises, all of the group are answered `busy`, and groups
+    are of one batch until commits succeed again, so that a batch that always fails does not take others with it.
+    What waits is bounded: of `back` the oldest is dropped, of live the newest; senders send them again.
     """
 
     def __init__(self, session: Session, commit: Commit, *, clock: Clock = system_clock, log: Any = None) -> None:
@@ -65,6 +66,8 @@ class Receiver:
         self._back: dict[tuple[str, bytes], Received] = {}
         self._live_bytes = 0
         self._overflowing = False
+        self._failing = False
+        self._group_size = LIVE_A_GROUP
         self._wake = asyncio.Event()
         for channel in (Channel.UP, Channel.OUTCOME, Channel.BACK):
             session.subscribe(all_nodes(channel), self._on_batch)
@@ -104,9 +107,9 @@ class Receiver:
 
     def _take(self) -> list[Received]:
         """The next group: live first; a little backlog with it, more when nothing else waits."""
-        live = [self._live.pop(key) for key in list(self._live)[:LIVE_A_GROUP]]
+        live = [self._live.pop(key) for key in list(self._live)[: self._group_size]]
         self._live_bytes -= sum(len(received.payload) for received in live)
-        share = 1 if live else BACK_A_GROUP
+        share = min(1 if live else BACK_A_GROUP, self._group_size - len(live))
         return live + [self._back.pop(key) for key in list(self._back)[:share]]
 
     async def _answers(self, group: Sequence[Received]) -> Sequence[Answer]:
@@ -115,8 +118,13 @@ class Receiver:
             if len(answers) != len(group):
                 raise RuntimeError(f"{len(answers)} answers to {len(group)} batches")
         except Exception as error:  # noqa: BLE001 - whatever it was, the nodes keep their batches and try again
-            self._log.exception("commit.failed", batches=len(group))
+            if not self._failing:
+                self._log.exception("commit.failed", batches=len(group))
+            self._failing, self._group_size = True, 1
             return [Answer(Verdict.BUSY, type(error).__name__, FAILED_RETRY_S)] * len(group)
+        if self._failing:
+            self._log.info("commit.works_again")
+        self._failing, self._group_size = False, min(LIVE_A_GROUP, 2 * self._group_size)
         return answers
 
     def _reply(self, received: Received, answer: Answer) -> None:

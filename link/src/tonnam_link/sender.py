@@ -19,6 +19,7 @@ from tonnam_link.session import Session
 from tonnam_link.topics import Channel, node_topic
 
 DISK_PAUSE_S = 5.0
+SHORTEST_PAUSE_S = 0.005
 
 
 class Sender:
@@ -84,11 +85,15 @@ class Sender:
         for flight in self._flow.to_send(self._now()):
             await self._publish(flight)
         if self._flow.wants_backlog(self._now()):
-            oldest = await self._disk(self._disk.outbox.oldest, self._flow.busy_with)
+            oldest = await self._disk(self._disk.outbox.oldest, self._spoken_for())
             if oldest is None:
                 self._flow.no_backlog(self._now())
-            else:
+            elif oldest.sequence not in self._spoken_for():  # sealed or answered meanwhile
                 await self._publish(self._flow.send_back(oldest, self._now()))
+
+    def _spoken_for(self) -> set[int]:
+        """What is no backlog: it goes live, is under way, or was answered and not yet released on the disk."""
+        return self._flow.busy_with.union(self._released)
 
     async def _publish(self, flight: Flight) -> None:
         payload = await self._disk(self._disk.outbox.payload, flight.sealed.sequence)
@@ -101,12 +106,12 @@ class Sender:
     async def _pause(self, seconds: float) -> None:
         if not self._session.connected.is_set():
             await self._wake.wait()
-        elif seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
-            except TimeoutError:
-                return
+            return
+        try:
+            async with asyncio.timeout(max(SHORTEST_PAUSE_S, seconds)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
 
     def _on_reply(self, _topic: str, payload: bytes) -> None:
         try:

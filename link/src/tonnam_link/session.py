@@ -61,7 +61,10 @@ class Session:
         self._connection: _Connection | None = None
 
     def subscribe(self, topic_filter: str, on_message: OnMessage) -> None:
-        """Ask for messages at every connect from now on; call it before `run`."""
+        """Ask for messages at every connect; call it before `run`.
+
+        Two callbacks may share a filter. Filters that overlap without being equal may deliver a message twice.
+        """
         self._subscriptions.append((topic_filter, on_message))
 
     def when_connected(self, callback: Callable[[], None]) -> None:
@@ -93,7 +96,7 @@ class Session:
         connection = _Connection(self._broker, self._client_id, will, self._keepalive_s, self._dispatch)
         started = time.monotonic()
         try:
-            await connection.open([topic_filter for topic_filter, _ in self._subscriptions])
+            await connection.open(list(dict(self._subscriptions)))
             started = time.monotonic()
             self._start(connection)
             reason = await connection.ended()
