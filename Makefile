@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 UV := .tools/bin/uv
+# Processes start several times faster when Python may keep what it has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 COMPONENTS := link edge gateway cloud firmware-sim dashboards demo
 WEB_SOURCES := $(shell find cloud/web -path cloud/web/node_modules -prune -o -type f -print 2>/dev/null)
 WEB := cloud/src/tonnam_cloud/web_dist/index.html
@@ -42,7 +44,7 @@ $(UV):
 
 .venv/.ready: $(UV) requirements.lock $(COMPONENTS:%=%/pyproject.toml)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements.lock
 	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation $(COMPONENTS:%=-e %)
 	@touch $@
 
