@@ -1,0 +1,152 @@
+"""Whatever is commanded, read or broken, in any order: what never happens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.edge.farms import BAND, SITE, TIMER, Play, site_of
+from tonnam_edge.core import Step
+from tonnam_edge.core.memory import Memory
+from tonnam_edge.site import Site
+
+VALVES = {1: "zone-1", 2: "zone-2"}
+LONGEST_S = 20 * 60
+MARGIN_S = 30.0
+
+happening = st.one_of(
+    st.tuples(st.just("water"), st.sampled_from(["zone-1", "zone-2"]), st.integers(1, 5000)),
+    st.tuples(st.just("repeat"), st.integers(0, 9)),
+    st.tuples(st.just("stop"), st.sampled_from(["zone-1", "zone-2"])),
+    st.tuples(st.just("moisture"), st.sampled_from([None, 0.0, 20.0, 28.0, 35.0, 6553.5])),
+    st.tuples(st.just("level"), st.sampled_from([None, -5.0, 10.0, 150.0])),
+    st.tuples(st.just("relay"), st.booleans()),
+    st.tuples(st.just("meter"), st.booleans()),
+    st.tuples(st.just("flow"), st.sampled_from([0.0, 5.0, 60.0])),
+    st.tuples(st.just("power cut at the board")),
+    st.tuples(st.just("pressed"), st.integers(0, 2)),
+    st.tuples(st.just("kill"), st.integers(0, 120)),
+    st.tuples(st.just("clock"), st.integers(-7200, 7200)),
+)
+story = st.lists(st.tuples(happening, st.sampled_from([1, 3, 15, 70, 700, 4000])), max_size=14)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("safety"), SITE + TIMER + BAND)
+
+
+class Witness:
+    """Looks at coils only, as a person beside the cabinet would, and at what the agent says on the wire."""
+
+    def __init__(self) -> None:
+        self.open_since: dict[int, int] = {}
+        self.said_on: dict[str, bool] = {}
+
+    def look(self, play: Play, step: Step) -> None:
+        for action in step.actions:
+            self.said_on[action.actuator] = action.on
+            if action.on:
+                assert action.hold_s is not None
+                assert action.hold_s <= LONGEST_S + MARGIN_S
+                if action.actuator == "pump":
+                    assert self.said_on.get("valve-1") or self.said_on.get("valve-2")
+        for coil in (0, 1, 2):
+            if not play.field.coil(coil) or coil not in play.field.until:
+                # off, or pressed by hand, where no deadline of ours is
+                self.open_since.pop(coil, None)
+            else:
+                since = self.open_since.setdefault(coil, play.now_ms)
+                assert play.now_ms - since <= (LONGEST_S + MARGIN_S + 1) * 1000
+
+
+def happen(play: Play, what: tuple[object, ...], number: int) -> Play:
+    kind = what[0]
+    field = play.field
+    if kind == "water":
+        play.water(str(what[1]), int(str(what[2])), command_id=f"c{number}")
+    elif kind == "repeat":
+        play.water("zone-1", 300, command_id=f"c{what[1]}")
+    elif kind == "stop":
+        play.stop(str(what[1]), command_id=f"s{number}")
+    elif kind == "moisture":
+        field.moisture[0] = None if what[1] is None else float(str(what[1]))
+    elif kind == "level":
+        field.level_cm = None if what[1] is None else float(str(what[1]))
+    elif kind == "relay":
+        field.relay_answers = bool(what[1])
+    elif kind == "meter":
+        field.meter_answers = bool(what[1])
+    elif kind == "flow":
+        field.flow_l_min = float(str(what[1]))
+    elif kind == "power cut at the board":
+        field.coils, field.until = [False] * 8, {}
+    elif kind == "pressed":
+        field.coils[int(str(what[1]))] = True
+    elif kind == "clock":
+        play.skew_ms = int(str(what[1])) * 1000
+    return play
+
+
+def killed(site: Site, play: Play, seconds: int) -> Play:
+    """The agent dies; board and water go on; a new one starts on the same memory."""
+    play.pass_time(seconds)
+    later = Play(site, start_ms=play.now_ms, memory=play.memory)
+    later.field, later.watch, later.skew_ms = play.field, play.watch, play.skew_ms
+    later.outcomes, later.events = play.outcomes, play.events
+    return later
+
+
+@settings(max_examples=60, deadline=None)
+@given(story)
+def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
+    site: Site, plot: list[tuple[tuple[object, ...], int]]
+) -> None:
+    witness = Witness()
+    play = Play(site)
+    play.watch = witness.look
+    play.leap(5, at_most_s=1)
+    for number, (what, seconds) in enumerate(plot):
+        if what[0] == "kill":
+            witness.said_on = {}
+            play = killed(site, play, int(str(what[1])))
+        play = happen(play, what, number)
+        play.leap(seconds, at_most_s=30)
+    play.field.relay_answers = True
+    play.core.shut_down()
+    play.leap(40, at_most_s=1)
+    assert play.core.safe
+    assert play.field.coils[:3] == [False] * 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(story)
+def test_the_days_limit_is_kept_and_every_run_and_command_comes_to_an_end(
+    site: Site, plot: list[tuple[tuple[object, ...], int]]
+) -> None:
+    play = Play(site)
+    play.leap(5, at_most_s=1)
+    for number, (what, seconds) in enumerate(plot):
+        if what[0] == "kill":
+            play = killed(site, play, int(str(what[1])))
+        play = happen(play, what, number)
+        play.leap(seconds, at_most_s=60)
+    play.core.shut_down()
+    play.field.relay_answers = True
+    play.leap(60, at_most_s=1)
+    assert play.memory is not None
+    days: dict[tuple[str, int], float] = {}
+    if any(what[0] == "clock" for what, _ in plot):
+        plot = []  # days by a clock that jumps cannot be told apart from outside
+    for ended in play.ended() if plot else []:
+        key = (ended.body["zone"], (ended.at_ms + 7 * 3_600_000) // 86_400_000)
+        days[key] = days.get(key, 0) + ended.body["duration_s"]
+    assert all(seconds <= 3600 + 25 for seconds in days.values()), days
+    started = [e.body["run_id"] for e in play.events if e.kind == "run.started"]
+    assert sorted(started) == sorted(e.body["run_id"] for e in play.ended())
+    memory = Memory.decode(play.memory)
+    assert memory.runs == {}
+    assert all(heard.outcome.state.final for heard in memory.heard.values())
+    commands = [e.body["command_id"] for e in play.events if e.kind == "run.started" and e.body["command_id"]]
+    assert len(set(commands)) == len(commands)
