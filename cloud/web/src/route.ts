@@ -23,7 +23,19 @@ export const zoneHref = (tenant: string, site: string, zone: string): string => 
 export const route = store<Route>(parse(location.hash));
 
 export function watchTheAddress(): void {
-  window.addEventListener("hashchange", () => route.set(parse(location.hash)));
+  window.addEventListener("hashchange", () => {
+    moved = true;
+    route.set(parse(location.hash));
+  });
+}
+
+let moved = false;
+
+/** True once after every move from one page to another; false on the page where one came in. */
+export function justMoved(): boolean {
+  const was = moved;
+  moved = false;
+  return was;
 }
 
 /** Goes home and leaves nothing in the history, so that "back" never meets a spent link. */

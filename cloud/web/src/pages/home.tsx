@@ -19,7 +19,7 @@ import { ago, fullDate } from "../words/format";
 export function Home() {
   const { t } = useWords();
   const seen = useStore(overview);
-  if (!seen) return <Hero title={t("farm")}>{<p class="lead">{t("loading")}</p>}</Hero>;
+  if (!seen) return <Hero title={t("farm")} passing>{<p class="lead">{t("loading")}</p>}</Hero>;
   const [first, ...others] = seen.sites;
   if (!first) return <Hero title={t("farm")}>{<p class="lead">{t("no_farm")}</p>}</Hero>;
   return (
@@ -41,7 +41,7 @@ function SiteHero({ site }: { site: FarmSite }) {
   const now = useNow();
   const [headline, ...more] = verdict(site, words);
   return (
-    <Hero title={words.pick(site.name)}>
+    <Hero title={words.pick(site.name)} under>
       <p class="verdict">{headline}</p>
       {more.map((sentence) => (
         <p class="lead" key={sentence}>
@@ -49,8 +49,8 @@ function SiteHero({ site }: { site: FarmSite }) {
         </p>
       ))}
       <p class="hero-when">
-        {fullDate(now, words.language)}
-        <span> · {site.node.last_heard_at ? words.t("heard", { ago: ago(site.node.last_heard_at, now, words) }) : words.t("never_heard")}</span>
+        <span>{fullDate(now, words.language)}</span>
+        <span>{site.node.last_heard_at ? words.t("heard", { ago: ago(site.node.last_heard_at, now, words) }) : words.t("never_heard")}</span>
       </p>
     </Hero>
   );

@@ -11,7 +11,7 @@ export function TownPage() {
   const { t, pick } = useWords();
   const seen = useStore(town);
   const [first, ...others] = seen?.sites ?? [];
-  if (!first) return <Hero title={t("town")}>{<p class="lead">{t(seen ? "no_town" : "loading")}</p>}</Hero>;
+  if (!first) return <Hero title={t("town")} passing={!seen}>{<p class="lead">{t(seen ? "no_town" : "loading")}</p>}</Hero>;
   return (
     <>
       <Hero title={pick(first.name)}>

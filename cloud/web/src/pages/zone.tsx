@@ -12,7 +12,7 @@ import { scaleAround } from "../parts/gauges";
 import { Hero } from "../parts/shell";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { WaterNow } from "../parts/water_now";
-import { area, Gauge, HeardFact, NextFact, Remaining, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
+import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import type { Route } from "../route";
 import { useNow } from "../state/clock";
 import { cloudNow, endedBy, newest, overview, session } from "../state/cloud";
@@ -26,7 +26,7 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
   const seen = useStore(overview);
   const site = seen?.sites.find(({ tenant, id }) => tenant === at.tenant && id === at.site);
   const zone = site?.zones.find(({ id }) => id === at.zone);
-  if (!site || !zone) return <Hero title={words.t("zones")}>{<p class="lead">{words.t(seen ? "not_found" : "loading")}</p>}</Hero>;
+  if (!site || !zone) return <Hero title={words.t("zones")} passing={!seen}>{<p class="lead">{words.t(seen ? "not_found" : "loading")}</p>}</Hero>;
   const about = [words.pick(site.name), zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
   return (
     <>
@@ -69,43 +69,34 @@ function SoilNow({ zone }: { zone: Zone }) {
 function Control({ site, zone }: { site: FarmSite; zone: Zone }) {
   const { t, pick } = useWords();
   const who = useStore(session);
+  const name = pick(zone.name);
   const place: ZonePlace = { tenant: site.tenant, site: site.id, zone: zone.id };
   const watering = useWatering(place);
-  const heading = useFocusKept(`${zone.running} ${watering}`);
+  const whole = useFocusKept(`${zone.running} ${watering}`);
   if (who.is === "in" && !who.me.can_command) return <p class="card hint">{t("view_only")}</p>;
   return (
-    <>
-      <section class="card control">
-        <h2 tabIndex={-1} ref={heading}>
-          {t("water_now")}
-        </h2>
-        {!site.node.online && <p class="notice">{t("node_away")}</p>}
-        <CommandStatus place={place} />
-        {zone.running !== true && !watering && <WaterNow place={place} name={pick(zone.name)} max_run_s={zone.max_run_s} />}
-        {zone.running === true && (
-          <p class="control-running">
-            <Icon name="drop" size={28} /> <b>{t("water_on")}</b> <Remaining run={zone.run} />
-          </p>
-        )}
-      </section>
+    <div class="control" tabIndex={-1} ref={whole}>
       {mayNeedStop(zone.running, watering) && (
         <div class="stop-always">
-          <StopButton place={place} name={pick(zone.name)} unsure={zone.running === null} />
+          <StopButton place={place} name={name} unsure={zone.running === null} />
         </div>
       )}
-    </>
+      <CommandStatus place={place} />
+      {!site.node.online && <p class="notice">{t("node_away")}</p>}
+      {zone.running !== true && !watering && <WaterNow place={place} name={name} max_run_s={zone.max_run_s} />}
+    </div>
   );
 }
 
-/** When the pressed button went away with what it did, the focus goes to the heading, not to nowhere. */
+/** When the pressed button went away with what it did, the focus goes to what stands in its place, not to nowhere. */
 function useFocusKept(what: string) {
-  const heading = useRef<HTMLHeadingElement>(null);
+  const whole = useRef<HTMLDivElement>(null);
   const before = useRef(what);
   useEffect(() => {
-    if (before.current !== what && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+    if (before.current !== what && document.activeElement === document.body) whole.current?.focus({ preventScroll: true });
     before.current = what;
   }, [what]);
-  return heading;
+  return whole;
 }
 
 const HISTORY_MS = 5 * 60_000;
@@ -166,6 +157,7 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
   return (
     <>
       <p class="chart-summary">{summary}</p>
+      {found && <Legend />}
       {found && (
         <ChartPanel
           history={whole}
@@ -178,13 +170,19 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
           runs={stretches}
         />
       )}
-      <ul class="legend" aria-hidden="true">
-        <li class="legend-line">{t("legend_line")}</li>
-        <li class="legend-band">{t("legend_band")}</li>
-        <li class="legend-run">{t("legend_run")}</li>
-      </ul>
       <RunTable runs={runs} now_ms={cloudNow()} />
     </>
+  );
+}
+
+function Legend() {
+  const { t } = useWords();
+  return (
+    <ul class="legend" aria-hidden="true">
+      <li class="legend-line">{t("legend_line")}</li>
+      <li class="legend-band">{t("legend_band")}</li>
+      <li class="legend-run">{t("legend_run")}</li>
+    </ul>
   );
 }
 

@@ -28,7 +28,7 @@ const HEAVY_FROM_MM = [0.1, 10.1, 35.1, 90.1];
 export function RainDrops({ today_mm }: { today_mm: number | null }) {
   const filled = HEAVY_FROM_MM.filter((from) => (today_mm ?? 0) >= from).length;
   return (
-    <svg class={`rain-drops${today_mm === null ? " is-unknown" : ""}`} viewBox="0 0 120 96" aria-hidden="true" focusable="false">
+    <svg class={`rain-drops${today_mm === null ? " is-unknown" : ""}`} viewBox="0 -10 120 106" aria-hidden="true" focusable="false">
       <path class="cloud" d="M34 52a20 20 0 0 1-2-40 30 30 0 0 1 56 4 18 18 0 0 1 0 36Z" />
       {HEAVY_FROM_MM.map((from, i) => (
         <path key={from} class={i < filled ? "drop is-full" : "drop"} d={`M${30 + i * 20} 62c5 6 7 9.5 7 13.5a7 7 0 0 1-14 0c0-4 2-7.5 7-13.5Z`} />

@@ -82,7 +82,7 @@ function paintRun(plot: uPlot, { from_s, to_s }: Stretch, paint: Paint): void {
   ctx.fillRect(left, bbox.top, width, bbox.height);
   ctx.fillStyle = paint("--water");
   ctx.fillRect(left, bbox.top + bbox.height - 4 * ratio, width, 4 * ratio);
-  paintDrop(ctx, left + width / 2, bbox.top + 4 * ratio, 5 * ratio);
+  paintDrop(ctx, Math.min(left + width / 2, bbox.left + bbox.width - 6 * ratio), bbox.top + 4 * ratio, 5 * ratio);
 }
 
 function paintDrop(ctx: CanvasRenderingContext2D, x: number, top: number, r: number): void {
@@ -117,7 +117,7 @@ function valueRange({ least, band, mark }: Drawing): uPlot.Range.Function {
     const floor = Math.min(low ?? least.low, least.low, band?.low_pct ?? Infinity, mark?.value ?? Infinity);
     const ceiling = Math.max(high ?? least.high, least.high, band?.high_pct ?? -Infinity, mark?.value ?? -Infinity);
     const room = (ceiling - floor) * 0.08;
-    return [floor === 0 ? 0 : floor - room, ceiling + room * 2];
+    return [floor === 0 ? 0 : floor - room, ceiling + room * (mark ? 3.5 : 2)];
   };
 }
 
@@ -146,7 +146,7 @@ function axes({ decimals }: Drawing, paint: Paint): uPlot.Axis[] {
       incrs: [3600, 2 * 3600, 3 * 3600, 4 * 3600, 6 * 3600, 12 * 3600],
       values: (_plot, times) => times.map((at) => hour.format(at * 1000)),
     },
-    { ...common, size: 40, space: 34, values: (_plot, values) => values.map((value) => value.toFixed(value % 1 ? Math.max(1, decimals) : 0)) },
+    { ...common, size: 40, space: 34, incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_plot, values) => values.map((value) => value.toFixed(value % 1 ? Math.max(1, decimals) : 0)) },
   ];
 }
 

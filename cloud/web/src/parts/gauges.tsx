@@ -3,7 +3,11 @@
 import { useId } from "preact/hooks";
 import type { Band } from "../api/types";
 
-const WAVE = "c6 -4 12 -4 18 0s12 4 18 0 12 -4 18 0 12 4 18 0 12 -4 18 0 12 4 18 0";
+/** Waves 36 wide, from -72 on, so that they can drift by one without an end coming into sight. */
+const waves = (wide: number): string => `c6 -4 12 -4 18 0${"s12 4 18 0s12 -4 18 0".repeat(Math.ceil((wide + 72) / 36))}`;
+const SOIL_WAVES = waves(92);
+const TANK_WAVES = waves(100);
+const RIVER_WAVES = waves(320);
 const STONES: readonly [number, number, number, number][] = [
   [14, 34, 4, 2.5],
   [38, 22, 3, 2],
@@ -69,8 +73,8 @@ function SoilAndWater({ level }: { level: number }) {
       {STONES.map(([x, y, rx, ry]) => (
         <ellipse cx={x} cy={y} rx={rx} ry={ry} class="gauge-stone" />
       ))}
-      <path class="gauge-water wave" d={`M-40 ${level}${WAVE}V160H-40Z`} />
-      <path class="gauge-water-edge wave" d={`M-40 ${level}${WAVE}`} />
+      <path class="gauge-water wave" d={`M-72 ${level}${SOIL_WAVES}V170H-72Z`} />
+      <path class="gauge-water-edge wave" d={`M-72 ${level}${SOIL_WAVES}`} />
     </>
   );
 }
@@ -100,8 +104,8 @@ export function TankGauge({ share, label }: { share: number | null; label: strin
           </text>
         ) : (
           <>
-            <path class="gauge-water wave" d={`M-40 ${level}${WAVE}h60V112H-40Z`} />
-            <path class="gauge-water-edge wave" d={`M-40 ${level}${WAVE}`} />
+            <path class="gauge-water wave" d={`M-72 ${level}${TANK_WAVES}V122H-72Z`} />
+            <path class="gauge-water-edge wave" d={`M-72 ${level}${TANK_WAVES}`} />
           </>
         )}
       </g>
@@ -121,21 +125,19 @@ export function RiverGauge({ share, label }: { share: number | null; label: stri
     <svg class="gauge river-gauge" viewBox="0 0 320 144" role="img" aria-label={label}>
       {share !== null && (
         <>
-          <path class="gauge-water wave-wide" d={`M-40 ${level}${WAVE}${WAVE}${WAVE}${WAVE}V144H-40Z`} />
-          <path class="gauge-water-edge wave-wide" d={`M-40 ${level}${WAVE}${WAVE}${WAVE}${WAVE}`} />
+          <path class="gauge-water wave-wide" d={`M-72 ${level}${RIVER_WAVES}V154H-72Z`} />
+          <path class="gauge-water-edge wave-wide" d={`M-72 ${level}${RIVER_WAVES}`} />
         </>
       )}
       <path class="gauge-soil" d={`M0 ${bank}H58C76 ${bank} 84 66 96 92S122 ${bed} 142 ${bed}H190C210 ${bed} 224 116 236 92S262 ${bank} 280 ${bank}H320V144H0Z`} />
       <path class="gauge-grass" d={`M0 ${bank}H58M280 ${bank}H320`} />
       <path d={`M60 ${bank}H278`} class="gauge-band-line" />
-      <path d={`M166 ${bed + 4}V24`} class="gauge-board" />
-      {ticks.map((y) => (
-        <path d={`M158 ${y}h16`} class="gauge-board-tick" />
-      ))}
-      {share === null && (
-        <text x="166" y="92" text-anchor="middle" class="gauge-question">
+      {share === null ? (
+        <text x="166" y="104" text-anchor="middle" class="gauge-question">
           ?
         </text>
+      ) : (
+        <path d={`M166 ${bed + 4}V24${ticks.map((y) => `M158 ${y}h16`).join("")}`} class="gauge-board" />
       )}
     </svg>
   );

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { heardAt, link, session, signOut, type Link } from "../state/cloud";
-import { route } from "../route";
+import { justMoved, route } from "../route";
 import { useStore } from "../state/store";
 import { speak, useWords } from "../words";
 import { clock } from "../words/format";
@@ -100,32 +100,34 @@ export function Foot() {
   );
 }
 
+interface HeroProps {
+  title: string;
+  /** Makes the heading small, for a page whose first word is something else. */
+  under?: boolean;
+  /** This head stands only until the page is loaded. */
+  passing?: boolean;
+  children?: ComponentChildren;
+}
+
 /** The page's head on the hillside. Its heading takes the focus when one comes from another page. */
-export function Hero({ title, children }: { title: string; children?: ComponentChildren }) {
+export function Hero({ title, under, passing, children }: HeroProps) {
   const { t } = useWords();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · ${t("name")}`;
   }, [title]);
   useEffect(() => {
-    if (arrivedFromAnotherPage()) heading.current?.focus();
+    if (!passing && justMoved()) heading.current?.focus();
   }, []);
   return (
     <section class="hero">
       <Contours />
       <div class="hero-inside">
-        <h1 tabIndex={-1} ref={heading}>
+        <h1 class={under ? "hero-under" : "verdict"} tabIndex={-1} ref={heading}>
           {title}
         </h1>
         {children}
       </div>
     </section>
   );
-}
-
-let pagesSeen = 0;
-
-function arrivedFromAnotherPage(): boolean {
-  pagesSeen += 1;
-  return pagesSeen > 1;
 }

@@ -46,7 +46,7 @@ function Tank({ site, tank }: { site: FarmSite; tank: Measure & { full_cm?: numb
       <div class="tank-row">
         <TankGauge share={share} label={pct === null ? t("tank_unknown") : t("tank_known", { pct })} />
         <div>
-          <p class="figure">
+          <p class={pct === null ? "figure is-word" : "figure"}>
             {pct === null ? t("unknown") : pct} {pct !== null && <small>%</small>}
           </p>
           <p class="hint">{pct === null ? t("tank_unknown") : t("tank_full_of")}</p>

@@ -89,9 +89,11 @@ export function RainCard({ site, sensor, rain }: CardOf & { rain: Rain }) {
         <RainDrops today_mm={rain.today_mm} />
         <div>
           <p class="sensor-word">{words.pick(rain.label)}</p>
-          <p class="figure">
-            {digits} <small>{unit}</small>
-          </p>
+          {rain.today_mm !== null && (
+            <p class="figure">
+              {digits} <small>{unit}</small>
+            </p>
+          )}
           <p class="hint">{words.t("rain_today")}</p>
         </div>
       </div>
@@ -122,9 +124,11 @@ export function RiverCard({ site, sensor, river }: CardOf & { river: River }) {
           )}
         </div>
         <div>
-          <p class="figure">
-            {level.number} <small>{level.unit}</small>
-          </p>
+          {river.level_m !== null && (
+            <p class="figure">
+              {level.number} <small>{level.unit}</small>
+            </p>
+          )}
           {river.bank_pct !== null && <p class="hint">{t("river_of_bank", { pct: number(river.bank_pct, 0, language) })}</p>}
         </div>
       </div>

@@ -20,12 +20,13 @@ export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: s
     return <Confirm place={place} name={name} minutes={minutes} no={no} />;
   }
   return (
-    <>
+    <section class="card water-now">
+      <h2>{t("water_now")}</h2>
       <Stepper minutes={minutes} most={most} set={bounded} />
       <button type="button" class="primary" onClick={() => ask(true)}>
         <Icon name="drop" size={28} /> {t("water_for", { n: minutes })}
       </button>
-    </>
+    </section>
   );
 }
 
@@ -57,23 +58,23 @@ function Stepper({ minutes, most, set }: { minutes: number; most: number; set(n:
 
 function Confirm({ place, name, minutes, no }: { place: ZonePlace; name: string; minutes: number; no(): void }) {
   const { t } = useWords();
-  const question = useRef<HTMLParagraphElement>(null);
+  const question = useRef<HTMLHeadingElement>(null);
   useEffect(() => question.current?.focus(), []);
   const yes = () => {
     no();
     void give(place, "water", minutes, endedBy);
   };
   return (
-    <div class="confirm" role="group" aria-labelledby="confirm-question">
-      <p id="confirm-question" tabIndex={-1} ref={question}>
+    <section class="card water-now" aria-labelledby="confirm-question">
+      <h2 id="confirm-question" tabIndex={-1} ref={question}>
         {t("confirm_question", { zone: name, n: minutes })}
-      </p>
+      </h2>
       <button type="button" class="primary" onClick={yes}>
         <Icon name="check" size={28} /> {t("confirm_yes")}
       </button>
       <button type="button" class="secondary" onClick={no}>
         {t("confirm_no")}
       </button>
-    </div>
+    </section>
   );
 }

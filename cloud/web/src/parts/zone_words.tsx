@@ -32,10 +32,10 @@ export function SoilFigure({ zone }: { zone: Zone }) {
   const { t, language } = words;
   const value = known(zone.moisture);
   return (
-    <>
+    <div class="soil-figure">
       {value === null ? <Unknown zone={zone} /> : <p class="figure">{number(value, 1, language)} <small>%</small></p>}
       <p class="hint">{t("band", { low: zone.band.low_pct, high: zone.band.high_pct })}</p>
-    </>
+    </div>
   );
 }
 

@@ -188,7 +188,7 @@ export const en = {
   pm2_5_24h: "PM2.5, 24 h mean",
   air_few_hours: "{n} of 24 hours have data; the index needs at least 18",
   rain: "Rain",
-  rain_today: "Rain today (since 07:00)",
+  rain_today: "Rain today, since 7 in the morning",
   rain_per_hour: "Rain per hour",
   river: "River",
   river_level: "River level",

@@ -21,9 +21,9 @@ const UNITS: Record<string, { th: string; en: string; decimals: number }> = {
   mm: { th: "มม.", en: "mm", decimals: 1 },
   lx: { th: "ลักซ์", en: "lx", decimals: 0 },
   W: { th: "วัตต์", en: "W", decimals: 0 },
-  kW: { th: "กิโลวัตต์", en: "kW", decimals: 2 },
+  kW: { th: "kW", en: "kW", decimals: 2 },
   Wh: { th: "วัตต์-ชม.", en: "Wh", decimals: 0 },
-  kWh: { th: "หน่วย", en: "kWh", decimals: 1 },
+  kWh: { th: "หน่วย", en: "kWh", decimals: 0 },
   V: { th: "โวลต์", en: "V", decimals: 2 },
   "1": { th: "", en: "", decimals: 0 },
 };

@@ -1,0 +1,239 @@
+"""What the phone page says and shows, in a real browser, of what the cloud tells it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import BrowserContext, expect
+
+from tests.cloud.web_browser import ZONE_1, open_page, speak_english
+from tests.cloud.web_samples import Json, alert, iso, measure, text, zone
+from tests.cloud.web_stub import LINK_TOKEN, PASSWORD, Stub
+
+pytest_plugins = ["tests.cloud.web_fixtures"]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web")]
+
+
+async def test_home_says_in_words_what_each_zone_is_like(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    first, second = page.locator("article.zone").first, page.locator("article.zone").last
+    await expect(page.locator(".verdict")).to_have_text("แปลง 2 ดินแห้ง")
+    await expect(first).to_contain_text("ชื้นพอดี")
+    await expect(first).to_contain_text("28.4 %")
+    await expect(first).to_contain_text("ควรอยู่ 26–31 %")
+    await expect(first).to_contain_text("ปิดน้ำอยู่")
+    await expect(first).to_contain_text("ได้ยินล่าสุด")
+    await expect(second).to_contain_text("ดินแห้ง")
+    await expect(second.get_by_role("img")).to_have_attribute("aria-label", "ความชื้นดิน 24.6 % ควรอยู่ระหว่าง 26 ถึง 31 %")
+
+
+async def test_dates_are_of_the_buddhist_era_in_thai_and_not_in_english(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".hero-when")).to_contain_text("25")
+    year_th = (await page.locator(".hero-when span").first.inner_text())[-4:]
+    await page.get_by_role("button", name="English").click()
+    year_en = (await page.locator(".hero-when span").first.inner_text())[-4:]
+    assert int(year_th) - int(year_en) == 543
+
+
+async def test_language_is_remembered_and_told_to_screen_readers(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator("html")).to_have_attribute("lang", "th")
+    await page.get_by_role("button", name="English").click()
+    await expect(page.locator(".verdict")).to_have_text("Zone 2: soil is dry")
+    await page.reload()
+    await expect(page.locator(".verdict")).to_have_text("Zone 2: soil is dry")
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+async def test_unknown_is_said_and_never_shown_as_zero(phone: BrowserContext, stub: Stub) -> None:
+    site = stub.farm["sites"][0]
+    site["zones"][0] = {**zone(1, None, "unknown"), "running": None}
+    site["zones"][0]["moisture"]["last_value"] = 27.5
+    site["tank"] = {**measure(site["tank"]["datastream"], text("ถัง", "Tank"), "cm", None), "full_cm": 200}
+    page = await open_page(phone, stub)
+    first = page.locator("article.zone").first
+    await expect(first).to_contain_text("ไม่รู้ว่าน้ำไหลอยู่หรือไม่")
+    await expect(first).to_contain_text("ล่าสุดที่รู้ 27.5 %")
+    await expect(first.get_by_role("img")).to_have_attribute("aria-label", "ไม่รู้ความชื้นดิน ควรอยู่ระหว่าง 26 ถึง 31 %")
+    await expect(first.locator(".figure")).to_have_count(0)
+    await expect(page.locator(".tank")).to_contain_text("ไม่รู้ระดับน้ำในถัง")
+
+
+async def test_zero_that_was_measured_is_shown_as_zero(phone: BrowserContext, stub: Stub) -> None:
+    stub.farm["sites"][0]["tank"].update(value=0)
+    page = await open_page(phone, stub)
+    await expect(page.locator(".tank .figure")).to_have_text("0 %")
+
+
+async def test_live_reading_changes_the_figure(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    datastream = stub.farm["sites"][0]["zones"][0]["moisture"]["datastream"]
+    reading = {"datastream": datastream, "observed_at": "2100-01-01T00:00:00Z", "value": 29.9, "quality": "good"}
+    stub.push("readings", {"tenant": "demo-farm", "site": "melon-greenhouse", "readings": [reading]})
+    await expect(page.locator("article.zone").first).to_contain_text("29.9 %")
+
+
+async def test_change_told_live_is_fetched_and_shown(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    stub.begin_run(1)
+    stub.farm["alerts"] = [alert("critical")]
+    stub.push("changed", {"what": "overview"})
+    await expect(page.locator(".verdict")).to_have_text("กำลังรดน้ำ แปลง 1")
+    await expect(page.locator("article.zone").first).to_contain_text("เหลืออีก 8 นาที")
+    await expect(page.locator(".alert")).to_contain_text("ด่วน น้ำในถังเหลือน้อย")
+
+
+async def test_lost_signal_says_from_when_the_figures_are_and_comes_back(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    stub.away = True
+    stub.cut()
+    await expect(page.get_by_role("status").first).to_contain_text("ที่เห็นอยู่เป็นของเวลา")
+    await expect(page.locator("article.zone").first).to_contain_text("28.4 %")
+    stub.away = False
+    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".notice")).to_have_count(0)
+
+
+async def test_page_opens_without_signal_with_what_was_last_seen(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    stub.away = True
+    await page.reload()
+    await expect(page.locator("article.zone").first).to_contain_text("28.4 %")
+    await expect(page.get_by_role("status").first).to_contain_text("ที่เห็นอยู่เป็นของเวลา")
+
+
+async def test_hidden_page_listens_no_more_and_listens_again_when_seen(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    hide = """hidden => {
+        Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    await page.evaluate(hide, True)
+    stub.push("readings", {"tenant": "demo-farm", "site": "melon-greenhouse", "readings": []})
+    stub.farm["sites"][0]["zones"][0]["moisture"]["value"] = 30.3
+    await page.evaluate(hide, False)
+    await expect(page.locator("article.zone").first).to_contain_text("30.3 %")
+    await expect(page.locator(".connection")).to_have_text("สด")
+
+
+async def test_shell_is_kept_by_the_service_worker(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    kept = await page.evaluate(
+        """async () => {
+            await navigator.serviceWorker.ready;
+            const cache = await caches.open((await caches.keys())[0]);
+            return (await cache.keys()).map(request => new URL(request.url).pathname);
+        }"""
+    )
+    assert "/" in kept
+    assert {path.rsplit(".", 1)[-1] for path in kept} >= {"js", "css", "woff2", "svg"}
+    assert not [path for path in kept if path.startswith("/api")]
+
+
+async def test_signing_in_serves_password_managers_and_says_what_is_wrong(phone: BrowserContext, stub: Stub) -> None:
+    stub.signed_in = False
+    page = await open_page(phone, stub)
+    username, password = page.get_by_label("ชื่อผู้ใช้"), page.get_by_label("รหัสผ่าน", exact=True)
+    await expect(username).to_have_attribute("autocomplete", "username")
+    await expect(password).to_have_attribute("autocomplete", "current-password")
+    await username.fill("somchai")
+    await password.fill("not-this")
+    await page.get_by_role("button", name="เข้าสู่ระบบ").click()
+    await expect(page.get_by_role("alert")).to_contain_text("ชื่อผู้ใช้หรือรหัสผ่านไม่ถูกต้อง")
+    await password.fill(PASSWORD)
+    await password.press("Enter")
+    await expect(page.locator("article.zone")).to_have_count(2)
+
+
+async def test_one_time_link_signs_in_and_leaves_no_token_behind(phone: BrowserContext, stub: Stub) -> None:
+    stub.signed_in = False
+    page = await open_page(phone, stub, f"#/link/{LINK_TOKEN}")
+    await expect(page.locator("article.zone")).to_have_count(2)
+    assert LINK_TOKEN not in page.url
+
+
+async def test_spent_link_says_so_and_offers_the_password(phone: BrowserContext, stub: Stub) -> None:
+    stub.signed_in = False
+    page = await open_page(phone, stub, "#/link/spent")
+    await expect(page.get_by_role("alert")).to_contain_text("ลิงก์นี้ใช้ไม่ได้แล้ว")
+    await page.get_by_role("button", name="เข้าด้วยรหัสผ่าน").click()
+    await expect(page.get_by_label("ชื่อผู้ใช้")).to_be_visible()
+
+
+async def test_signing_out_forgets_what_was_kept_on_the_phone(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("สด")
+    await page.get_by_role("button", name="ออกจากระบบ").click()
+    await expect(page.get_by_label("ชื่อผู้ใช้")).to_be_visible()
+    assert await page.evaluate("localStorage.getItem('tonnam.kept.1')") is None
+
+
+async def test_zone_tells_its_day_as_chart_as_words_and_as_table(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub, ZONE_1)
+    await expect(page.locator(".chart canvas")).to_be_visible()
+    chart = page.locator(".chart-canvas")
+    await expect(chart).to_have_attribute("aria-label", await page.locator(".chart-summary").inner_text())
+    await expect(chart).to_have_attribute("aria-label", re.compile("ต่ำสุด 26.* % สูงสุด 29.* % .* รดน้ำ 2 ครั้ง"))
+    await page.get_by_text("ดูเป็นตาราง").click()
+    rows = page.locator(".day tbody tr")
+    assert 24 <= await rows.count() <= 25
+    await expect(page.locator(".runs li")).to_have_count(2)
+
+
+def silent_for_hours(moisture: Json) -> Json:
+    """The same series with unknown values in its middle third."""
+    third = len(moisture["t"]) // 3
+    values = [None if third < i < 2 * third else value for i, value in enumerate(moisture["v"])]
+    return {"t": moisture["t"], "v": values}
+
+
+async def test_hour_without_known_values_is_unknown_in_the_table(phone: BrowserContext, stub: Stub) -> None:
+    stub.zone_history["moisture"] = silent_for_hours(stub.zone_history["moisture"])
+    page = await open_page(phone, stub, ZONE_1)
+    await page.get_by_text("ดูเป็นตาราง").click()
+    await expect(page.locator(".day tbody")).to_contain_text("ไม่รู้")
+
+
+async def test_town_says_air_rain_and_river_in_words(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub, "#/town")
+    await expect(page.locator(".air")).to_contain_text("ปานกลาง")
+    await expect(page.locator(".air-shape")).to_have_text("75")
+    await expect(page.get_by_role("img", name="ตอนนี้อยู่ระดับ 3 จาก 5")).to_be_visible()
+    await expect(page.locator(".rain")).to_contain_text("ฝนปานกลาง")
+    await expect(page.locator(".rain .drop.is-full")).to_have_count(2)
+    await expect(page.locator(".river")).to_contain_text("กำลังขึ้น")
+    await expect(page.get_by_role("img", name="ระดับน้ำ 2.31 เมตร ตลิ่งสูง 4.0 เมตร")).to_be_visible()
+    await expect(page.locator(".chart canvas")).to_have_count(3)
+
+
+async def test_air_with_too_few_hours_shows_no_number(phone: BrowserContext, stub: Stub) -> None:
+    label = text("ข้อมูลยังไม่พอ", "Not enough data")
+    air = stub.town["sites"][0]["sensors"][0]["air"]
+    air.update(band="not_enough_data", aqi=None, aqi_text=None, pm2_5_24h=None, hours=9, label=label)
+    page = await open_page(phone, stub, "#/town")
+    await expect(page.locator(".air")).to_contain_text("มีข้อมูล 9 จาก 24 ชั่วโมง")
+    await expect(page.locator(".air-shape")).to_have_text("–")
+    await expect(page.locator(".air-scale")).to_have_count(0)
+
+
+async def test_wrong_clock_of_the_phone_does_not_change_how_long_ago(phone: BrowserContext, stub: Stub) -> None:
+    await phone.add_init_script("const real = Date.now; Date.now = () => real() + 3 * 3600 * 1000")
+    page = await open_page(phone, stub)
+    await expect(page.locator("article.zone").first).to_contain_text("วินาทีที่แล้ว")
+
+
+async def test_next_watering_of_tomorrow_is_said_as_tomorrow(phone: BrowserContext, stub: Stub) -> None:
+    await speak_english(phone)
+    bangkok = datetime.now(UTC) + timedelta(hours=7)
+    day = bangkok.replace(hour=6, minute=0) + timedelta(days=1, hours=-7)
+    stub.farm["sites"][0]["zones"][0]["next"] = {"at": iso(day), "text": text("ตั้งเวลา", "by timer")}
+    page = await open_page(phone, stub)
+    await expect(page.locator("article.zone").first).to_contain_text("tomorrow 06:00 by timer")
