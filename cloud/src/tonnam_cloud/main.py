@@ -16,7 +16,6 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.errors import CloudError
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.registry import repository
-from tonnam_cloud.serve import serve
 from tonnam_cloud.settings import read_settings
 from tonnam_link.clock import system_clock
 
@@ -82,6 +81,8 @@ def serve_command(
     """Run the cloud until Ctrl-C: takes in readings, answers phones, watches for alerts."""
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings(host=host, port=port)
+    from tonnam_cloud.serve import serve  # noqa: PLC0415 - the other commands need not load the API
+
     with clear_failures():
         asyncio.run(serve(settings))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import signal
 import socket
 from collections.abc import Coroutine, Iterator
@@ -83,7 +84,8 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family)
     except OSError as error:
-        raise CloudError(f"port {port} on {host} cannot be used ({error.strerror}): choose another") from error
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise CloudError(f"port {port} on {host} cannot be used ({why}): choose another") from error
     with listener:
         yield listener
 
