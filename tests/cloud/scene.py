@@ -101,7 +101,7 @@ class Scene:
     wire: Wire
     base_url: str
 
-    def reads(self, datastream: str, *rows: tuple[int, float | None], quality: int = 0) -> None:
+    def reads(self, datastream: str, *rows: tuple[float, float | None], quality: int = 0) -> None:
         """Store readings, each (seconds before now, value)."""
         now_ms = self.clock.now_ms
         stored = sorted((now_ms - int(ago_s * SECOND_MS), value, quality, None) for ago_s, value in rows)

@@ -33,6 +33,7 @@ from tonnam_cloud.words import Words
 
 WEB_DIST = Path(__file__).parent / "web_dist"
 SMALLEST_TO_PACK = 500
+LARGEST_BODY = 16 * 1024
 
 STATUS: Mapping[type[Refusal], int] = {
     refusals.NotSignedIn: 401,
@@ -48,7 +49,13 @@ AWAY = Words(
     en="The database does not answer just now. Nothing is lost; please try again in a moment.",
 )
 BROKEN = Words(th="ระบบขัดข้อง เราบันทึกไว้แล้ว", en="Something is broken on our side. It has been noted.")
-METHOD = Words(th="ทำแบบนี้กับที่อยู่นี้ไม่ได้", en="This address does not take that.")
+OTHER: Mapping[int, tuple[str, Words]] = {
+    400: (refusals.Invalid.code, Words(th="อ่านคำขอไม่ได้", en="The request cannot be read.")),
+    404: (refusals.NotFound.code, refusals.NotFound.words),
+    405: ("method", Words(th="ทำแบบนี้กับที่อยู่นี้ไม่ได้", en="This address does not take that.")),
+    413: ("too_large", Words(th="คำขอใหญ่เกินไป", en="The request is too large.")),
+}
+"""What the web framework itself refuses."""
 NO_PAGE = """<!doctype html><html lang="th"><meta charset="utf-8"><title>Tonnam</title>
 <h1>ยังไม่มีหน้าเว็บ</h1><p>ระบบทำงานอยู่ แต่ยังไม่ได้สร้างหน้าเว็บ: สั่ง <code>make web</code> แล้วเริ่มระบบใหม่</p>
 <h1 lang="en">No page yet</h1><p lang="en">The system runs, but its page has not been built: run <code>make web</code>
@@ -93,6 +100,7 @@ def create_app(parts: Parts, web_dist: Path = WEB_DIST) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        max_body_size=LARGEST_BODY,
     )
     app.state.parts = parts
     app.add_middleware(GZipMiddleware, minimum_size=SMALLEST_TO_PACK)
@@ -152,11 +160,9 @@ def _map_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        if error.status_code == 404:
-            problem = Problem(code=refusals.NotFound.code, message=refusals.NotFound.words)
-        else:
-            problem = Problem(code=f"http_{error.status_code}", message=METHOD)
-        return _answer(error.status_code, problem, error.headers)
+        code, words = OTHER.get(error.status_code, (f"http_{error.status_code}", refusals.Refusal.words))
+        status = 422 if error.status_code == 400 else error.status_code
+        return _answer(status, Problem(code=code, message=words), error.headers)
 
     @app.exception_handler(Transient)
     async def away(_request: Request, error: Transient) -> JSONResponse:

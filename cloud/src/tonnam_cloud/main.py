@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import structlog
 import typer
 
-from tonnam_cloud.database import Database
-from tonnam_cloud.errors import CloudError
-from tonnam_cloud.opening import open_database
+from tonnam_cloud.alerts.rules import load_rules
+from tonnam_cloud.people.cli import user_app
 from tonnam_cloud.registry import repository
 from tonnam_cloud.settings import read_settings
+from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures, command_database
 from tonnam_link.clock import system_clock
-
-WRONG_SETTINGS = 2
-FAILED = 1
 
 app = typer.Typer(
     help="Tonnam's cloud: takes in what farms and towns send, keeps it, and shows it on phones. "
@@ -33,6 +28,7 @@ app = typer.Typer(
 node_app = typer.Typer(help="The machines at farms and towns that may send.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="What came in and could not be taken as it was.", no_args_is_help=True)
 app.add_typer(node_app, name="node")
+app.add_typer(user_app, name="user")
 app.add_typer(quarantine_app, name="quarantine")
 
 
@@ -50,29 +46,6 @@ def main() -> None:
     app()
 
 
-@contextmanager
-def clear_failures(code: int = FAILED) -> Iterator[None]:
-    """An expected failure is one clear line on stderr and an exit code, never a traceback."""
-    try:
-        yield
-    except CloudError as error:
-        typer.echo(f"tonnam-cloud: {error}", err=True)
-        raise typer.Exit(code) from error
-
-
-@contextmanager
-def command_database() -> Iterator[Database]:
-    """The relational database for one command, brought up to this version."""
-    with clear_failures(WRONG_SETTINGS):
-        settings = read_settings()
-    with clear_failures():
-        database = open_database(settings)
-        try:
-            yield database
-        finally:
-            database.close()
-
-
 @app.command("serve")
 def serve_command(
     host: Annotated[str | None, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")] = None,
@@ -81,10 +54,11 @@ def serve_command(
     """Run the cloud until Ctrl-C: takes in readings, answers phones, watches for alerts."""
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings(host=host, port=port)
+        rules = load_rules(settings.rules)
     from tonnam_cloud.serve import serve  # noqa: PLC0415 - the other commands need not load the API
 
     with clear_failures():
-        asyncio.run(serve(settings))
+        asyncio.run(serve(settings, rules))
 
 
 @node_app.command("add")

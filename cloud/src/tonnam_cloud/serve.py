@@ -7,13 +7,13 @@ import hashlib
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import structlog
 import uvicorn
 
-from tonnam_cloud.alerts.rules import load_rules
+from tonnam_cloud.alerts.rules import Rule
 from tonnam_cloud.api import create_app
 from tonnam_cloud.errors import CloudError
 from tonnam_cloud.ingest.commit import Ingest
@@ -40,7 +40,7 @@ class _Web(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
     """Run until SIGINT or SIGTERM. Raises CloudError when the port is taken or the data are another writer's."""
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(settings.host, settings.port))
@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> None:
         session = Session(Broker.parse(settings.broker), client_id=_client_id(settings))
         ingest = Ingest(database, store, session.publish, system_clock)
         stack.callback(ingest.close)
-        parts = build_parts(database, store, session.publish, load_rules())
+        parts = build_parts(database, store, session.publish, rules)
         parts.attach(session)
         receiver = Receiver(session, ingest.commit)
         presences = Presences(session, ingest, database, session.publish, system_clock)

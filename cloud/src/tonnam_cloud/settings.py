@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     influx_username: Annotated[str, Field(description="the user, on InfluxDB 1.x")] = ""
     influx_password: Annotated[SecretStr, Field(description="and the password")] = SecretStr("")
     database_url: Annotated[str, Field(description="SQLite in TONNAM_DATA unless postgresql://...")] = ""
+    rules: Annotated[Path | None, Field(description="a file of alert rules instead of the shipped ones")] = None
     host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="the port of the API and the page")] = 8080
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.sse import EventSourceResponse
+from fastapi import APIRouter, status
 
 from tonnam_cloud.access import PartsOf, SignedIn, Token
 from tonnam_cloud.live.stream import LiveStream
@@ -12,7 +11,7 @@ from tonnam_cloud.refusals import NotSignedIn
 router = APIRouter(prefix="/api", tags=["live"])
 
 
-@router.get("/live", response_class=EventSourceResponse)
+@router.get("/live", response_class=LiveStream, status_code=status.HTTP_200_OK)
 async def live(person: SignedIn, parts: PartsOf, token: Token) -> LiveStream:
     """Events `readings`, `command`, `changed` and, as the last one, `end`; a comment every 15 seconds."""
 

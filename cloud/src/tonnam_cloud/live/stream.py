@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tonnam_cloud.live.hub import Hub, Told, Watcher
@@ -18,27 +19,20 @@ CHECK_S = 60.0
 RECONNECT_MS = 3_000
 
 
-class LiveStream(EventSourceResponse):
+class LiveStream(StreamingResponse):
     """Tells one watcher what comes, until it leaves, lags behind, is signed out, or the server stops.
 
-    `signed_in` blocks (it asks the database) and says whether the session still holds.
+    `signed_in` blocks (it asks the database) and says whether the session still holds. FastAPI's own event streams
+    cannot cut off a client that takes nothing, nor end one from outside; only their wire format is used.
     """
 
-    def __init__(
-        self,
-        hub: Hub,
-        watcher: Watcher,
-        signed_in: Callable[[], bool],
-        *,
-        ping_s: float = PING_S,
-        check_s: float = CHECK_S,
-    ) -> None:
+    media_type = "text/event-stream"
+
+    def __init__(self, hub: Hub, watcher: Watcher, signed_in: Callable[[], bool]) -> None:
         super().__init__(content=[], headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._hub = hub
         self._watcher = watcher
         self._signed_in = signed_in
-        self._ping_s = ping_s
-        self._check_s = check_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -70,13 +64,13 @@ class LiveStream(EventSourceResponse):
 
     async def _next(self) -> Told | None:
         try:
-            return await self._watcher.next(self._ping_s)
+            return await self._watcher.next(PING_S)
         except TimeoutError:
             return None
 
     async def _until_signed_out(self) -> None:
         while not self._watcher.ended:
-            await asyncio.sleep(self._check_s)
+            await asyncio.sleep(CHECK_S)
             if not await asyncio.to_thread(self._signed_in):
                 self._watcher.end("signed_out")
 

@@ -1,0 +1,39 @@
+"""What the commands of `tonnam-cloud` share: clear failures, and the database for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from tonnam_cloud.database import Database
+from tonnam_cloud.errors import CloudError
+from tonnam_cloud.opening import open_database
+from tonnam_cloud.settings import read_settings
+
+WRONG_SETTINGS = 2
+FAILED = 1
+
+
+@contextmanager
+def clear_failures(code: int = FAILED) -> Iterator[None]:
+    """An expected failure is one clear line on stderr and an exit code, never a traceback."""
+    try:
+        yield
+    except CloudError as error:
+        typer.echo(f"tonnam-cloud: {error}", err=True)
+        raise typer.Exit(code) from error
+
+
+@contextmanager
+def command_database() -> Iterator[Database]:
+    """The relational database for one command, brought up to this version."""
+    with clear_failures(WRONG_SETTINGS):
+        settings = read_settings()
+    with clear_failures():
+        database = open_database(settings)
+        try:
+            yield database
+        finally:
+            database.close()
