@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def cabinet(unit: int, request: bytes) -> bytes | None:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -74,7 +75,7 @@ async def test_a_dead_device_slows_a_live_one_by_no_more_than_its_timeout(tmp_pa
     ):
         await until(lambda: len(values(seen, "relay")) >= 5)
     times = [each.mono_ms for each in values(seen, "relay")]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert max(gaps) < 1000 + 300 + 400
     asked = sum(unit == 2 for unit, _ in server.frames)
     assert asked <= 3  # it is asked less and less often

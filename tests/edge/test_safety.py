@@ -27,9 +27,9 @@ happening = st.one_of(
     st.tuples(st.just("power cut at the board")),
     st.tuples(st.just("pressed"), st.integers(0, 2)),
     st.tuples(st.just("kill"), st.integers(0, 120)),
-    st.tuples(st.just("clock"), st.integers(-7200, 7200)),
 )
-story = st.lists(st.tuples(happening, st.sampled_from([1, 3, 15, 70, 700, 4000])), max_size=14)
+clock_change = st.tuples(st.just("clock"), st.integers(-7200, 7200))
+pause = st.sampled_from([1, 3, 15, 70, 700, 2500])
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def killed(site: Site, play: Play, seconds: int) -> Play:
     return later
 
 
-@settings(max_examples=60, deadline=None)
-@given(story)
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(happening | clock_change, pause), max_size=14))
 def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
     site: Site, plot: list[tuple[tuple[object, ...], int]]
 ) -> None:
@@ -112,7 +112,7 @@ def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
             witness.said_on = {}
             play = killed(site, play, int(str(what[1])))
         play = happen(play, what, number)
-        play.leap(seconds, at_most_s=30)
+        play.leap(seconds, at_most_s=120)
     play.field.relay_answers = True
     play.core.shut_down()
     play.leap(40, at_most_s=1)
@@ -120,8 +120,8 @@ def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
     assert play.field.coils[:3] == [False] * 3
 
 
-@settings(max_examples=40, deadline=None)
-@given(story)
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(happening, pause), max_size=14))
 def test_the_days_limit_is_kept_and_every_run_and_command_comes_to_an_end(
     site: Site, plot: list[tuple[tuple[object, ...], int]]
 ) -> None:
@@ -131,15 +131,13 @@ def test_the_days_limit_is_kept_and_every_run_and_command_comes_to_an_end(
         if what[0] == "kill":
             play = killed(site, play, int(str(what[1])))
         play = happen(play, what, number)
-        play.leap(seconds, at_most_s=60)
+        play.leap(seconds, at_most_s=300)
     play.core.shut_down()
     play.field.relay_answers = True
     play.leap(60, at_most_s=1)
     assert play.memory is not None
     days: dict[tuple[str, int], float] = {}
-    if any(what[0] == "clock" for what, _ in plot):
-        plot = []  # days by a clock that jumps cannot be told apart from outside
-    for ended in play.ended() if plot else []:
+    for ended in play.ended():
         key = (ended.body["zone"], (ended.at_ms + 7 * 3_600_000) // 86_400_000)
         days[key] = days.get(key, 0) + ended.body["duration_s"]
     assert all(seconds <= 3600 + 25 for seconds in days.values()), days

@@ -149,6 +149,14 @@ class Bus:
                 await self._transport.write(write_of(action, self._site))
             except EdgeError as failure:
                 self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=str(failure))
+            else:
+                self._read_back_soon(action.device)
+
+    def _read_back_soon(self, device: str) -> None:
+        """The proof of a write is the next poll of its board: take it now."""
+        for turn in self._turns:
+            if turn.device.part.id == device:
+                turn.due_ms = self._mono_ms()
 
     def _too_old(self, action: Action) -> bool:
         """An opening that could not be sent soon is dropped: it would outlive what was decided."""

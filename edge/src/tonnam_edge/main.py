@@ -21,7 +21,7 @@ from tonnam_edge.check import BadSiteFile, load_site
 from tonnam_edge.errors import Misconfigured
 from tonnam_edge.profile import shipped_profiles
 from tonnam_edge.site import Site
-from tonnam_edge.state_store import StateStore
+from tonnam_edge.state_store import OUTBOX_FILE, StateStore
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError, OutboxInUse
 from tonnam_link.uplink import Uplink
@@ -119,7 +119,7 @@ async def _run(site: Site, state: Path, broker: Broker) -> None:
     store = StateStore(state)
     try:
         uplink = Uplink(
-            state / "outbox.sqlite3",
+            state / OUTBOX_FILE,
             broker,
             tenant=site.file.node.tenant,
             node=site.file.node.id,

@@ -14,6 +14,7 @@ import msgspec
 from tonnam_edge.errors import Misconfigured
 from tonnam_link.messages import Event, Outcome
 
+OUTBOX_FILE = "outbox.sqlite3"  # where the link keeps what is not yet confirmed, in the same directory
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS untold (

@@ -289,7 +289,7 @@ class Core:
             )
 
     def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
-        for zone in self.site.zones.values():
+        for zone in () if self._shutting_down else self.site.zones.values():
             plan = plan_of(zone, decision, image, self._memory, self._resting_until, refused, self._settings)
             if zone.id in self._runs.active or self._planned.get(zone.id) == plan:
                 continue

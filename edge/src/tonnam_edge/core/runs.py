@@ -194,6 +194,8 @@ class Runs:
     def _pump_is_done(self, run: Run, zone: Zone, now: int) -> bool:
         """Off and the pressure gone; or not confirmed for so long that the valve must close all the same."""
         waited = now - run.since
+        if not self._actuators.said_on(zone.part.valve):
+            return True  # the valve was closed without waiting: everything is being turned off
         return (self._actuators.proven(zone.part.pump or "") and waited >= DECAY_S * 1000) or waited > PROVE_S * 1000
 
     def _valve_is_done(self, run: Run, zone: Zone, now: int) -> bool:
