@@ -16,6 +16,7 @@ from tonnam_link.messages import Reply, Verdict
 from tonnam_link.session import Session
 from tonnam_link.topics import Channel, all_nodes, node_topic, parse_node_topic
 
+LIVE_WAITING = 10_000
 LIVE_WAITING_BYTES = 32 * 1024 * 1024
 LIVE_A_GROUP = 64
 BACK_BUDGET = 8
@@ -99,7 +100,7 @@ class Receiver:
         self._wake.set()
 
     def _has_room(self, payload: bytes) -> bool:
-        full = self._live_bytes + len(payload) > LIVE_WAITING_BYTES
+        full = self._live_bytes + len(payload) > LIVE_WAITING_BYTES or len(self._live) >= LIVE_WAITING
         if full and not self._overflowing:
             self._log.error("receiver.overflow", waiting=len(self._live))
         self._overflowing = full

@@ -144,6 +144,7 @@ class _Connection:
         self._filters: list[str] = []
         self._ungranted: dict[int | None, str] = {}
         self._unwritten: dict[int, int] = {}
+        self._unwritten_bytes = 0
         self._watched: Any = None
         self._client = self._make_client(client_id)
 
@@ -190,13 +191,14 @@ class _Connection:
         return self._end.result()
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        if sum(self._unwritten.values()) + len(payload) > MAX_UNWRITTEN_BYTES:
+        if self._unwritten_bytes + len(payload) > MAX_UNWRITTEN_BYTES:
             return False
         sent = self._client.publish(topic, payload, qos=qos, retain=retain)
         if sent.rc != mqtt.MQTT_ERR_SUCCESS:
             return False
         if not sent.is_published():
             self._unwritten[sent.mid] = len(payload)
+            self._unwritten_bytes += len(payload)
         return True
 
     def close(self) -> None:
@@ -267,7 +269,7 @@ class _Connection:
         self._finish("closed" if code == normal else f"the connection broke: {code}")
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, _code: Any, _p: Any) -> None:
-        self._unwritten.pop(mid, None)
+        self._unwritten_bytes -= self._unwritten.pop(mid, 0)
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:
         self._deliver(message.topic, bytes(message.payload))
