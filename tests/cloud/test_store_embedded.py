@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.cloud.readings import LEVEL, MOISTURE, START_MS, Row, batch, column, good, rows
 from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.store import compaction, embedded
-from tonnam_cloud.store.chunks import pack_chunk
+from tonnam_cloud.store.chunks import Record, pack_chunk
 from tonnam_cloud.store.embedded import FILE_NAME, EmbeddedReader, EmbeddedStore
 from tonnam_cloud.store.port import Series
 
@@ -159,8 +159,35 @@ def test_a_failed_write_leaves_nothing_behind(impatient_store: EmbeddedStore, tm
     with held(tmp_path), pytest.raises(Transient, match="locked"):
         impatient_store.append([waiting])
     assert impatient_store.latest([LEVEL]) == {}
+    impatient_store.append([batch(good([2.0]))])
     impatient_store.append([waiting])
     assert impatient_store.latest([LEVEL])[LEVEL].value == 1.0
+    assert EmbeddedReader(tmp_path).series(LEVEL, *EVER).value.tolist() == [1.0]
+
+
+def test_a_write_that_the_disk_refuses_half_way_leaves_nothing_behind(
+    embedded_store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that were numbered in the failed transaction must not keep their numbers."""
+
+    def failing(record: Record) -> bytes:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(embedded, "pack_record", failing)
+        with pytest.raises(Transient, match="disk is full"):
+            embedded_store.append([batch(good([1.0]), good([2.0], LEVEL))])
+    embedded_store.append([batch(good([3.0], LEVEL))])
+    embedded_store.append([batch(good([4.0]))])
+    assert embedded_store.datastreams() == [LEVEL, MOISTURE]
+    assert embedded_store.series(LEVEL, *EVER).value.tolist() == [3.0]
+    assert embedded_store.series(MOISTURE, *EVER).value.tolist() == [4.0]
+
+
+def test_reading_where_no_store_is_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(Transient, match="unable to open"):
+        EmbeddedReader(tmp_path).datastreams()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_slice_of_compaction_that_fails_half_way_loses_nothing(
@@ -198,7 +225,7 @@ import sys
 from pathlib import Path
 from tests.cloud.readings import batch, good, START_MS
 from tonnam_cloud.store import compaction, embedded
-from tonnam_cloud.store.chunks import pack_chunk
+from tonnam_cloud.store.chunks import Record, pack_chunk
 from tonnam_cloud.store.embedded import EmbeddedStore
 
 compaction.START_BATCHES = 5

@@ -27,7 +27,7 @@ from tonnam_cloud.registry.application import Source
 from tonnam_cloud.registry.models import Quarantine
 from tonnam_cloud.store.port import Store
 from tonnam_link.clock import Clock
-from tonnam_link.codec import Dictionary
+from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary
 from tonnam_link.messages import Verdict
 from tonnam_link.receiver import Answer, Received
 from tonnam_link.topics import Channel
@@ -253,7 +253,7 @@ def _set_aside(session: Session, work: Work) -> None:
             channel=received.channel.value,
             reason=work.answer.reason,
             readings=sum(each.readings for each in work.set_aside),
-            payload=received.payload,
+            payload=received.payload[:MAX_BATCH_BYTES],
             received_ms=received.received_at_ms,
         )
         repository.set_aside(session, entry)

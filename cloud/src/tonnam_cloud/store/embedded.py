@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.store import arrays
@@ -76,10 +76,10 @@ class EmbeddedReader:
             try:
                 connection = self._idle.get_nowait()
             except queue.Empty:
-                connection = _connect(self._path)
+                connection = _connect(self._path, "rw")
                 connection.execute("PRAGMA query_only=ON")
-            connection.execute("BEGIN")
             try:
+                connection.execute("BEGIN")
                 yield connection
             finally:
                 connection.rollback()
@@ -94,11 +94,13 @@ class EmbeddedStore(EmbeddedReader):
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(directory / LOCK_NAME)
         with _sorted_errors(self._path):
-            self._writer = _connect(self._path)
+            self._writer = _connect(self._path, "rwc")
             self._writer.execute("PRAGMA journal_mode=WAL")
             self._writer.execute("PRAGMA synchronous=FULL")
             self._writer.executescript(files("tonnam_cloud.store").joinpath("schema.sql").read_text("utf-8"))
-            self._reload()
+            self._numbers = _numbers_by_id(self._writer)
+            self._sources: dict[str, int] = dict(self._writer.execute("SELECT id, number FROM source"))
+            self._numbered: list[tuple[dict[str, int], str]] = []  # in this transaction: a rollback takes it back
             self._latest = read_newest(self._writer)
             self._compactor = Compactor(self._writer)
 
@@ -110,8 +112,11 @@ class EmbeddedStore(EmbeddedReader):
                 with immediate(self._writer):
                     taken.extend(self._log(batch) for batch in batches if self._is_new(batch) and batch.columns)
             except BaseException:
-                self._reload()
+                for known, name in self._numbered:
+                    del known[name]
                 raise
+            finally:
+                self._numbered.clear()
         for record in taken:
             note(self._latest, record)
         self._compactor.logged(len(taken), sum(len(record.observed_at_ms) for record in taken))
@@ -141,11 +146,6 @@ class EmbeddedStore(EmbeddedReader):
         self._writer.close()
         self._lock.close()
 
-    def _reload(self) -> None:
-        """What the file says of numbers: after a rollback memory may know too many."""
-        self._numbers = _numbers_by_id(self._writer)
-        self._sources = dict(self._writer.execute("SELECT id, number FROM source"))
-
     def _is_new(self, batch: ReadingBatch) -> bool:
         """Notes the batch as seen; False when it was before."""
         source = self._number(self._sources, "source", batch.source)
@@ -168,6 +168,7 @@ class EmbeddedStore(EmbeddedReader):
         number = known.get(name)
         if number is None:
             number = known[name] = len(known) + 1
+            self._numbered.append((known, name))
             self._writer.execute(f"INSERT INTO {table} (number, id) VALUES (?, ?)", (number, name))
         return number
 
@@ -204,9 +205,10 @@ def _numbers_by_id(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT id, number FROM datastream"))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, mode: Literal["rw", "rwc"]) -> sqlite3.Connection:
     """A connection that begins no transaction by itself and may go from thread to thread, one at a time."""
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    place = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(place, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _lock(path: Path) -> IO[str]:
