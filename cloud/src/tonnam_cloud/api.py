@@ -53,7 +53,6 @@ OTHER: Mapping[int, tuple[str, Words]] = {
     400: (refusals.Invalid.code, Words(th="อ่านคำขอไม่ได้", en="The request cannot be read.")),
     404: (refusals.NotFound.code, refusals.NotFound.words),
     405: ("method", Words(th="ทำแบบนี้กับที่อยู่นี้ไม่ได้", en="This address does not take that.")),
-    413: ("too_large", Words(th="คำขอใหญ่เกินไป", en="The request is too large.")),
 }
 """What the web framework itself refuses."""
 NO_PAGE = """<!doctype html><html lang="th"><meta charset="utf-8"><title>Tonnam</title>

@@ -77,20 +77,26 @@ class Commands:
         """
         _require(person.may_see(tenant), NotFound)
         try:
-            with self._database.writing() as session:
-                ground = repository.zone(session, tenant, site, zone)
-                if ground is None:
-                    raise NotFound
-                _require(person.may_command(tenant), NotAllowed)
-                row = repository.command_of_key(session, tenant, person.name, key) if key else None
-                if row is not None:
-                    return _same(row, ground, wish)
-                row = self._new(ground, repository.node_of(session, ground), person.name, wish, key)
-                session.add(row)
-                session.flush()
-                command = command_out(row)
-        except IntegrityError as error:  # the same key at the same moment, where the database lets two write
-            raise Conflict(OTHER_WISH) from error
+            return self._keep(person, (tenant, site, zone), wish, key)
+        except IntegrityError:  # the same key at the same moment, on a database that lets two write: now it is known
+            return self._keep(person, (tenant, site, zone), wish, key)
+
+    def _keep(
+        self, person: Person, place: tuple[str, str, str], wish: schemas.CommandWish, key: str | None
+    ) -> schemas.Command:
+        tenant = place[0]
+        with self._database.writing() as session:
+            ground = repository.zone(session, *place)
+            if ground is None:
+                raise NotFound
+            _require(person.may_command(tenant), NotAllowed)
+            row = repository.command_of_key(session, tenant, person.name, key) if key else None
+            if row is not None:
+                return _same(row, ground, wish)
+            row = self._new(ground, repository.node_of(session, ground), person.name, wish, key)
+            session.add(row)
+            session.flush()
+            command = command_out(row)
         self._on_change(tenant, command)
         return command
 
