@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from tonnam_link.messages import DatastreamSpec, Sample
+from tonnam_link import codec
+from tonnam_link.messages import Sample
 from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import unpack_samples
 
@@ -56,7 +55,7 @@ class Ledger:
         """Every committed reading by (full datastream id, observed_at_ms)."""
         with sqlite3.connect(self.path, timeout=30) as db:
             dictionaries = {
-                name: msgspec.msgpack.decode(body, type=list[DatastreamSpec])
+                name: codec.parse_dictionary(body).specs
                 for name, body in db.execute("SELECT hash, body FROM dictionary")
             }
             rows = db.execute("SELECT dictionary, observed_at_ms, samples FROM ledger").fetchall()
