@@ -26,7 +26,7 @@ async def test_home_says_in_words_what_each_zone_is_like(phone: BrowserContext, 
     await expect(first).to_contain_text("ปิดน้ำอยู่")
     await expect(first).to_contain_text("ได้ยินล่าสุด")
     await expect(second).to_contain_text("ดินแห้ง")
-    await expect(second.get_by_role("img")).to_have_attribute("aria-label", "ความชื้นดิน 24.6 % ควรอยู่ระหว่าง 26 ถึง 31 %")
+    await expect(second.get_by_role("img")).to_have_attribute("aria-label", "ความชื้นดิน 24.6 % ควรอยู่ 26–31 %")
 
 
 async def test_dates_are_of_the_buddhist_era_in_thai_and_not_in_english(phone: BrowserContext, stub: Stub) -> None:
@@ -57,9 +57,18 @@ async def test_unknown_is_said_and_never_shown_as_zero(phone: BrowserContext, st
     first = page.locator("article.zone").first
     await expect(first).to_contain_text("ไม่รู้ว่าน้ำไหลอยู่หรือไม่")
     await expect(first).to_contain_text("ล่าสุดที่รู้ 27.5 %")
-    await expect(first.get_by_role("img")).to_have_attribute("aria-label", "ไม่รู้ความชื้นดิน ควรอยู่ระหว่าง 26 ถึง 31 %")
+    await expect(first.get_by_role("img")).to_have_attribute("aria-label", "ไม่รู้ความชื้นดิน ควรอยู่ 26–31 %")
     await expect(first.locator(".figure")).to_have_count(0)
     await expect(page.locator(".tank")).to_contain_text("ไม่รู้ระดับน้ำในถัง")
+
+
+async def test_zone_without_a_band_shows_its_moisture_all_the_same(phone: BrowserContext, stub: Stub) -> None:
+    nobody_said = {"low_pct": None, "high_pct": None}
+    stub.farm["sites"][0]["zones"][0]["band"] = stub.zone_history["band"] = nobody_said
+    page = await open_page(phone, stub, ZONE_1)
+    await expect(page.locator(".zone")).to_contain_text("28.4 %")
+    await expect(page.locator(".zone")).to_contain_text("ยังไม่ได้ตั้งช่วงที่พอดี")
+    await expect(page.locator(".chart canvas")).to_be_visible()
 
 
 async def test_zero_that_was_measured_is_shown_as_zero(phone: BrowserContext, stub: Stub) -> None:

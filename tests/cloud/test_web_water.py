@@ -36,7 +36,7 @@ async def test_minutes_step_and_stay_within_what_the_zone_allows(phone: BrowserC
 async def test_water_is_asked_for_once_and_named_before_it_is_sent(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub, ZONE_2)
     await page.get_by_role("button", name="รดน้ำ 10 นาที").click()
-    await expect(page.get_by_role("heading", name="เปิดน้ำ แปลง 2 10 นาที?")).to_be_focused()
+    await expect(page.get_by_role("heading", name="เปิดน้ำ แปลง 2 นาน 10 นาที?")).to_be_focused()
     assert stub.asked == []
     await page.get_by_role("button", name="ไม่ใช่").click()
     assert stub.asked == []
@@ -71,7 +71,7 @@ async def test_refusal_says_why_and_that_no_water_ran(phone: BrowserContext, stu
     await water(page)
     await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
     stub.move_command("refused", text("ถังน้ำเหลือน้อยกว่า 50 ซม.", "The tank is under 50 cm"))
-    await expect(page.locator(".command")).to_contain_text("ฟาร์มไม่รับคำสั่ง น้ำไม่ได้เปิด")
+    await expect(page.locator(".command")).to_contain_text("ฟาร์มไม่รับคำสั่งนี้ คำสั่งนี้ไม่ได้เปิดน้ำ")
     await expect(page.locator(".command")).to_contain_text("เหตุผล: ถังน้ำเหลือน้อยกว่า 50 ซม.")
 
 
@@ -82,7 +82,7 @@ async def test_command_is_followed_without_the_live_stream(phone: BrowserContext
     await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
     stub.listeners.clear()
     stub.move_command("expired")
-    await expect(page.locator(".command")).to_contain_text("คำสั่งไปไม่ถึงฟาร์มในเวลา น้ำไม่ได้เปิด")
+    await expect(page.locator(".command")).to_contain_text("ฟาร์มไม่ตอบในเวลา คำสั่งนี้หมดอายุแล้ว")
 
 
 async def test_lost_answer_is_sent_again_with_the_same_key(phone: BrowserContext, stub: Stub) -> None:

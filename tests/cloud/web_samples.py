@@ -9,6 +9,9 @@ from typing import Any
 Json = dict[str, Any]
 
 
+PLACE = {"latitude": 15.70, "longitude": 100.14}
+
+
 def text(th: str, en: str) -> Json:
     return {"th": th, "en": en}
 
@@ -112,6 +115,7 @@ def town() -> Json:
         "hours": 24,
         "aqi": 75,
         "aqi_text": "75",
+        "pollutant": "pm2_5",
         "band": "moderate",
         "label": text("ปานกลาง", "Moderate"),
         "advice": text(
@@ -129,6 +133,7 @@ def town() -> Json:
                 "sensors": [
                     {
                         "thing": "air-1",
+                        **PLACE,
                         "kind": "air",
                         "name": text("อากาศหน้าเทศบาล", "Air at the town hall"),
                         "measures": [
@@ -139,6 +144,7 @@ def town() -> Json:
                     },
                     {
                         "thing": "rain-1",
+                        **PLACE,
                         "kind": "rain",
                         "name": text("ฝนที่สวนสาธารณะ", "Rain at the park"),
                         "measures": [measure(f"{site}/rain-1/rain_total", text("ฝนสะสม", "Rain total"), "mm", 812.4)],
@@ -146,6 +152,7 @@ def town() -> Json:
                     },
                     {
                         "thing": "river-1",
+                        **PLACE,
                         "kind": "river",
                         "name": text("แม่น้ำที่ท่าน้ำ", "River at the pier"),
                         "measures": [measure(f"{site}/river-1/river_level", text("ระดับน้ำ", "Level"), "m", 2.31)],
@@ -161,6 +168,7 @@ def alert(severity: str = "warning") -> Json:
     return {
         "id": "a1",
         "rule": "tank-low",
+        "tenant": "demo-farm",
         "site": "melon-greenhouse",
         "datastream": "demo-farm/melon-greenhouse/tank/level",
         "state": "firing",

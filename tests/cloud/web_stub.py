@@ -71,6 +71,7 @@ class Stub:
         same = self.commands.get(key or "")
         command = same or {
             "id": f"c{len(self.commands) + 1}",
+            "tenant": "demo-farm",
             "site": "melon-greenhouse",
             "zone": zone,
             "action": body["action"],

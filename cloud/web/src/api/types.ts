@@ -22,10 +22,14 @@ export interface Measure {
   name: Text;
   unit: string;
   value: number | null;
-  last_value?: number | null;
+  last_value: number | null;
   quality: Quality | null;
   observed_at: string | null;
   fresh: boolean;
+}
+
+export interface Tank extends Measure {
+  full_cm: number | null;
 }
 
 export type RunOutcome = "done" | "stopped" | "failed" | "interrupted";
@@ -33,10 +37,10 @@ export type RunOutcome = "done" | "stopped" | "failed" | "interrupted";
 export interface Run {
   id: string;
   zone: string;
-  cause: "timer" | "moisture" | "manual";
+  cause: "timer" | "moisture" | "manual" | null;
   started_at: string;
   ended_at: string | null;
-  planned_s: number;
+  planned_s: number | null;
   litres: number | null;
   outcome: RunOutcome | null;
   reason: Text | null;
@@ -61,7 +65,7 @@ export interface Alert {
   id: string;
   rule: string;
   site: string;
-  datastream: string;
+  datastream: string | null;
   state: "pending" | "firing" | "resolved";
   severity: "warning" | "critical";
   title: Text;
@@ -70,9 +74,10 @@ export interface Alert {
   resolved_at: string | null;
 }
 
+/** The soil moisture that the crop wants; null where nobody has said. */
 export interface Band {
-  low_pct: number;
-  high_pct: number;
+  low_pct: number | null;
+  high_pct: number | null;
 }
 
 export type ZoneState = "dry" | "good" | "wet" | "unknown";
@@ -101,8 +106,7 @@ export interface FarmSite {
   node: { id: string; online: boolean; last_heard_at: string | null };
   zones: Zone[];
   pump: Measure | null;
-  tank: (Measure & { full_cm?: number }) | null;
-  full_cm?: number | null;
+  tank: Tank | null;
   flow: Measure | null;
   measures: Measure[];
 }

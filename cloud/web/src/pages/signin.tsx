@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, Failure } from "../api/client";
+import type { Text } from "../api/types";
 import { Contours } from "../parts/contours";
 import { Icon, Mark } from "../parts/icons";
 import { LanguageSwitch } from "../parts/shell";
@@ -10,11 +11,12 @@ import { goHome } from "../route";
 import { enter } from "../state/cloud";
 import { useWords, type Key } from "../words";
 
-type Trouble = Extract<Key, "sign_in_wrong" | "sign_in_away" | "sign_in_often" | "sign_in_empty" | "link_spent" | "ended">;
+type Trouble = Extract<Key, "sign_in_wrong" | "sign_in_away" | "sign_in_often" | "sign_in_empty" | "link_spent" | "ended"> | Text;
 
+/** What went wrong, in our words, or in the cloud's own where only it knows, as how long to wait. */
 function troubleOf(failure: unknown): Trouble {
   if (!(failure instanceof Failure) || failure.kind === "away") return "sign_in_away";
-  return failure.status === 429 ? "sign_in_often" : "sign_in_wrong";
+  return failure.status === 429 ? (failure.text ?? "sign_in_often") : "sign_in_wrong";
 }
 
 export function SignIn({ ended }: { ended: boolean }) {
@@ -71,12 +73,12 @@ function PasswordField() {
 }
 
 function TroubleSaid({ trouble }: { trouble: Trouble | null }) {
-  const { t } = useWords();
+  const { t, pick } = useWords();
   return (
     <div role="alert">
       {trouble && (
         <p class="notice">
-          <Icon name="warning" /> {t(trouble)}
+          <Icon name="warning" /> {typeof trouble === "string" ? t(trouble) : pick(trouble)}
         </p>
       )}
     </div>
@@ -96,7 +98,7 @@ export function LinkIn({ token }: { token: string }) {
         goHome();
         enter(me);
       })
-      .catch((failure) => say(troubleOf(failure) === "sign_in_away" ? "sign_in_away" : "link_spent"));
+      .catch((failure) => say(troubleOf(failure) === "sign_in_wrong" ? "link_spent" : troubleOf(failure)));
   }, [token]);
   return (
     <SignInFrame>

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { FarmSite, Run, Zone, ZoneHistory } from "../api/types";
+import type { Band, FarmSite, Run, Zone, ZoneHistory } from "../api/types";
 import { ChartPanel } from "../parts/chart_panel";
 import { CommandStatus } from "../parts/command_status";
 import { Icon } from "../parts/icons";
@@ -150,7 +150,6 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
   const runs = useMemo(() => withRun(history.runs, zone.run), [history, zone.run]);
   const minute = Math.floor(useNow(15_000) / 60_000) * 60;
   const found = extent(whole);
-  const { from, to } = scaleAround(history.band);
   const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: run.ended_at ? seconds(run.ended_at) : minute }));
   const [low, high, last] = found ? [found.low, found.high, found.last].map((value) => number(value, 1, language)) : [];
   const summary = found ? t("chart_moisture", { low: low ?? "", high: high ?? "", last: last ?? "", runs: runs.length }) : t("chart_empty");
@@ -165,7 +164,7 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
           name={t("soil_moisture")}
           unit="%"
           decimals={1}
-          least={{ low: (from + history.band.low_pct) / 2, high: (to + history.band.high_pct) / 2 }}
+          least={leastSpan(history.band)}
           band={history.band}
           runs={stretches}
         />
@@ -184,6 +183,13 @@ function Legend() {
       <li class="legend-run">{t("legend_run")}</li>
     </ul>
   );
+}
+
+/** The chart shows the band with half the room that the gauge gives it; without a band whatever was measured. */
+function leastSpan(band: Band): { low: number; high: number } {
+  const { from, to } = scaleAround(band);
+  if (band.low_pct === null || band.high_pct === null) return { low: to / 4, high: to / 2 };
+  return { low: (from + band.low_pct) / 2, high: (to + band.high_pct) / 2 };
 }
 
 const seconds = (at: string): number => Math.round(new Date(at).getTime() / 1000);

@@ -55,9 +55,10 @@ function paintGround(plot: uPlot, { band, runs, mark }: Drawing, paint: Paint): 
   ctx.restore();
 }
 
-function paintBand(plot: uPlot, band: Band, paint: Paint): void {
+function paintBand(plot: uPlot, { low_pct, high_pct }: Band, paint: Paint): void {
+  if (low_pct === null || high_pct === null) return;
   const { ctx, bbox } = plot;
-  const [top, bottom] = [pixels(plot, band.high_pct, "y"), pixels(plot, band.low_pct, "y")];
+  const [top, bottom] = [pixels(plot, high_pct, "y"), pixels(plot, low_pct, "y")];
   ctx.fillStyle = paint("--band-fill");
   ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
   ctx.strokeStyle = paint("--leaf");
@@ -82,7 +83,8 @@ function paintRun(plot: uPlot, { from_s, to_s }: Stretch, paint: Paint): void {
   ctx.fillRect(left, bbox.top, width, bbox.height);
   ctx.fillStyle = paint("--water");
   ctx.fillRect(left, bbox.top + bbox.height - 4 * ratio, width, 4 * ratio);
-  paintDrop(ctx, Math.min(left + width / 2, bbox.left + bbox.width - 6 * ratio), bbox.top + 4 * ratio, 5 * ratio);
+  const middle = Math.max(bbox.left + 5 * ratio, Math.min(left + width / 2, bbox.left + bbox.width - 6 * ratio));
+  paintDrop(ctx, middle, bbox.top + 4 * ratio, 5 * ratio);
 }
 
 function paintDrop(ctx: CanvasRenderingContext2D, x: number, top: number, r: number): void {

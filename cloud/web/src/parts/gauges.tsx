@@ -26,8 +26,11 @@ interface Scale {
   to: number;
 }
 
+const WITHOUT_BAND: Scale = { from: 0, to: 60 };
+
 /** What the board shows: the band with room above and below, never under 0 nor over 100. */
 export function scaleAround({ low_pct, high_pct }: Band): Scale {
+  if (low_pct === null || high_pct === null) return WITHOUT_BAND;
   const room = Math.max(4, (high_pct - low_pct) * 1.6);
   return { from: Math.max(0, low_pct - room), to: Math.min(100, high_pct + room) };
 }
@@ -44,7 +47,6 @@ function height(value: number, { from, to }: Scale): number {
 export function SoilGauge({ value, band, running, label }: { value: number | null; band: Band; running: boolean; label: string }) {
   const column = useId();
   const scale = scaleAround(band);
-  const [high, low] = [height(band.high_pct, scale), height(band.low_pct, scale)];
   return (
     <svg class={`gauge soil-gauge${running ? " is-running" : ""}`} viewBox="0 0 92 160" role="img" aria-label={label}>
       <clipPath id={column}>
@@ -53,17 +55,32 @@ export function SoilGauge({ value, band, running, label }: { value: number | nul
       <g clip-path={`url(#${column})`}>
         <rect x="4" y="4" width="56" height="152" class={value === null ? "gauge-unknown" : "gauge-soil"} />
         {value === null ? <Question /> : <SoilAndWater level={height(value, scale)} />}
-        <path d={`M4 ${high}H60M4 ${low}H60`} class="gauge-band-line" />
+        <BandLines band={band} scale={scale} />
       </g>
       <rect x="4" y="4" width="56" height="152" rx="14" class={`gauge-frame${value === null ? " is-unknown" : ""}`} />
+      <BandBracket band={band} scale={scale} />
+    </svg>
+  );
+}
+
+function BandLines({ band: { low_pct, high_pct }, scale }: { band: Band; scale: Scale }) {
+  if (low_pct === null || high_pct === null) return null;
+  return <path d={`M4 ${height(high_pct, scale)}H60M4 ${height(low_pct, scale)}H60`} class="gauge-band-line" />;
+}
+
+function BandBracket({ band: { low_pct, high_pct }, scale }: { band: Band; scale: Scale }) {
+  if (low_pct === null || high_pct === null) return null;
+  const [high, low] = [height(high_pct, scale), height(low_pct, scale)];
+  return (
+    <>
       <rect x="64" y={high} width="5" height={Math.max(4, low - high)} rx="2.5" class="gauge-band" />
       <text x="73" y={high + 5} class="gauge-number">
-        {band.high_pct}
+        {high_pct}
       </text>
       <text x="73" y={low + 5} class="gauge-number">
-        {band.low_pct}
+        {low_pct}
       </text>
-    </svg>
+    </>
   );
 }
 

@@ -28,13 +28,13 @@ function RunRow({ run, now_ms }: { run: Run; now_ms: number }) {
   const lasted = span((end_ms - new Date(run.started_at).getTime()) / 1000, words);
   const litres = run.litres === null ? null : words.t("litres", { n: number(run.litres, 0, words.language) });
   const outcome = words.t(run.ended_at ? `outcome_${run.outcome ?? "done"}` : "outcome_running");
-  const why = run.reason ? words.pick(run.reason) : words.t(`cause_${run.cause}`);
+  const why = run.reason ? words.pick(run.reason) : run.cause && words.t(`cause_${run.cause}`);
   return (
     <li>
       <b>{clock(run.started_at, words)}</b>
       <span>{[lasted, litres].filter(Boolean).join(" · ")}</span>
       <span class={`run-outcome run-${run.ended_at ? (run.outcome ?? "done") : "running"}`}>{outcome}</span>
-      <small>{why}</small>
+      {why && <small>{why}</small>}
     </li>
   );
 }

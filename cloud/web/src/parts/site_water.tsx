@@ -1,6 +1,6 @@
 /** What the zones share: the tank, the pump, the air of the greenhouse and the power from its roof. */
 
-import type { FarmSite, Measure } from "../api/types";
+import type { FarmSite, Measure, Tank as TankLevel } from "../api/types";
 import { useWords, type Key } from "../words";
 import { known, number } from "../words/format";
 import { TankGauge } from "./gauges";
@@ -34,11 +34,10 @@ function named(name: TileName, measure: Measure | null): { name: TileName; measu
   return measure ? [{ name, measure }] : [];
 }
 
-function Tank({ site, tank }: { site: FarmSite; tank: Measure & { full_cm?: number } }) {
+function Tank({ site, tank }: { site: FarmSite; tank: TankLevel }) {
   const { t, language } = useWords();
-  const full_cm = tank.full_cm ?? site.full_cm ?? null;
   const level_cm = known(tank);
-  const share = level_cm === null || !full_cm ? null : level_cm / full_cm;
+  const share = level_cm === null || !tank.full_cm ? null : level_cm / tank.full_cm;
   const pct = share === null ? null : number(share * 100, 0, language);
   return (
     <section class="card tank">

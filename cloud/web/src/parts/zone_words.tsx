@@ -1,7 +1,7 @@
 /** The sentences about a zone that the home page and the zone's own page share. */
 
 import type { ComponentChildren } from "preact";
-import type { Run, Zone } from "../api/types";
+import type { Band, Run, Zone } from "../api/types";
 import { useNow } from "../state/clock";
 import { link } from "../state/cloud";
 import { useStore } from "../state/store";
@@ -11,11 +11,14 @@ import { SoilGauge } from "./gauges";
 import { Icon, SOIL_ICON, type IconName } from "./icons";
 
 export function Gauge({ zone }: { zone: Zone }) {
-  const { t, language } = useWords();
+  const words = useWords();
   const value = known(zone.moisture);
-  const { low_pct: low, high_pct: high } = zone.band;
-  const label = value === null ? t("gauge_unknown", { low, high }) : t("gauge_known", { value: number(value, 1, language), low, high });
-  return <SoilGauge value={value} band={zone.band} running={zone.running === true} label={label} />;
+  const level = value === null ? words.t("gauge_unknown") : words.t("gauge_known", { value: number(value, 1, words.language) });
+  return <SoilGauge value={value} band={zone.band} running={zone.running === true} label={`${level} ${bandWords(zone.band, words)}`} />;
+}
+
+function bandWords({ low_pct: low, high_pct: high }: Band, { t }: Words): string {
+  return low === null || high === null ? t("band_none") : t("band", { low, high });
 }
 
 export function SoilState({ zone }: { zone: Zone }) {
@@ -29,12 +32,12 @@ export function SoilState({ zone }: { zone: Zone }) {
 
 export function SoilFigure({ zone }: { zone: Zone }) {
   const words = useWords();
-  const { t, language } = words;
+  const { language } = words;
   const value = known(zone.moisture);
   return (
     <div class="soil-figure">
       {value === null ? <Unknown zone={zone} /> : <p class="figure">{number(value, 1, language)} <small>%</small></p>}
-      <p class="hint">{t("band", { low: zone.band.low_pct, high: zone.band.high_pct })}</p>
+      <p class="hint">{bandWords(zone.band, words)}</p>
     </div>
   );
 }

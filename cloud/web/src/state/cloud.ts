@@ -123,8 +123,10 @@ function suspend(): void {
   clearTimeout(check);
 }
 
+/** Asks again by itself when nothing has made it ask for long, sooner while the live stream is away. */
 function scheduleCheck(): void {
   clearTimeout(check);
+  if (!stopListening) return;
   check = setTimeout(
     () => {
       void refetch("overview");
@@ -173,6 +175,7 @@ async function refetch(which: "overview" | "town"): Promise<void> {
     }
     touch();
     remember();
+    scheduleCheck();
   } catch (failure) {
     if (!endedBy(failure) && link.get() !== "live") link.set("offline");
   }
@@ -230,7 +233,7 @@ function withReadings(site: FarmSite, arrived: ReadonlyMap<string, Fresh>): Farm
 function touchesJudgement(before: Overview | null, arrived: ReadonlyMap<string, Fresh>): boolean {
   const zones = before?.sites.flatMap((site) => site.zones) ?? [];
   return zones.some(({ moisture, valve, band }) => {
-    const side = (value: number | null | undefined) => (value == null ? "?" : value < band.low_pct ? "-" : value > band.high_pct ? "+" : "=");
+    const side = (value: number | null | undefined) => (value == null ? "?" : value < (band.low_pct ?? 0) ? "-" : value > (band.high_pct ?? 100) ? "+" : "=");
     const soil = arrived.get(moisture.datastream);
     const water = arrived.get(valve.datastream);
     return (soil && side(soil.value) !== side(moisture.value)) || (water && water.value !== valve.value);

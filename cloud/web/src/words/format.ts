@@ -112,6 +112,6 @@ export function span(total_s: number, words: Words): string {
 
 /** Seconds that a run still has, by its plan; null when it is not running or its plan is not known. */
 export function remaining_s(run: Run | null, now_ms: number): number | null {
-  if (!run || run.ended_at) return null;
+  if (!run || run.ended_at || run.planned_s === null) return null;
   return (new Date(run.started_at).getTime() + run.planned_s * 1000 - now_ms) / 1000;
 }
