@@ -110,9 +110,16 @@ class Bus:
         else:
             if turn.failures:
                 self._log.info("device.answers", device=turn.device.part.id)
+                self._try_the_others_too()
             turn.failures = 0
             self._observe(Observation(turn.device.part.id, began, values))
         turn.due_ms = max(turn.due_ms + turn.poll_ms, self._mono_ms()) if not turn.failures else self._later(turn)
+
+    def _try_the_others_too(self) -> None:
+        """Where one device answers again, the cable is whole again: do not wait for the others' turns."""
+        for turn in self._turns:
+            if turn.failures:
+                turn.due_ms = min(turn.due_ms, self._mono_ms())
 
     def _later(self, turn: _Turn) -> int:
         return self._mono_ms() + turn.next_wait_ms()
