@@ -34,21 +34,21 @@ def first_wins(parts: list[list[Row]]) -> list[Row]:
 
 
 @given(st.lists(CLOSE_ROWS, max_size=6), st.integers(0, 30), st.integers(0, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_merging_keeps_the_first_written_of_each_instant(parts: list[list[Row]], from_ms: int, to_ms: int) -> None:
     merged = arrays.merge([column(part) for part in parts], from_ms, to_ms)
     assert rows(merged) == [row for row in first_wins(parts) if from_ms <= row[0] < to_ms]
 
 
 @given(COLUMNS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_chunk_gives_back_what_was_packed(written: list[Row]) -> None:
     series = arrays.merge([column(written)])
     assert rows(unpack_chunk(pack_chunk(series))) == rows(series)
 
 
 @given(st.lists(COLUMNS, min_size=1, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_log_record_gives_back_what_was_packed(written: list[list[Row]]) -> None:
     record = unpack_record(pack_record(make_record(range(5, 5 + len(written)), [column(each) for each in written])))
     assert [[rows(part) for part in record.of(5 + i)] for i in range(len(written))] == [[each] for each in written]
@@ -56,7 +56,7 @@ def test_a_log_record_gives_back_what_was_packed(written: list[list[Row]]) -> No
 
 
 @given(st.lists(CLOSE_ROWS, min_size=1, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_newest_of_each_column_is_found(written: list[list[Row]]) -> None:
     record = make_record(range(len(written)), [column(each) for each in written])
     found = {number: (row.observed_at_ms, row.quality) for number, row in newest_of(record)}
@@ -64,7 +64,7 @@ def test_the_newest_of_each_column_is_found(written: list[list[Row]]) -> None:
 
 
 @given(st.lists(VALUES, min_size=3, max_size=300), st.integers(2, 50))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_thinning_keeps_real_readings_and_the_extremes(values: list[float | None], max_points: int) -> None:
     written: list[Row] = [(i, value, 0, None) for i, value in enumerate(values)]
     thinned = rows(arrays.thin(column_series(written), max_points))

@@ -6,13 +6,16 @@ float from its first write; NaN and infinity cannot be written, such a field is 
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.store.port import Column
 
-_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n"})
-_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\n"})
+_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ "})
+_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
+_CONTROL = re.compile(r"[\x00-\x1f]")
 
 
 def escape_measurement(text: str) -> str:
@@ -26,19 +29,25 @@ def escape_tag(text: str) -> str:
 
 
 def _escaped(text: str, table: dict[int, str]) -> str:
-    if not text or text.endswith("\\") or text.startswith(("#", "_")) or "\0" in text:
+    if not text or text.endswith("\\") or text.startswith(("#", "_")) or _CONTROL.search(text):
         raise Rejected(f"{text!r} cannot be a name or a tag in InfluxDB")
     return text.translate(table)
 
 
 def quote_name(text: str) -> str:
-    """An identifier in InfluxQL."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    """An identifier in InfluxQL. Raises Rejected for control characters: its scanner ends a string there."""
+    return _quoted(text, '"')
 
 
 def quote_text(text: str) -> str:
-    """A string in InfluxQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+    """A string in InfluxQL. Raises Rejected for control characters."""
+    return _quoted(text, "'")
+
+
+def _quoted(text: str, mark: str) -> str:
+    if _CONTROL.search(text):
+        raise Rejected(f"{text!r} cannot be asked of InfluxDB")
+    return mark + text.replace("\\", "\\\\").replace(mark, f"\\{mark}") + mark
 
 
 def split_datastream(datastream: str) -> tuple[str, str, str, str]:
