@@ -275,6 +275,21 @@ async def test_sender_works_by_itself(scene: Scene) -> None:
     assert scene.wire.published[0][1].id == command["id"]
 
 
+async def test_stop_is_sent_even_when_alerts_are_broken(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object, **_named: object) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(scene.store, "latest", broken)
+    monkeypatch.setattr(scene.store, "series", broken)
+    upkeep = asyncio.create_task(scene.parts.run())
+    _, command = await order(scene, {"action": "stop"})
+    await until(lambda: bool(scene.wire.published))
+    assert not upkeep.done()
+    upkeep.cancel()
+    await asyncio.gather(upkeep, return_exceptions=True)
+    assert scene.wire.published[0][1].id == command["id"]
+
+
 async def test_command_of_another_tenant_does_not_exist(scene: Scene) -> None:
     _, command = await order(scene, {"action": "stop"})
     async with scene.client("stranger") as client:

@@ -189,11 +189,22 @@ async def test_streams_end_when_the_upkeep_does(scene: Scene) -> None:
     async with scene.client("somchai") as client, listening(client) as live:
         scene.parts.hub.close()
         assert await live.event("end") == ("end", {"reason": "closing"})
+    async with scene.client("somchai") as client, listening(client) as late:
+        assert await late.event() == ("end", {"reason": "closing"})
 
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{", b"[]", b'{"readings":[["a/b",1,2.0,77]]}', b'{"readings":[["a/b","x",2.0,0]]}', b"\xff\xfe", b"null"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"readings":[["a/b",1,2.0,77]]}',
+        b'{"readings":[["a/b","x",2.0,0]]}',
+        b"\xff\xfe",
+        b"null",
+        b'{"readings":[["a/b",1e30,2.0,0]]}',
+    ],
 )
 async def test_nonsense_on_the_bus_does_no_harm(scene: Scene, payload: bytes) -> None:
     async with scene.client("somchai") as client, listening(client) as live:

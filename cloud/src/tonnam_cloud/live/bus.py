@@ -12,6 +12,7 @@ from tonnam_link.quality import Quality
 from tonnam_link.topics import ROOT, is_id
 
 WORST = int(max(Quality))
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999, the last that a time can say
 _TOPIC = re.compile(rf"{ROOT}/live/([^/]+)/([^/]+)")
 
 
@@ -19,7 +20,7 @@ class LiveSample(msgspec.Struct, frozen=True, array_like=True):
     """The newest reading of a datastream in a batch; `path` is `{thing}/{property}`."""
 
     path: str
-    observed_at_ms: int
+    observed_at_ms: Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
     value: float | None
     quality: Annotated[int, msgspec.Meta(ge=0, le=WORST)]
 

@@ -76,6 +76,7 @@ class Hub:
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     @property
     def watched(self) -> bool:
@@ -86,6 +87,8 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         watcher = Watcher(tenants)
         self._watchers.add(watcher)
+        if self._closed:
+            watcher.end("closing")
         return watcher
 
     def leave(self, watcher: Watcher) -> None:
@@ -100,7 +103,8 @@ class Hub:
         self._soon(self._hint, tenant, whats)
 
     def close(self) -> None:
-        """End every stream, so that the server can stop."""
+        """End every stream, and those that still come, so that the server can stop."""
+        self._closed = True
         for watcher in list(self._watchers):
             watcher.end("closing")
 
