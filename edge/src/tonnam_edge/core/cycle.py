@@ -22,6 +22,9 @@ from tonnam_link.messages import Command, CommandAction, CommandState, Event, Fr
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000
+# Plans are not told before every probe has answered, but not later than this after the start: until then the soil is
+# unknown only because nobody has looked.
+FIRST_LOOK_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Core:
         self._planned: dict[str, tuple[int | None, Text]] = {}
         self._resting_until = {band.id: now.mono_ms + round(band.rest_min * 60_000) for band in self._resting_bands()}
         self._fault_hold_until = now.mono_ms
+        self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._shutting_down = False
         self._end_interrupted(now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,6 +72,10 @@ class Observed:
         elif seen.fault:
             self._faulty.add(seen.device)
             self.answered_mono_ms[seen.device] = seen.mono_ms
+
+    def heard(self, devices: Iterable[str]) -> bool:
+        """Whether each of the devices has answered since the start, if only that it is broken."""
+        return all(device in self._latest or device in self._faulty for device in devices)
 
     def freeze(self, now: Now) -> Image:
         """The image at `now`. Nothing reads a device after this."""
