@@ -33,6 +33,7 @@ class Need:
 NEEDS = (
     Need("mosquitto", ("mosquitto",)),
     Need("influxdb", ("influxd",)),
+    Need("victoria-metrics", ("victoria-metrics",)),
     Need("postgresql", pattern="usr/lib/postgresql/*/bin/initdb"),
     Need("chromium", ("chromium",)),
     Need("fonts-noto-core", pattern="usr/share/fonts/truetype/noto/NotoSansThai-Regular.ttf"),

@@ -136,12 +136,21 @@ class InfluxServer(Server):
         return f"http://{HOST}:{self.port}"
 
     def database(self) -> str:
-        """The name of a new, empty database."""
+        """The name of a new, empty database that can be written to: InfluxDB answers a moment before it can."""
         name = f"t{uuid.uuid4().hex[:12]}"
         request = urllib.request.Request(f"{self.url}/query", data=f'q=CREATE DATABASE "{name}"'.encode())
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200
+        wait_until(lambda: self._writable(name), f"database {name}")
         return name
+
+    def _writable(self, name: str) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/write?db={name}", data=b"", timeout=5).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code != 404
+        return True
 
     def _up(self) -> bool:
         if not super()._up():

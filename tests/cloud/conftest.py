@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.servers import InfluxServer, PostgresServer, wait_until
+from tests.servers import InfluxServer, PostgresServer
 from tonnam_cloud.database import Database
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
@@ -25,26 +23,10 @@ def embedded_store(tmp_path: Path) -> Iterator[EmbeddedStore]:
     store.close()
 
 
-def new_database(influx: InfluxServer) -> str:
-    """A database that can be written to: InfluxDB 1.6.7 answers before it is, once in fifty times."""
-    name = influx.database()
-
-    def writable() -> bool:
-        try:
-            urllib.request.urlopen(f"{influx.url}/write?db={name}", data=b"", timeout=5).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code != 404
-        return True
-
-    wait_until(writable, f"database {name}")
-    return name
-
-
 @pytest.fixture
 def influx_store(influx: InfluxServer) -> Iterator[InfluxStore]:
     """A store on a database of its own in a real InfluxDB 1.6.7."""
-    store = InfluxStore(InfluxAddress(influx.url, new_database(influx)))
+    store = InfluxStore(InfluxAddress(influx.url, influx.database()))
     yield store
     store.close()
 

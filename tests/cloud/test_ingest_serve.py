@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.conftest import new_database
 from tests.cloud.readings import rows
 from tests.cloud.told import NODE, SITE, SPECS, TENANT, described, event, words
 from tests.servers import HOST, BrokerServer, InfluxServer, executable, free_port, influx_server, running, wait_until
@@ -178,7 +177,7 @@ async def test_readings_wait_at_the_node_while_influxdb_is_away(
 ) -> None:
     with running(influx_server(tmp_path)) as influx:
         assert isinstance(influx, InfluxServer)
-        name = new_database(influx)
+        name = influx.database()
         settings = {"TONNAM_STORE": "influx", "TONNAM_INFLUX_URL": influx.url, "TONNAM_INFLUX_DATABASE": name}
         cloud = make_cloud(mosquitto_broker, **settings)
         store = InfluxStore(InfluxAddress(influx.url, name))

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cloud.conftest import new_database
 from tests.cloud.readings import LEVEL, MOISTURE, START_MS, batch, column, good, rows
 from tests.servers import HOST, InfluxServer, Server, executable, free_port, influx_server, running, wait_until
 from tonnam_cloud.errors import Rejected, Transient
@@ -65,7 +64,7 @@ def test_a_reading_is_one_line_with_only_what_is_known() -> None:
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
 @settings(max_examples=20, deadline=None)
 def test_every_float_survives_a_real_influxdb(influx: InfluxServer, values: list[float]) -> None:
-    store = InfluxStore(InfluxAddress(influx.url, new_database(influx)))
+    store = InfluxStore(InfluxAddress(influx.url, influx.database()))
     store.append([batch(good(list(values)))])
     assert store.series(MOISTURE, *EVER).value.tolist() == values
     store.close()
@@ -83,7 +82,7 @@ def test_odd_names_come_back_from_a_real_influxdb(influx_store: InfluxStore, thi
 @settings(max_examples=25, deadline=None)
 def test_a_quoted_text_never_leaves_its_quotes(influx: InfluxServer, name: str, text: str) -> None:
     """The server parses what we quote as one name and one text: no series, and no error either."""
-    store = InfluxStore(InfluxAddress(influx.url, new_database(influx)))
+    store = InfluxStore(InfluxAddress(influx.url, influx.database()))
     if min(name + text) >= " ":
         assert store._query(f"SELECT value FROM {quote_name(name)} WHERE thing = {quote_text(text)}") == [[]]
     else:
@@ -93,7 +92,7 @@ def test_a_quoted_text_never_leaves_its_quotes(influx: InfluxServer, name: str, 
 
 
 def test_a_column_of_another_type_is_refused_and_the_rest_is_stored(influx: InfluxServer) -> None:
-    database = new_database(influx)
+    database = influx.database()
     line = f'soil_moisture,tenant=x,site=y,thing=z value="text" {START_MS}'.encode()
     urllib.request.urlopen(f"{influx.url}/write?db={database}&precision=ms", data=line, timeout=5).close()
     store = InfluxStore(InfluxAddress(influx.url, database))
@@ -114,7 +113,7 @@ def test_a_name_that_cannot_be_written_is_refused_and_the_rest_is_stored(influx_
 def test_a_server_that_is_away_is_transient_and_works_when_it_is_back(tmp_path: Path) -> None:
     with running(influx_server(tmp_path)) as server:
         assert isinstance(server, InfluxServer)
-        store = InfluxStore(InfluxAddress(server.url, new_database(server)))
+        store = InfluxStore(InfluxAddress(server.url, server.database()))
         store.append([batch(good([1.0]))])
         server.kill()
         waiting = batch(good([2.0], start_ms=START_MS + 1000))

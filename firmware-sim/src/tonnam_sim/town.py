@@ -11,7 +11,7 @@ from .farm import BadState
 from .physics.noise import Stream, bell, drifting, uniform
 from .physics.sky import DAY_S, saturation_kpa, sky_at
 
-BED_M, BANK_M = 0.0, 4.0
+BED_M, BANK_M = 0.0, 4.5
 TIP_MM = 0.2
 _LONGEST_STEP_S = 300.0
 _HOUR_S = 3600.0

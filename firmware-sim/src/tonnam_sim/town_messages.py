@@ -94,7 +94,7 @@ def _rain_message(town: Town, at: datetime) -> Message:
 def _device() -> dict[str, object]:
     return {
         "tenantId": "52f14cd4-c6f1-4fbd-8f87-4025e1d49242",
-        "tenantName": "Pak town",
+        "tenantName": "Example town",
         "applicationId": APPLICATION_ID,
         "applicationName": "town",
         "deviceProfileId": "14855bf7-d10d-4aee-b618-ebfcb64dc7ad",

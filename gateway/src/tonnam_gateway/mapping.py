@@ -59,8 +59,8 @@ class Part(BaseModel):
 class Name(Part):
     """A name as people read it."""
 
-    th: Text = Field(description='the name in Thai, such as "สะพานลำพระเพลิง"')
-    en: Text = Field(description='the name in English, such as "Lam Phra Phloeng bridge"')
+    th: Text = Field(description='the name in Thai, such as "แม่น้ำที่สะพาน"')
+    en: Text = Field(description='the name in English, such as "River at the bridge"')
 
     def texts(self) -> dict[str, str]:
         return {"th": self.th, "en": self.en}
