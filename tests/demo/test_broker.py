@@ -13,7 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests import servers
 from tonnam_demo import broker
 from tonnam_demo.credentials import Credentials, load_or_make
+from tonnam_demo.plan import TOWN_SITE
+from tonnam_gateway.loader import load as load_mapping
 
+FILTERS = load_mapping(TOWN_SITE).filters()
 CREDENTIALS = Credentials(cloud="c", edge="e", gateway="g", field="f", login="l")
 
 
@@ -21,7 +24,9 @@ CREDENTIALS = Credentials(cloud="c", edge="e", gateway="g", field="f", login="l"
 def nats(tmp_path: Path) -> Iterator[servers.BrokerServer]:
     port = servers.free_port()
     config = tmp_path / "nats.conf"
-    broker.write_config(config, nats_port=servers.free_port(), mqtt_port=port, users=broker.demo_users(CREDENTIALS))
+    broker.write_config(
+        config, nats_port=servers.free_port(), mqtt_port=port, users=broker.demo_users(CREDENTIALS, FILTERS)
+    )
     assert config.stat().st_mode & 0o077 == 0
     command = [servers.executable("nats-server"), "-c", str(config)]
     with servers.running(servers.BrokerServer(command, port, tmp_path / "nats.log")) as server:
@@ -101,7 +106,7 @@ def test_presence_is_kept_for_those_who_come_later(nats: servers.BrokerServer) -
 
 def test_town_devices_reach_the_gateway(nats: servers.BrokerServer) -> None:
     field, gateway = Party(nats, "field", "f"), Party(nats, "demo-town.gateway-1", "g")
-    assert gateway.subscribe("tele/#") == 0
+    assert [gateway.subscribe(topic_filter) for topic_filter in FILTERS] == [0] * len(FILTERS)
     field.client.publish("tele/tonnam-air-1/SENSOR", b"{}")
     servers.wait_until(lambda: bool(gateway.heard), "the device's message")
     field.close()

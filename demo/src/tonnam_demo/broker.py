@@ -30,10 +30,15 @@ def _node(tenant: str, node: str, password: str, extra_subscribe: Sequence[str] 
     )
 
 
-def demo_users(credentials: Credentials) -> list[User]:
-    """The cloud sees all of Tonnam's topics, a node its own, the town's devices theirs."""
-    # `tele/#` also means `tele` itself, so NATS wants both subjects allowed.
-    dialects = [subject for root in ("tele", "stat", "application", "town") for subject in (root, f"{root}.>")]
+def subjects_of(topic_filter: str) -> list[str]:
+    """The NATS subjects that a user must be allowed for an MQTT filter: `a/#` also means `a` itself."""
+    subject = topic_filter.replace("/", ".").replace("+", "*")
+    return [subject.removesuffix(".#"), f"{subject[:-1]}>"] if subject.endswith(".#") else [subject]
+
+
+def demo_users(credentials: Credentials, field_filters: Sequence[str]) -> list[User]:
+    """The cloud sees all of Tonnam's topics, a node its own, the town's devices those that the gateway listens to."""
+    dialects = [subject for topic_filter in field_filters for subject in subjects_of(topic_filter)]
     return [
         User("cloud", credentials.cloud, ["tonnam.>"], ["tonnam.>"]),
         _node("demo-farm", "edge-1", credentials.edge),

@@ -18,6 +18,7 @@ from tonnam_demo import broker, plan
 from tonnam_demo.children import Child, ChildSpec
 from tonnam_demo.plan import Plan
 from tonnam_demo.screen import Screen, address_on_the_network
+from tonnam_gateway.loader import load as load_mapping
 
 NEEDED_BYTES = 300_000_000
 LOW_BYTES = 100_000_000
@@ -91,7 +92,7 @@ class Conductor:
         """Broker, cloud, then field, edge and gateway; False when `stop` came first."""
         if self.plan.external_broker is None:
             config = self.plan.home / "nats.conf"
-            users = broker.demo_users(self.plan.credentials)
+            users = broker.demo_users(self.plan.credentials, load_mapping(plan.TOWN_SITE).filters())
             broker.write_config(config, nats_port=self.plan.ports.nats, mqtt_port=self.plan.ports.mqtt, users=users)
             await self._start(tasks, plan.broker_child(self.plan, config), listening=self.plan.ports.mqtt)
         await self._register()
