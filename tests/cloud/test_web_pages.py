@@ -239,10 +239,11 @@ async def test_wrong_clock_of_the_phone_does_not_change_how_long_ago(phone: Brow
     await expect(page.locator("article.zone").first).to_contain_text("วินาทีที่แล้ว")
 
 
-async def test_next_watering_of_tomorrow_is_said_as_tomorrow(phone: BrowserContext, stub: Stub) -> None:
+async def test_next_watering_of_tomorrow_is_said_as_tomorrow_and_once(phone: BrowserContext, stub: Stub) -> None:
     await speak_english(phone)
     bangkok = datetime.now(UTC) + timedelta(hours=7)
     day = bangkok.replace(hour=6, minute=0) + timedelta(days=1, hours=-7)
-    stub.farm["sites"][0]["zones"][0]["next"] = {"at": iso(day), "text": text("ตั้งเวลา", "by timer")}
+    plan = text("รดพรุ่งนี้ 06:00 น. · หรือเมื่อดินแห้ง", "Waters tomorrow at 06:00 · or when soil is dry")
+    stub.farm["sites"][0]["zones"][0]["next"] = {"at": iso(day), "text": plan}
     page = await open_page(phone, stub)
-    await expect(page.locator("article.zone").first).to_contain_text("tomorrow 06:00 by timer")
+    await expect(page.locator("article.zone").first).to_contain_text("tomorrow 06:00 or when soil is dry")

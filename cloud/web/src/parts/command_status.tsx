@@ -35,7 +35,7 @@ function CommandWords({ wish }: { wish: Wish }) {
   return (
     <div>
       <p class="command-words">{sentence(wish, words)}</p>
-      {wish.reason && <p class="command-reason">{words.t("because", { reason: words.pick(wish.reason) })}</p>}
+      {wish.reason && <p class="command-reason">{bad(wish) ? words.t("because", { reason: words.pick(wish.reason) }) : words.pick(wish.reason)}</p>}
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { useNow } from "../state/clock";
 import { link } from "../state/cloud";
 import { useStore } from "../state/store";
 import { useWords, type Words } from "../words";
-import { ago, amount, clock, known, number, remaining_s, span, when } from "../words/format";
+import { ago, amount, clock, clockTime, known, number, remaining_s, span, when } from "../words/format";
 import { SoilGauge } from "./gauges";
 import { Icon, SOIL_ICON, type IconName } from "./icons";
 
@@ -92,12 +92,19 @@ export function Remaining({ run }: { run: Run | null }) {
 export function NextFact({ zone: { next } }: { zone: Zone }) {
   const words = useWords();
   const now = useNow(30_000);
+  if (!next) return <Fact icon="next" name={words.t("next")}>{words.t("next_none")}</Fact>;
   return (
     <Fact icon="next" name={words.t("next")}>
-      {next?.at && <b>{when(next.at, now, words)} </b>}
-      {next ? <span class={next.at ? "next-why" : ""}>{words.pick(next.text)}</span> : words.t("next_none")}
+      {next.at && <b>{when(next.at, now, words)} </b>}
+      <span class={next.at ? "next-why" : ""}>{next.at ? besideTime(words.pick(next.text), next.at) : words.pick(next.text)}</span>
     </Fact>
   );
+}
+
+/** What the farm says of its plan but for the time, which the page says itself: "today" turns into "yesterday". */
+function besideTime(text: string, at: string): string {
+  const parts = text.split(" · ");
+  return parts.filter((part) => !part.includes(clockTime(at))).join(" · ");
 }
 
 export function HeardFact({ at }: { at: string | null }) {

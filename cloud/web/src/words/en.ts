@@ -187,7 +187,7 @@ export const en = {
   aqi_short: "AQI (Thai)",
   aqi_scale: "Scale of the air quality index in five levels, now at level {n} of 5",
   pm2_5_24h: "PM2.5, 24 h mean",
-  air_few_hours: "{n} of 24 hours have data; the index needs at least 18",
+  air_few_hours: "{n} of 24 hours have data",
   rain: "Rain",
   rain_today: "Rain today, since 7 in the morning",
   rain_per_hour: "Rain per hour",

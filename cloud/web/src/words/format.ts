@@ -57,9 +57,13 @@ export function known(measure: Measure | null): number | null {
   return measure && measure.fresh ? measure.value : null;
 }
 
+/** "16:05", in Thailand. */
+export function clockTime(at: string | number): string {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+}
+
 export function clock(at: string | number, words: Words): string {
-  const time = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
-  return words.t("clock", { time });
+  return words.t("clock", { time: clockTime(at) });
 }
 
 /** The day in full: "วันอาทิตย์ที่ 22 พฤศจิกายน 2569". */
