@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tonnam_link import codec
+from tonnam_link.decode import decode, peek
 from tonnam_link.messages import Sample
 from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import unpack_samples
@@ -19,6 +20,10 @@ TRIGGERS = """
 CREATE TABLE ledger (id INTEGER PRIMARY KEY, dictionary TEXT, observed_at_ms INTEGER, samples BLOB);
 CREATE TRIGGER note_reading AFTER INSERT ON pending BEGIN
     INSERT INTO ledger (dictionary, observed_at_ms, samples) VALUES (NEW.dictionary, NEW.observed_at_ms, NEW.samples);
+END;
+CREATE TABLE ledger_of_batches (sequence INTEGER PRIMARY KEY, payload BLOB);
+CREATE TRIGGER note_batch AFTER INSERT ON batch BEGIN
+    INSERT INTO ledger_of_batches VALUES (NEW.sequence, NEW.payload);
 END;
 """
 Reading = tuple[str, int]
@@ -50,6 +55,14 @@ class Ledger:
         with sqlite3.connect(self.path) as db:
             db.executescript(TRIGGERS)
         db.close()
+
+    def events(self) -> set[str]:
+        """The id of every committed event."""
+        with sqlite3.connect(self.path, timeout=30) as db:
+            payloads = [payload for (payload,) in db.execute("SELECT payload FROM ledger_of_batches")]
+        db.close()
+        batches = [decode(payload) for payload in payloads if peek(payload).kind == "events"]
+        return {event.id for batch in batches for event in batch.events}
 
     def readings(self) -> dict[Reading, Committed]:
         """Every committed reading by (full datastream id, observed_at_ms)."""

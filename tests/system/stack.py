@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,9 +25,8 @@ PASSWORD = "a-password-for-tests"
 USER = "farmer"
 
 
-def plan_in(home: Path, broker: str, *, speed: float = 20, environment: Mapping[str, str] | None = None) -> Plan:
+def plan_in(home: Path, broker: str, *, speed: float = 20) -> Plan:
     """The demo's plan with all ports free, on a broker of the test's."""
-    del environment
     ports = Ports(*(servers.free_port() for _ in range(5)))
     credentials = Credentials("", "", "", "", PASSWORD)
     return Plan(home, servers.HOST, servers.free_port(), speed, 1, ports, credentials, broker)
@@ -34,15 +34,31 @@ def plan_in(home: Path, broker: str, *, speed: float = 20, environment: Mapping[
 
 @dataclass
 class Stack:
-    """Cloud, simulators, edge and gateway of one plan. `environment` goes to all of them."""
+    """Cloud, simulators, edge and gateway of one plan. `environment` goes to all of them; `hurried` tells often."""
 
     plan: Plan
     environment: Mapping[str, str] = field(default_factory=dict)
+    hurried: bool = False
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         specs = [plan.cloud_child(self.plan), *plan.field_children(self.plan)]
         self.specs: dict[str, ChildSpec] = {spec.name: spec for spec in specs}
+        if self.hurried:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Readings every second instead of every few: copies of the site files that say so."""
+        self.specs["town-sim"].command.extend(["--every", "1"])
+        for name, site in (("edge", plan.FARM_SITE), ("gateway", plan.TOWN_SITE)):
+            text, changed = re.subn(
+                r"^((?:send_)?every_s|send_s) = [0-9.]+", r"\1 = 1.0", site.read_text(), flags=re.M
+            )
+            assert changed == 2, f"{site} has {changed} beats"
+            copy = self.plan.home / site.name
+            copy.write_text(text)
+            command = self.specs[name].command
+            command[command.index(str(site))] = str(copy)
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def kill_and_start(name: str, stack: Stack, broker: servers.BrokerServer) -> Non
         stack.start(name)
 
 
+def until_readings_flow(ledgers: list[Ledger]) -> None:
+    """Wait until every node has committed something new."""
+    before = [len(ledger.readings()) for ledger in ledgers]
+    servers.wait_until(
+        lambda: all(len(ledger.readings()) > count for ledger, count in zip(ledgers, before, strict=True)),
+        "new readings of every node",
+        40,
+    )
+
+
 def stored(home: Path) -> dict[Reading, float | None]:
     """Everything in the embedded store; AssertionError when a reading stands there twice."""
     reader = EmbeddedReader(home / "cloud")
@@ -41,6 +52,14 @@ def stored(home: Path) -> dict[Reading, float | None]:
     return found
 
 
+def stored_events(home: Path) -> list[str]:
+    """The ids of all events in the cloud's database."""
+    with sqlite3.connect(home / "cloud" / "tonnam.db", timeout=30) as db:
+        ids = [event_id for (event_id,) in db.execute("SELECT id FROM event")]
+    db.close()
+    return ids
+
+
 @pytest.mark.timeout(240)
 def test_every_committed_reading_is_stored_once_whatever_is_killed(
     tmp_path: Path, broker_server: servers.BrokerServer
@@ -53,16 +72,19 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
         ledger.begin()
     dice = random.Random(SEED)
     order = [*PROCESSES, *dice.sample(PROCESSES, 4), *dice.sample(PROCESSES, 4)]
-    with running(Stack(plan_in(tmp_path, broker_server.url))) as stack:
-        servers.wait_until(lambda: all(ledger.readings() for ledger in ledgers), "first readings", 40)
+    with running(Stack(plan_in(tmp_path, broker_server.url), hurried=True)) as stack:
         for victim in order:
-            wait_for(dice.uniform(0.2, 2.5))
+            wait_for(dice.uniform(0.5, 3.0))
             kill_and_start(victim, stack, broker_server)
         servers.wait_until(stack.healthy, "the cloud after the kills", 30)
         wait_for(3)
+        events = set().union(*(ledger.events() for ledger in ledgers))
         committed = {reading: what for ledger in ledgers for reading, what in ledger.readings().items()}
         servers.wait_until(lambda: committed.keys() <= stored(tmp_path).keys(), "every reading in the store", 90)
-        found = stored(tmp_path)
-    assert len(committed) > 300
+        servers.wait_until(lambda: events <= set(stored_events(tmp_path)), "every event in the database", 30)
+        found, found_events = stored(tmp_path), stored_events(tmp_path)
+    assert sum(what.sample.value is not None for what in committed.values()) > 500
+    assert len(events) >= 2 * (1 + order.count("edge"))
+    assert len(found_events) == len(set(found_events)), "an event stands there twice"
     wrong = [reading for reading, what in committed.items() if not what.is_value(found[reading])]
     assert wrong == []
