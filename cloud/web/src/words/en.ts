@@ -156,7 +156,7 @@ export const en = {
   chart_waiting: "Loading the chart…",
   chart_empty: "Nothing was measured in these 24 hours",
   chart_away: "Could not load the history",
-  chart_moisture: "Soil moisture over 24 hours: lowest {low} %, highest {high} %, latest {last} %, watered {runs} times",
+  chart_moisture: "Soil moisture over 24 hours: lowest {low} %, highest {high} %, latest {last} %; waterings: {runs}",
   chart_thing: "{name} over 24 hours: lowest {low}, highest {high}, latest {last} {unit}",
   legend_band: "Just right",
   legend_run: "Watering",
