@@ -95,6 +95,7 @@ class Conductor:
             users = broker.demo_users(self.plan.credentials, load_mapping(plan.TOWN_SITE).filters())
             broker.write_config(config, nats_port=self.plan.ports.nats, mqtt_port=self.plan.ports.mqtt, users=users)
             await self._start(tasks, plan.broker_child(self.plan, config), listening=self.plan.ports.mqtt)
+        self._tell_field_broker()
         await self._register()
         await self._start(tasks, plan.cloud_child(self.plan), listening=None, health=True)
         for spec in plan.field_children(self.plan):
@@ -130,15 +131,22 @@ class Conductor:
         if not (child.is_ready.is_set() or self.stop.is_set()):
             self.screen.say(f"{child.spec.name} is not ready after {READY_TIMEOUT_S:g} s; going on without it")
 
+    def _tell_field_broker(self) -> None:
+        """Keep the address at which town devices speak in a file, for `tonnam-sim replay` and for curious people."""
+        path = self.plan.home / "field-broker"
+        path.touch(mode=0o600)
+        path.write_text(self.plan.broker_url("field", self.plan.credentials.field) + "\n")
+
     async def _register(self) -> None:
         """Tell the cloud who may speak: two nodes and one person. Running it again changes nothing."""
         cloud = plan.program("tonnam-cloud")
         names = {plan.FARM: ("เรือนเมล่อน", "Melon greenhouse"), plan.TOWN: ("เมืองตัวอย่าง", "Example town")}
         for (tenant, node), (thai, english) in names.items():
             await self._cloud([cloud, "node", "add", tenant, node, "--name-th", thai, "--name-en", english])
-        tenants = [word for tenant, _ in names for word in ("--tenant", tenant)]
-        command = [cloud, "user", "add", USER, *tenants, "--role", "farmer", "--password-stdin"]
-        if self._login_is_new:
+        known = (await self._cloud([cloud, "user", "list"])).splitlines()
+        if self._login_is_new or not any(line.split()[0] == USER for line in known):
+            tenants = [word for tenant, _ in names for word in ("--tenant", tenant)]
+            command = [cloud, "user", "add", USER, *tenants, "--role", "farmer", "--password-stdin"]
             await self._cloud(command, self.plan.credentials.login)
 
     async def _cloud(self, command: Sequence[str], stdin: str = "") -> str:

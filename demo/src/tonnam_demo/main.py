@@ -70,6 +70,8 @@ def demo(
             code = asyncio.run(_conduct(chosen, screen, login_is_new))
     except* CannotStart as problems:
         say_and_exit(str(problems.exceptions[0]), 1)
+    except* KeyboardInterrupt:
+        say_and_exit("Stopped before anything was started. The next start begins again.", 130)
     raise typer.Exit(code)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from tonnam_demo.children import ChildSpec
 from tonnam_demo.credentials import Credentials
+from tonnam_link.broker import Broker
 
 PROJECT = Path(__file__).resolve().parents[3]
 FARM_SITE = PROJECT / "edge" / "examples" / "melon-greenhouse.toml"
@@ -124,4 +125,10 @@ def settings_from_environment(environment: Mapping[str, str] = os.environ) -> tu
     text = environment.get("TONNAM_PORT", "8080")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise ValueError(f"TONNAM_PORT is {text!r}: it must be a port number from 1 to 65535, such as 8081")
-    return int(text), environment.get("TONNAM_BROKER") or None
+    broker = environment.get("TONNAM_BROKER") or None
+    if broker is not None:
+        try:
+            Broker.parse(broker)
+        except ValueError as error:
+            raise ValueError(f"TONNAM_BROKER: {error}") from error
+    return int(text), broker
