@@ -12,7 +12,7 @@ from tests.cloud.web_samples import alert, measure, text, zone
 from tests.cloud.web_stub import Stub
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web-accessibility")]
 
 
 def calm(stub: Stub) -> None:
@@ -82,6 +82,7 @@ async def test_page_serves_everyone(
     for language, size, scheme in VIEWS:
         if await page.get_by_role("button", name=language).count():
             await page.get_by_role("button", name=language).click()
+            await expect(page.get_by_role("button", name=language)).to_have_count(0)
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         await page.set_viewport_size({"width": 320, "height": 740})
         assert await page.evaluate("document.documentElement.scrollWidth") == 320, language

@@ -17,7 +17,7 @@ from tests.cloud.web_stub import DIST
 WEB = Path(__file__).parents[2] / "cloud" / "web"
 FIRST_VIEW_KB = 45
 ALL_KB = 70
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.xdist_group("web-build")
 
 
 @pytest.fixture(scope="module")

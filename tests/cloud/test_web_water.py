@@ -10,7 +10,7 @@ from tests.cloud.web_samples import text
 from tests.cloud.web_stub import Stub
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web-water")]
 
 
 async def water(page: Page) -> None:
@@ -124,11 +124,12 @@ async def test_stop_is_offered_when_nobody_knows_whether_water_runs(phone: Brows
 async def test_focus_is_not_lost_when_the_stop_goes_away(phone: BrowserContext, stub: Stub) -> None:
     stub.begin_run(1)
     page = await open_page(phone, stub, ZONE_1)
+    await expect(page.locator(".connection")).to_have_text("สด")
     await page.get_by_role("button", name="หยุดน้ำ แปลง 1").focus()
     stub.farm["sites"][0]["zones"][0].update(running=False, run=None)
     stub.push("changed", {"what": "overview"})
     await expect(page.get_by_role("button", name="รดน้ำ 10 นาที")).to_be_visible()
-    assert await page.evaluate("document.activeElement.className") == "control"
+    await expect(page.locator(".control")).to_be_focused()
 
 
 async def test_one_who_may_only_look_sees_no_button_to_water(phone: BrowserContext, stub: Stub) -> None:

@@ -19,11 +19,10 @@ ZONE_2 = "#/zone/demo-farm/melon-greenhouse/zone-2"
 
 
 async def open_page(phone: BrowserContext, stub: Stub, where: str = "") -> Page:
-    """Opens the page at `where` and waits until it has something to say."""
+    """Opens the page at `where` and waits until it shows what it was asked for, not only that it is loading."""
     page = await phone.new_page()
-    page.set_default_timeout(10_000)
     await page.goto(f"{stub.url}/{where}")
-    await page.locator("h1").first.wait_for()
+    await page.locator(".zone, .sensor, .sign-in").first.wait_for()
     return page
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 from tests.cloud.web_browser import PHONE
 from tests.cloud.web_stub import DIST, Stub, serve
@@ -21,6 +21,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+PATIENCE_MS = 20_000
+"""On a machine that runs the whole suite a page may take long; what is right shows sooner and is not waited for."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
