@@ -19,7 +19,7 @@ demo: .venv/.ready $(WEB) ## one farm and one town, from sensor to phone
 
 test: .venv/.ready $(WEB) ## every test; says in one line what the machine lacks
 	@.venv/bin/python -m tests.needs
-	.venv/bin/pytest -n 2 --dist loadgroup
+	.venv/bin/pytest -q -n 4 --dist loadgroup # the tests wait for real servers more than they compute
 
 check: .venv/.ready ## style, types and the direction of imports
 	.venv/bin/ruff check .

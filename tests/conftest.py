@@ -9,6 +9,11 @@ import pytest
 from tests import servers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the whole-system tests: they take longest and mostly wait, so the others run beside them."""
+    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.InfluxServer]:
     """A real InfluxDB 1.6.7: `.url`, `.database()`."""

@@ -48,7 +48,6 @@ async def contacts(stack: Stack) -> list[bool]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.xdist_group("web")
 async def test_farmer_waters_for_a_minute_from_the_phone(tmp_path: Path, nats_broker: str, page: Page) -> None:
     with running(Stack(plan_in(tmp_path, nats_broker), hurried=True)) as stack:
         await page.goto(stack.url)
