@@ -275,7 +275,7 @@ def test_a_dead_unit_and_an_unknown_one_stay_silent() -> None:
     assert bus.execute(3, bytes.fromhex("0300000001")) is not None
 
 
-def test_every_device_of_the_farm_answers_where_the_contract_says() -> None:
+def test_every_device_of_the_farm_answers_at_its_place() -> None:
     farm = build_farm(1, 13.5)
     reads = {
         ("cabinet", 1): "0100000008",
