@@ -81,10 +81,10 @@ def find_subjects(session: Session, rules: Iterable[Rule]) -> list[Subject]:
 def _of_rule(rule: Rule, known: _Registry) -> Iterator[Subject]:
     rows = [row for row in known.datastreams if rule.matches(row.id) and (row.tenant, row.site) in known.sites]
     if rule.scope == "site":
-        for place, site in known.sites.items():
-            inside = [row for row in rows if (row.tenant, row.site) == place]
-            if inside:
-                yield _of_site(rule, site, inside)
+        by_place: dict[tuple[str, str], list[Datastream]] = {}
+        for row in rows:
+            by_place.setdefault((row.tenant, row.site), []).append(row)
+        yield from (_of_site(rule, known.sites[place], inside) for place, inside in by_place.items())
         return
     for row in rows:
         limit = _limit(rule, row, known)
