@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,19 @@ import pytest
 import structlog
 
 from tests import servers
-from tests.link.harness import SPECS, START_MS, Ledger, cloud, frame, identities, node_process, running, until
+from tests.link.harness import (
+    SPECS,
+    START_MS,
+    Identity,
+    Ledger,
+    cloud,
+    frame,
+    identities,
+    node_process,
+    running,
+    until,
+)
+from tests.link.test_outbox import batches, identities_of
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.codec import Dictionary
@@ -33,6 +46,7 @@ from tonnam_link.messages import (
 )
 from tonnam_link.outbox import Outbox
 from tonnam_link.receiver import Answer, Received
+from tonnam_link.sealing import Sealed
 from tonnam_link.session import Session
 from tonnam_link.topics import Channel
 from tonnam_link.uplink import Uplink, write_backlog
@@ -346,6 +360,43 @@ async def test_end_seals_what_waits_and_closes_within_a_second(broker: str, path
         await uplink.accept([frame(1)])
     outbox = Outbox(path)
     assert (outbox.backlog.batches, outbox.backlog.readings) == (1, 4)
+
+
+async def accepted_twice(path: Path, first: Callable[[Uplink], Awaitable[object]]) -> list[set[Identity]]:
+    """What each batch of readings carries after `first` and then the same frame accepted once more."""
+    uplink = node(path, f"mqtt://{servers.HOST}:{servers.free_port()}", seal_every_s=3600)
+    await first(uplink)
+    await uplink.accept([frame(0)])
+    async with running(uplink.run()):
+        await asyncio.sleep(0)
+    outbox = Outbox(path)
+    outbox.register(SPECS)
+    return [identities_of(batch) for batch in batches(outbox)]
+
+
+async def test_accept_that_was_cancelled_may_be_repeated(path: Path) -> None:
+    async def cut_short(uplink: Uplink) -> None:
+        accepting = asyncio.create_task(uplink.accept([frame(0)]))
+        await asyncio.sleep(0)
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+
+    assert await accepted_twice(path, cut_short) == [identities([frame(0)])]
+
+
+async def test_urgent_accept_whose_seal_fails_has_accepted_and_leaves_the_rest_to_the_beat(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Outbox) -> list[Sealed]:
+        monkeypatch.undo()
+        raise OutboxUnavailable("no space left")
+
+    async def urgently(uplink: Uplink) -> None:
+        monkeypatch.setattr(Outbox, "seal", full)
+        await uplink.accept([frame(0)], at_once=True)
+        assert uplink.backlog().readings == 4
+
+    assert await accepted_twice(path, urgently) == [identities([frame(0)])]
 
 
 async def test_frames_can_be_accepted_without_any_broker(path: Path) -> None:

@@ -179,7 +179,7 @@ def encode_readings(epoch: int, sequence: int, dictionary: Dictionary, rows: Seq
 
     A value is sent as the nearest multiple of its datastream's resolution; where the column does not fit into
     16-bit deltas, or the resolution is 0, as an exact float64. Of two samples of one datastream at one instant the
-    later in `rows` counts. A value that is not finite is unknown.
+    first in `rows` counts, as in the store: a reading is not judged again. A value that is not finite is unknown.
     """
     body = msgspec.msgpack.encode(readings_body(dictionary, rows))
     return wrap(epoch, sequence, Kind.READINGS, dictionary.digest, body)
@@ -217,7 +217,7 @@ def _columns(axis: Sequence[int], rows: Sequence[Row]) -> dict[int, dict[int, Sa
     for row in sorted(rows, key=lambda row: row.observed_at_ms):
         at = position[row.observed_at_ms]
         for number, sample in row.samples:
-            columns.setdefault(number, {})[at] = sample
+            columns.setdefault(number, {}).setdefault(at, sample)
     return dict(sorted(columns.items()))
 
 

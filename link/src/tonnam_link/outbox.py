@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from tonnam_link import codec, outbox_file
 from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.errors import LinkError, OutboxUnavailable, Rejected
@@ -22,7 +20,6 @@ from tonnam_link.sealing import Sealed, Sealing, unpack_samples
 
 __all__ = ["Backlog", "Outbox", "Sealed"]
 
-STEP_BACK_MS = 60_000
 RELEASES_AT_ONCE = 64
 
 
@@ -49,7 +46,6 @@ class Outbox:
         self.path = path
         self.set_aside: Path | None = None
         self.dictionary: Dictionary | None = None
-        self._newest: dict[str, int] = {}
         self._released: set[int] = set()
         self._lock = outbox_file.lock(path)
         try:
@@ -77,22 +73,18 @@ class Outbox:
         """Commit all of it in one transaction: from the return on, it is ours to deliver.
 
         Events and outcomes are sealed by it; these batches are returned. Frames wait for `seal`; one without samples
-        is nothing. Raises ValueError
-        when a frame cannot be sent (unknown datastream, impossible time), TooLarge when an event cannot; then, and
-        when OutboxUnavailable is raised, nothing was accepted.
+        is nothing. Raises ValueError when a frame cannot be sent (unknown datastream, impossible time), TooLarge
+        when an event cannot; then, and when OutboxUnavailable is raised, nothing was accepted.
 
-        Here `observed_at` is made strictly increasing per datastream: a frame that is not later than the last of
-        one of its datastreams, by less than a minute, is moved to one millisecond after it. One that is older by
-        more is taken as it is: it is late, or the clock was put right.
+        Times are kept as they are given, so the same call made again (because it was cancelled, or because the
+        process was killed before it knew) changes nothing in the end: a reading is (datastream, observed_at).
         """
-        newest = dict(self._newest)
-        rows = [self._rising(frame, newest) for frame in frames if frame.samples]
+        rows = [self._row(frame) for frame in frames if frame.samples]
         with self._sealing() as sealing:
             for row in rows:
                 sealing.keep(self._registered(), row)
             sealing.events(events)
             sealing.outcomes(outcomes)
-        self._newest = newest
         return sealing.sealed
 
     def seal(self) -> list[Sealed]:
@@ -106,17 +98,12 @@ class Outbox:
 
     def seal_history(self, frames: Iterable[Frame], events: Iterable[Event], readings_a_batch: int) -> int:
         """Seal frames in order of time, and events: all in one transaction. Returns the number of readings."""
-        newest, before = self._newest, self._backlog.readings
-        self._newest = dict(newest)
-        try:
-            with self._sealing() as sealing:
-                sealing.pending()
-                for chunk in self._chunks(frames, readings_a_batch):
-                    sealing.history(self._registered(), chunk)
-                sealing.events(events)
-        except BaseException:
-            self._newest = newest
-            raise
+        before = self._backlog.readings
+        with self._sealing() as sealing:
+            sealing.pending()
+            for chunk in self._chunks(frames, readings_a_batch):
+                sealing.history(self._registered(), chunk)
+            sealing.events(events)
         return self._backlog.readings - before
 
     def seal_dictionary(self, name: str) -> Sealed | None:
@@ -185,7 +172,7 @@ class Outbox:
             self._load()
         except sqlite3.OperationalError:
             raise  # the disk, not the file
-        except (sqlite3.DatabaseError, KeyError, ValueError, Rejected):
+        except (sqlite3.DatabaseError, LookupError, ValueError, Rejected):
             self.set_aside = outbox_file.move_aside(self.path)
             self._db = outbox_file.open_file(self.path)
             self._load()
@@ -194,16 +181,12 @@ class Outbox:
         meta = dict(self._db.execute("SELECT key, value FROM meta"))
         self.epoch: int = meta["epoch"]
         self._next: int = meta["next_sequence"]
-        self._newest = msgspec.msgpack.decode(meta["newest"], type=dict[str, int])
         bodies = self._db.execute("SELECT hash, body FROM dictionary").fetchall()
         self._dictionaries = {name: codec.parse_dictionary(body) for name, body in bodies}
         self._waiting = 0
-        pending = "SELECT dictionary, observed_at_ms, samples FROM pending ORDER BY id"
-        for name, observed_at_ms, samples in self._db.execute(pending):
-            specs = self._dictionaries[name].specs
-            names = [specs[number].datastream for number, _ in unpack_samples(samples)]
-            self._newest.update(dict.fromkeys(names, observed_at_ms))
-            self._waiting += len(names)
+        for name, samples in self._db.execute("SELECT dictionary, samples FROM pending"):
+            specs = self._dictionaries[name].specs  # what is not there has been damaged: LookupError
+            self._waiting += len([specs[number] for number, _ in unpack_samples(samples)])
         counts = "SELECT count(*), coalesce(sum(readings), 0), coalesce(sum(size), 0) FROM batch"
         batches, readings, size = self._db.execute(counts).fetchone()
         self._backlog = Backlog(batches, readings + self._waiting, size)
@@ -242,9 +225,6 @@ class Outbox:
             yield sealing
             if sealing.sealed:
                 db.execute("UPDATE meta SET value = ? WHERE key = 'next_sequence'", (sealing.next,))
-            if sealing.emptied:
-                packed = msgspec.msgpack.encode(self._newest)
-                db.execute("UPDATE meta SET value = ? WHERE key = 'newest'", (packed,))
         self._released.clear()
         self._next = sealing.next
         self._waiting = 0 if sealing.emptied else self._waiting + sealing.kept_readings
@@ -266,7 +246,7 @@ class Outbox:
         size = 0
         for frame in frames:
             if frame.samples:
-                chunk.append(self._rising(frame, self._newest))
+                chunk.append(self._row(frame))
                 size += len(frame.samples)
             if size >= readings_a_batch or len(chunk) == codec.MAX_FRAMES:
                 yield chunk
@@ -274,15 +254,13 @@ class Outbox:
         if chunk:
             yield chunk
 
-    def _rising(self, frame: Frame, newest: dict[str, int]) -> Row:
-        """The frame as numbers of the dictionary, at a time as `accept` says; `newest` learns it."""
+    def _row(self, frame: Frame) -> Row:
+        """The frame as numbers of the dictionary. Raises ValueError."""
         numbers = self._registered().numbers
         codec.check_time(frame.observed_at_ms)
         unknown = frame.samples.keys() - numbers.keys()
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: not registered in this outbox")
-        at = frame.observed_at_ms
-        recent = [last for last in map(newest.get, frame.samples) if last is not None and last < at + STEP_BACK_MS]
-        at = max([at, *(last + 1 for last in recent)])
-        newest.update(dict.fromkeys(frame.samples, at))
-        return Row(at, [(numbers[name], codec.clean(sample)) for name, sample in frame.samples.items()])
+        return Row(
+            frame.observed_at_ms, [(numbers[name], codec.clean(sample)) for name, sample in frame.samples.items()]
+        )

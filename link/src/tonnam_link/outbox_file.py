@@ -21,7 +21,6 @@ CREATE TABLE batch (
     readings INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX batch_order ON batch (kind = 0, sequence);
 """
-EMPTY_MAP = b"\x80"
 
 
 def lock(path: Path) -> IO[bytes]:
@@ -66,7 +65,7 @@ def _create(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA.split(";"):
         db.execute(statement)
-    db.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", epoch), ("next_sequence", 1), ("newest", EMPTY_MAP)])
+    db.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", epoch), ("next_sequence", 1)])
     db.execute(f"PRAGMA user_version = {FILE_VERSION}")
     db.execute("COMMIT")
 

@@ -50,11 +50,14 @@ class Sealing:
         self.new_readings += len(row.samples)
 
     def pending(self) -> None:
-        """Seal all frames that wait, each with the dictionary that it came with."""
+        """Seal all frames that wait, each with the dictionary that it came with.
+
+        In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
+        in the order in which they were accepted.
+        """
         waiting: dict[str, list[Row]] = {}
-        for name, at, samples in self._db.execute(
-            "SELECT dictionary, observed_at_ms, samples FROM pending ORDER BY id"
-        ):
+        in_order = "SELECT dictionary, observed_at_ms, samples FROM pending ORDER BY observed_at_ms, id"
+        for name, at, samples in self._db.execute(in_order):
             waiting.setdefault(name, []).append(Row(at, unpack_samples(samples)))
         for name, rows in waiting.items():
             self._rows(self._dictionaries[name], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -95,13 +96,15 @@ class Uplink:
     ) -> None:
         """Commit to the outbox: when this returns, all of it is ours to deliver.
 
-        Events and outcomes are sent at once; frames at the next beat, or at once when `at_once`. Raises as
-        `Outbox.accept` does; nothing was accepted then.
+        Events and outcomes are sent at once; frames at the next beat, or at once when `at_once` (if the disk does
+        not take that second step, at the next beat). Raises as `Outbox.accept` does; nothing was accepted then.
+        When it is cancelled it may have been accepted or not; to accept the same again is safe either way.
         """
         sealed = await self._disk(self._disk.outbox.accept, frames, events, outcomes)
         self._sender.offer(sealed)
         if at_once:
-            await self._seal()
+            with contextlib.suppress(OutboxUnavailable):
+                await self._seal()
 
     async def run(self) -> None:
         """Send until cancelled; then seal what waits, commit, say farewell and close the outbox."""
