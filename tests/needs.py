@@ -6,6 +6,7 @@ it installs it.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -21,9 +22,12 @@ class Need:
     package: str
     programs: tuple[str, ...] = ()
     pattern: str = ""
+    module: str = ""
 
     def met(self) -> bool:
-        """Whether one of the programs or a file of the pattern is on this machine."""
+        """Whether one of the programs, a file of the pattern or the Python module is on this machine."""
+        if self.module and importlib.util.find_spec(self.module):
+            return True
         path = "/usr/sbin:/usr/local/sbin:" + (os.environ.get("PATH", ""))
         if any(shutil.which(program, path=path) for program in self.programs):
             return True
@@ -31,6 +35,8 @@ class Need:
 
 
 NEEDS = (
+    Need("make", ("make",)),
+    Need("python3-venv", module="ensurepip"),
     Need("mosquitto", ("mosquitto",)),
     Need("influxdb", ("influxd",)),
     Need("victoria-metrics", ("victoria-metrics",)),
@@ -48,7 +54,7 @@ def missing() -> list[str]:
 def main(arguments: list[str]) -> int:
     """0 when nothing is missing, else 1 and one line that says what and how."""
     lacking = missing()
-    if lacking and "--install" in arguments:
+    if lacking and "--install" in arguments and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-qq"], check=True)
         command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *lacking]
         subprocess.run(command, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})

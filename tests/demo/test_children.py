@@ -101,6 +101,14 @@ async def test_log_is_begun_anew_when_it_is_too_long(tmp_path: Path, monkeypatch
     assert text.endswith("end\n")
 
 
+async def test_log_that_cannot_be_written_is_said_once_and_costs_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "pump.log").mkdir()
+    reports: list[str] = []
+    async with supervised(TALKER, tmp_path, reports) as child:
+        await until(lambda: child.last_line == "end", "the last line")
+    assert reports == ["pump's log cannot be written (Is a directory); it runs on without"]
+
+
 def test_children_end_when_the_conductor_is_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     conductor = f"""

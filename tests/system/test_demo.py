@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -141,6 +142,38 @@ def _town_is_heard(client: Client) -> bool:
 def _watering(client: Client) -> bool:
     [farm] = client.get("/api/overview")["sites"]
     return any(zone["running"] for zone in farm["zones"])
+
+
+def test_start_that_is_broken_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    with demo(home) as run:
+        run.wait_for("Making")
+        servers.wait_until(
+            lambda: bool(list(home.glob("history-*/*"))) or len(children_of(run.process.pid)) >= 2, "work"
+        )
+        workers = list(children_of(run.process.pid).values())
+        assert run.end(signal.SIGTERM) == 130
+    assert run.output.endswith("Stopped before anything was started. The next start begins again.\n")
+    assert "Traceback" not in run.output
+    servers.wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "the end of the workers")
+    assert not list(home.glob("history*"))
+    assert not (home / "edge").exists()
+
+
+@pytest.mark.timeout(180)
+def test_closed_terminal_puts_the_valves_off(tmp_path: Path) -> None:
+    home, port = tmp_path / "data", servers.free_port()
+    child, terminal = pty.fork()
+    if child == 0:
+        command = [program("tonnam-demo"), "--data", str(home), "--days", "0", "--host", servers.HOST]
+        os.execve(command[0], command, {**os.environ, "TONNAM_PORT": str(port), "TERM": "xterm"})
+    shown = b""
+    while b"Ctrl-C ends everything" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert "Valves and pump are off." in (home / "log" / "demo.log").read_text()
 
 
 def test_taken_port_is_one_clear_line(tmp_path: Path) -> None:

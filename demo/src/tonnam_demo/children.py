@@ -46,7 +46,7 @@ class ChildSpec:
     stop_timeout_s: float = 10.0
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """On Linux a child is told to end when the conductor dies, however that happens."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -63,6 +63,7 @@ class Child:
         self.started_at = time.monotonic()
         self.is_ready = asyncio.Event()
         self._log = log_directory / f"{spec.name}.log"
+        self._log_failed = False
         self._report = report
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -117,7 +118,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
         waiter = asyncio.create_task(self._wait_ready())
         try:
@@ -138,14 +139,24 @@ class Child:
         stream = self._process.stdout if self._process else None
         if stream is None:
             return
-        with self._log.open("ab") as log:
-            while line := await _read_line(stream):
+        while line := await _read_line(stream):
+            self._write(line)
+            text = _TERMINAL_CODES.sub(b"", line).decode(errors="replace").strip()
+            self.last_line = text or self.last_line
+
+    def _write(self, line: bytes) -> None:
+        """One line into the log. A disk that is full costs the log, never the child; it is said once."""
+        try:
+            with self._log.open("ab") as log:
                 if log.tell() > LOG_LIMIT_BYTES:
                     log.truncate(0)
                 log.write(line)
-                log.flush()
-                text = _TERMINAL_CODES.sub(b"", line).decode(errors="replace").strip()
-                self.last_line = text or self.last_line
+        except OSError as error:
+            if not self._log_failed:
+                self._report(f"{self.spec.name}'s log cannot be written ({error.strerror}); it runs on without")
+            self._log_failed = True
+        else:
+            self._log_failed = False
 
     def _hint(self) -> str:
         return f" (it last said: {self.last_line})" if self.last_line else f" (see {self._log})"

@@ -76,7 +76,6 @@ class Conductor:
 
     async def run(self) -> int:
         """Start everything, show the page, wait for `stop`, end everything. The exit code."""
-        self._logs.mkdir(exist_ok=True)
         async with asyncio.TaskGroup() as tasks:
             try:
                 if await self._start_all(tasks):

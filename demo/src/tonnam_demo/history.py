@@ -9,15 +9,17 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tonnam_demo.children import end_with_parent
 from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM_SITE, TOWN_SITE
 from tonnam_edge.check import load_site
 from tonnam_edge.core import Core, Step
@@ -171,20 +173,38 @@ def _write_json(path: Path, state: dict[str, Any]) -> None:
 
 
 def make_once(home: Path, seed: int, days: int, say: Callable[[str], None]) -> None:
-    """Make the history if there is none. A start that was broken off before the end begins again from nothing."""
+    """Make the history if there is none. A start that was broken off before the end begins again from nothing.
+
+    It is made in a folder of its own and moved into place when it is whole, so that nothing half made is ever used.
+    """
     done = home / "history.done"
     if done.exists():
         return
     say(f"Making {days} days of history, once: the same edge and gateway, on a simulated clock ...")
     began = time.monotonic()
-    for name in ("edge", "gateway"):
-        shutil.rmtree(home / name, ignore_errors=True)
+    for leftover in [home / "edge", home / "gateway", *home.glob("history-*")]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="history-", dir=home) as name:
+        readings = _make_weeks(Path(name), seed, days)
+        for part in Path(name).iterdir():
+            os.replace(part, home / part.name)
+    done.touch()
+    say(f"{readings:,} readings wait in the outboxes, made in {time.monotonic() - began:.0f} s.")
+
+
+def _make_weeks(folder: Path, seed: int, days: int) -> int:
+    """Farm and town beside each other, each in a process that ends when this one does."""
     # A little before now, so that the first live readings are later than the last of the history.
     end_ms = int(time.time()) * 1000 - 5000
     start_ms = end_ms - days * 86_400_000
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        farm = pool.submit(make_farm_week, home / "edge", home / "farm-sim.json", seed, start_ms, end_ms)
-        town = pool.submit(make_town_week, home / "gateway", home / "town-sim.json", seed, start_ms, end_ms)
-        readings = farm.result() + town.result()
-    done.touch()
-    say(f"{readings:,} readings wait in the outboxes, made in {time.monotonic() - began:.0f} s.")
+    with multiprocessing.get_context("spawn").Pool(2, initializer=_leave_signals_to_parent) as pool:
+        farm = pool.apply_async(make_farm_week, (folder / "edge", folder / "farm-sim.json", seed, start_ms, end_ms))
+        town = pool.apply_async(
+            make_town_week, (folder / "gateway", folder / "town-sim.json", seed, start_ms, end_ms)
+        )
+        return farm.get() + town.get()
+
+
+def _leave_signals_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()

@@ -18,7 +18,15 @@ from tonnam_demo.credentials import load_or_make
 from tonnam_demo.plan import PROJECT, Plan, Ports, settings_from_environment
 from tonnam_demo.screen import Screen
 
+# SIGHUP comes when the terminal is closed.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Every way to end the demo is like Ctrl-C until the processes run."""
+    raise KeyboardInterrupt
 
 
 def _free_ports(count: int) -> list[int]:
@@ -33,7 +41,7 @@ def _free_ports(count: int) -> list[int]:
 async def _conduct(chosen: Plan, screen: Screen, login_is_new: bool) -> int:
     conductor = Conductor(chosen, screen, login_is_new)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         loop.add_signal_handler(number, conductor.stop.set)
     return await conductor.run()
 
@@ -57,9 +65,11 @@ def demo(
         port, external = settings_from_environment(os.environ)
     except ValueError as error:
         say_and_exit(str(error), 2)
-    screen = Screen()
+    for number in ENDING:
+        signal.signal(number, _interrupt)
+    screen = Screen(data / "log" / "demo.log")
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        (data / "log").mkdir(parents=True, exist_ok=True)
         check_space(data)
         with only_one(data):
             check_port(host, port)

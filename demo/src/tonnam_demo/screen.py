@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import socket
 import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import segno
 from rich.console import Console, Group
@@ -50,44 +52,61 @@ def qr_code(text: str) -> str:
 class Screen:
     """Prints the page and keeps the lines; plain lines where the output is no terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
-        self._live: Live | None = None
+        self._log = log
+        self._closed = False
 
     def say(self, line: str) -> None:
-        """One line, above the live ones, with the time."""
-        self.console.print(Text(f"{datetime.now().astimezone():%H:%M:%S}  {line}"))
+        """One line, above the live ones, with the time; also in the log, for when the terminal was closed."""
+        text = _with_time(line)
+        with contextlib.suppress(OSError), self._log.open("a") as log:  # a full disk must not end the demo
+            log.write(text + "\n")
+        self._print(Text(text))
+
+    def _print(self, what: Text | str) -> None:
+        if self._closed:
+            return
+        try:
+            self.console.print(what)
+        except OSError:
+            self._closed = True  # the terminal is gone; what is said goes to the log only
 
     def page(self, lines: Sequence[str], qr_target: str | None) -> None:
         """The page that says what is running and where."""
-        self.console.print()
+        self._print("")
         for line in lines:
-            self.console.print(line)
-        if qr_target:
+            self._print(line)
+        if qr_target and not self._closed:
             # QR readers need dark on light whatever the terminal's colours; segno writes the escapes for that.
             sys.stdout.write(qr_code(qr_target))
             sys.stdout.flush()
-        self.console.print()
+        self._print("")
 
     async def keep(self, children: Sequence[Child], stop: asyncio.Event) -> None:
         """The live lines, until `stop`."""
         if self.console.is_terminal:
-            await self._keep_live(children, stop)
-        else:
-            await self._keep_plain(children, stop)
+            try:
+                await self._keep_live(children, stop)
+            except OSError:
+                self._closed = True
+        await self._keep_plain(children, stop)
 
     async def _keep_live(self, children: Sequence[Child], stop: asyncio.Event) -> None:
         with Live(console=self.console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-            while not stop.is_set():
+            while not (stop.is_set() or self._closed):
                 live.update(_table(children, self.console.width), refresh=True)
                 await _pause(stop, REFRESH_S)
-            live.update(_table(children, self.console.width), refresh=True)
 
     async def _keep_plain(self, children: Sequence[Child], stop: asyncio.Event) -> None:
         while not stop.is_set():
             await _pause(stop, PLAIN_EVERY_S)
-            for child in children:
-                self.say(_plain(child))
+            for child in [] if stop.is_set() else children:
+                self._print(Text(_with_time(_plain(child))))
+
+
+def _with_time(line: str) -> str:
+    return f"{datetime.now().astimezone():%H:%M:%S}  {line}"
 
 
 def _table(children: Sequence[Child], width: int) -> Group:
