@@ -51,7 +51,7 @@ async def signed_in(server: BrokerServer, user: str, *filters: str) -> AsyncIter
     heard: list[str] = []
     session = Session(Broker(HOST, server.port, user, f"secret-of-{user}"), client_id=f"test-{user}")
     for topic_filter in filters:
-        session.subscribe(topic_filter, lambda topic, _: heard.append(topic))
+        session.subscribe(topic_filter, lambda message: heard.append(message.topic))
     async with running(session.run):
         await eventually(session.connected.is_set, f"the session of {user}")
         yield session, heard

@@ -29,6 +29,7 @@ from tonnam_cloud.people.person import Role
 from tonnam_cloud.registry.models import Datastream, Node, Run, Sensor, Site, Tenant, Zone
 from tonnam_cloud.store.port import Store
 from tonnam_link.messages import Command as WireCommand
+from tonnam_link.session import Message
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 """13:00 on a dry afternoon in Thailand."""
@@ -115,7 +116,8 @@ class Scene:
 
     def says(self, tenant: str, site: str, **content: Any) -> None:
         """A message on the live bus."""
-        self.parts.feed.hear(f"tonnam/1/live/{tenant}/{site}", json.dumps({"node": "edge-1", **content}).encode())
+        payload = json.dumps({"node": "edge-1", **content}).encode()
+        self.parts.feed.hear(Message(f"tonnam/1/live/{tenant}/{site}", payload))
 
     @asynccontextmanager
     async def client(self, name: str | None = None) -> AsyncIterator[httpx.AsyncClient]:

@@ -19,6 +19,7 @@ from tonnam_cloud.live import hub, stream
 from tonnam_cloud.live.schemas import Changed
 from tonnam_cloud.registry.models import Command
 from tonnam_cloud.store.embedded import EmbeddedStore
+from tonnam_link.session import Message
 from tonnam_link.topics import live_topic
 
 Event = tuple[str, Any]
@@ -208,7 +209,7 @@ async def test_streams_end_when_the_upkeep_does(scene: Scene) -> None:
 )
 async def test_nonsense_on_the_bus_does_no_harm(scene: Scene, payload: bytes) -> None:
     async with scene.client("somchai") as client, listening(client) as live:
-        scene.parts.feed.hear(live_topic("demo-farm", "melon-greenhouse"), payload)
-        scene.parts.feed.hear("tonnam/1/live/UP/..", b"{}")
+        scene.parts.feed.hear(Message(live_topic("demo-farm", "melon-greenhouse"), payload))
+        scene.parts.feed.hear(Message("tonnam/1/live/UP/..", b"{}"))
         scene.hears(VALVE, 1.0)
         assert (await live.event("readings"))[1]["readings"][0]["datastream"] == f"{FARM}/zone-1/valve_open"

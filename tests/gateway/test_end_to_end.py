@@ -85,6 +85,23 @@ def in_outbox(path: Path) -> dict[Key, tuple[float | None, int]]:
         outbox.close()
 
 
+async def test_retained_message_is_not_new_at_every_connect(tmp_path: Path, broker_server: BrokerServer) -> None:
+    kept = b'{"PMS5003":{"PM2.5":37}}'
+    timed = json.dumps({"Time": "2026-01-20T13:00:05", "PMS5003": {"PM10": 58}}).encode()
+    async with cloud_at(broker_server.url) as cloud, devices_at(broker_server.url) as devices:
+        devices.publish(SENSOR, kept, qos=1, retain=True)
+        devices.publish(SENSOR.replace("tele/tonnam-air-1", "tonnam-air-1/tele"), timed, qos=1, retain=True)
+        with gateway_process(tmp_path, uplink=broker_server.url) as gateway:
+            for start in (1, 2):
+                await eventually(lambda: gateway.said("retained_without_time") == start, "the notice")  # noqa: B023
+                devices.publish(LEVEL, level(start))
+                await eventually(lambda: len(cloud.values(RIVER)) == start, "a fresh reading")  # noqa: B023
+                if start == 1:
+                    gateway.kill()
+                    gateway.start()
+    assert [key for key in cloud.readings if key[0] != RIVER] == [("town/air-1/pm10", 1768888805_000)]
+
+
 async def test_readings_wait_on_disk_while_there_is_no_broker_towards_the_cloud(
     tmp_path: Path, nats_broker: str, mosquitto_server: BrokerServer
 ) -> None:

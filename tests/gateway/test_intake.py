@@ -16,6 +16,7 @@ from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event, Frame
+from tonnam_link.session import Message
 
 
 class Disk:
@@ -57,7 +58,7 @@ def intake(disk: Disk) -> Intake:
 
 async def test_messages_wait_for_company_and_are_committed_together(intake: Intake, disk: Disk) -> None:
     for _ in range(3):
-        intake.on_message(LEVEL, b'{"level_m": 2}')
+        intake.on_message(Message(LEVEL, b'{"level_m": 2}'))
     assert disk.frames == []
     assert await intake.flush()
     assert (len(disk.frames), intake.accepted) == (3, 3)
@@ -72,7 +73,7 @@ async def test_event_does_not_wait_for_the_round(intake: Intake, disk: Disk) -> 
         committed.set()
 
     running = asyncio.create_task(intake.run(after_round))
-    intake.on_message(LWT, b"Offline")
+    intake.on_message(Message(LWT, b"Offline"))
     async with asyncio.timeout(5):
         await committed.wait()
         intake.stop()
@@ -84,7 +85,7 @@ async def test_what_a_full_disk_refuses_is_offered_again_and_said_once(intake: I
     disk.full = True
     with capture_logs() as logs:
         for _ in range(3):
-            intake.on_message(LEVEL, b'{"level_m": 2}')
+            intake.on_message(Message(LEVEL, b'{"level_m": 2}'))
             assert not await intake.flush()
         disk.full = False
         assert await intake.flush()
@@ -99,7 +100,7 @@ async def test_oldest_is_dropped_and_counted_when_a_full_disk_takes_nothing_for_
     translator = Translator(town())
     intake = Intake(translator, disk.accept, every_s=60, clock=Minute(), log=structlog.get_logger())
     for number in range(6):
-        intake.on_message(LEVEL, b'{"level_m": %d}' % number)
+        intake.on_message(Message(LEVEL, b'{"level_m": %d}' % number))
     await intake.flush()
     assert [sample.value for frame in disk.frames for sample in frame.samples.values()] == [2, 3, 4, 5]
     assert translator.counts["dropped"] == 2

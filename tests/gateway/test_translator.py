@@ -88,6 +88,36 @@ def test_two_messages_in_one_millisecond_are_two_readings(translator: Translator
     assert [one.observed_at_ms - frames[0].observed_at_ms for one in frames] == [0, 1, 2]
 
 
+def test_readings_stamped_on_arrival_rise_while_our_clock_is_put_back_a_little(translator: Translator) -> None:
+    seconds = [0, -30, 1, -7200]
+    frames = [translator.translate(LEVEL, b'{"level_m": 2.3}', after(s)).frames[0] for s in seconds]
+    assert [one.observed_at_ms - frames[0].observed_at_ms for one in frames] == [0, 1, 1000, -7_200_000]
+
+
+def test_time_that_a_device_tells_ahead_does_not_move_what_we_stamp(translator: Translator) -> None:
+    translator.translate(LEVEL, level(2, NOON_S + 30), after(0))
+    (one,) = translator.translate(LEVEL, b'{"level_m": 2.3}', after(0)).frames
+    assert one.observed_at_ms == after(0).timestamp() * 1000
+
+
+def test_retained_message_without_a_time_makes_no_reading_and_says_so_once(translator: Translator) -> None:
+    told = [translator.translate(LEVEL, b'{"level_m": 2.3}', after(s), retained=True) for s in (0, 600, 1200)]
+    assert [one.frames for one in told] == [[], [], []]
+    assert [kinds(one) for one in told] == [["retained_without_time"], [], []]
+    assert translator.counts["retained_without_time"] == 3
+    assert len(translator.translate(LEVEL, b'{"level_m": 2.3}', after(1201)).frames) == 1
+
+
+def test_retained_message_with_a_time_is_a_reading_of_that_time(translator: Translator) -> None:
+    (one,) = translator.translate(SENSOR, frame("tasmota_sensor.json"), after(3600), retained=True).frames
+    assert one.observed_at_ms == NOON_S * 1000
+
+
+def test_retained_lwt_is_presence(translator: Translator) -> None:
+    told = translator.translate(LWT, b"Offline", after(0), retained=True)
+    assert [event.kind for event in told.events] == ["device.lost"]
+
+
 def test_history_out_of_order_is_kept(translator: Translator) -> None:
     times = [NOON_S, NOON_S - 600, NOON_S - 300]
     frames = [one for at_s in times for one in translator.translate(LEVEL, level(2, at_s), after(0)).frames]

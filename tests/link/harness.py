@@ -116,7 +116,7 @@ async def cloud(url: str, ledger: Ledger) -> AsyncIterator[None]:
     session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.2, 1.0))
     receiver = Receiver(session, ledger.commit)
     for channel in (Channel.UP, Channel.BACK):
-        session.subscribe(all_nodes(channel), lambda topic, _: ledger.arrived.append(topic))
+        session.subscribe(all_nodes(channel), lambda message: ledger.arrived.append(message.topic))
     async with running(session.run(), receiver.run()):
         await session.connected.wait()
         yield

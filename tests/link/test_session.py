@@ -13,7 +13,7 @@ import structlog
 from tests import servers
 from tests.link.harness import running, until
 from tonnam_link.broker import Broker
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 
 
 def session(url: str, client_id: str = "one") -> Session:
@@ -23,8 +23,8 @@ def session(url: str, client_id: str = "one") -> Session:
 async def test_message_reaches_every_callback_whose_filter_matches(broker: str) -> None:
     got: list[tuple[str, str, bytes]] = []
     one = session(broker)
-    one.subscribe("farm/+/up", lambda topic, payload: got.append(("plus", topic, payload)))
-    one.subscribe("farm/#", lambda topic, payload: got.append(("hash", topic, payload)))
+    one.subscribe("farm/+/up", lambda message: got.append(("plus", *message[:2])))
+    one.subscribe("farm/#", lambda message: got.append(("hash", *message[:2])))
     async with running(one.run()):
         await one.connected.wait()
         assert one.publish("farm/a/up", b"\x00water")
@@ -35,8 +35,8 @@ async def test_message_reaches_every_callback_whose_filter_matches(broker: str) 
 async def test_exception_in_a_callback_is_logged_and_the_session_lives_on(broker: str) -> None:
     got: list[bytes] = []
 
-    def fail_first(_topic: str, payload: bytes) -> None:
-        got.append(payload)
+    def fail_first(message: Message) -> None:
+        got.append(message.payload)
         if len(got) == 1:
             raise KeyError("a bug")
 
@@ -57,7 +57,7 @@ async def test_session_comes_back_with_its_subscriptions_when_the_broker_was_kil
 ) -> None:
     got: list[bytes] = []
     one = session(broker_server.url)
-    one.subscribe("t", lambda _, payload: got.append(payload))
+    one.subscribe("t", lambda message: got.append(message.payload))
     async with running(one.run()):
         await one.connected.wait()
         broker_server.kill()
@@ -89,7 +89,7 @@ async def test_session_waits_for_a_broker_that_is_not_there_yet(tmp_path: Path) 
 async def test_will_is_published_at_a_break_and_at_a_good_end(broker: str) -> None:
     seen: list[bytes] = []
     watcher = session(broker, "watcher")
-    watcher.subscribe("presence/+", lambda _, payload: seen.append(payload))
+    watcher.subscribe("presence/+", lambda message: seen.append(message.payload))
     wills = iter([b"first", b"second"])
     one = Session(Broker.parse(broker), client_id="one", will=lambda: ("presence/one", next(wills)))
     async with running(watcher.run()):
@@ -102,9 +102,24 @@ async def test_will_is_published_at_a_break_and_at_a_good_end(broker: str) -> No
         await until(lambda: seen == [b"first", b"second"], "the second farewell")
     late = session(broker, "late")
     kept: list[bytes] = []
-    late.subscribe("presence/one", lambda _, payload: kept.append(payload))
+    late.subscribe("presence/one", lambda message: kept.append(message.payload))
     async with running(late.run()):
         await until(lambda: kept == [b"second"], "the retained will")
+
+
+async def test_message_that_the_broker_had_kept_says_so_at_every_connect(broker_server: servers.BrokerServer) -> None:
+    got: list[Message] = []
+    one = session(broker_server.url)
+    one.subscribe("kept", got.append)
+    async with running((teller := session(broker_server.url, "teller")).run()):
+        await teller.connected.wait()
+        teller.publish("kept", b"old", qos=1, retain=True)
+        for connection in (1, 2):
+            async with running(one.run()):
+                await until(lambda: len(got) == 2 * connection - 1, "what was kept")  # noqa: B023 - awaited here
+                teller.publish("kept", b"old", qos=1, retain=True)
+                await until(lambda: len(got) == 2 * connection, "the same, fresh")  # noqa: B023
+    assert got == [Message("kept", b"old", retained) for retained in (True, False)] * 2
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ async def test_reply_of_another_epoch_releases_nothing(broker: str, path: Path) 
     uplink = node(path, broker)
     stranger = Session(Broker.parse(broker), client_id="stranger")
     got: list[bytes] = []
-    stranger.subscribe(f"{TOPIC}/up", lambda _, payload: got.append(payload))
+    stranger.subscribe(f"{TOPIC}/up", lambda message: got.append(message.payload))
     async with running(stranger.run()):
         await stranger.connected.wait()
         async with running(uplink.run()):
@@ -289,7 +289,7 @@ async def test_live_batches_are_committed_before_backlog_that_waited_longer(brok
 async def test_presence_is_retained_and_a_killed_node_is_seen_as_gone(broker: str, path: Path) -> None:
     seen: list[dict[str, object]] = []
     watcher = Session(Broker.parse(broker), client_id="watcher")
-    watcher.subscribe(f"{TOPIC}/presence", lambda _, payload: seen.append(json.loads(payload)))
+    watcher.subscribe(f"{TOPIC}/presence", lambda message: seen.append(json.loads(message.payload)))
     async with running(watcher.run()):
         await watcher.connected.wait()
         async with node_process(path, broker):
@@ -328,7 +328,7 @@ async def test_garbage_and_strangers_do_not_stop_the_receiver(broker: str, path:
     replies: list[Reply] = []
     stranger = Session(Broker.parse(broker), client_id="stranger")
     stranger.subscribe(
-        f"{TOPIC}/reply", lambda _, payload: replies.append(msgspec.msgpack.decode(payload, type=Reply))
+        f"{TOPIC}/reply", lambda message: replies.append(msgspec.msgpack.decode(message.payload, type=Reply))
     )
     later = b"\x09" + msgspec.msgpack.encode([7, 8, "of the future"])
     async with cloud(broker, ledger), running(stranger.run()):

@@ -12,6 +12,7 @@ from tonnam_gateway.translator import Translator
 from tonnam_link.clock import Clock
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event, Frame
+from tonnam_link.session import Message
 
 MAX_WAITING = 20_000
 """Frames and events that wait while the disk takes nothing; beyond that the oldest are dropped, and counted."""
@@ -39,10 +40,12 @@ class Intake:
         self._stopping = False
         self.accepted = 0
 
-    def on_message(self, topic: str, payload: bytes) -> None:
+    def on_message(self, message: Message) -> None:
         """Take in one message of a device."""
         received_at = datetime.fromtimestamp(self._clock() / 1000, UTC)
-        translated = self._translator.translate(topic, payload, received_at)
+        translated = self._translator.translate(
+            message.topic, message.payload, received_at, retained=message.retained
+        )
         for said in translated.said:
             self._log.warning(f"device.{said.notice.kind}", device=said.device, text=said.notice.text)
         for event in translated.events:

@@ -17,6 +17,12 @@ from tonnam_link.messages import Event, Frame, Sample
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMEMBERED_MESSAGES = 32
 _MAX_SAID = 10_000
+_STEP_BACK_MS = 60_000
+_RETAINED = Notice(
+    "retained_without_time",
+    "its last message was kept by the broker and has no time of its own, so it may be old: it makes no reading. "
+    "Switch retain off in the device, or let it send the time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,17 @@ class Translator:
         self._streams: dict[tuple[str, str], list[tuple[str, Datastream]]] = defaultdict(list)
         for full_id, _, stream in mapping.streams():
             self._streams[stream.device, stream.measure].append((full_id, stream))
-        self._last_ms: dict[str, int] = {}
+        self._told_ms: dict[str, int] = {}
+        self._arrived_ms: dict[str, int] = {}
         self._messages: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_MESSAGES))
         self._said: set[tuple[str, str]] = set()
 
-    def translate(self, topic: str, payload: bytes, received_at: datetime) -> Translated:
-        """What a message that arrived at `received_at` (aware) comes to. Never raises on what a device sent."""
+    def translate(self, topic: str, payload: bytes, received_at: datetime, *, retained: bool = False) -> Translated:
+        """What a message that arrived at `received_at` (aware) comes to. Never raises on what a device sent.
+
+        `retained` says that the broker had kept it, nobody knows for how long: then it makes readings only where
+        the device tells the time itself.
+        """
         self.counts["messages"] += 1
         translated = Translated()
         device = self._speaker(topic, translated)
@@ -72,6 +83,8 @@ class Translator:
             self._presence(device, decoded.online, received_at, translated)
         if self._is_repeat(device.id, decoded.message_id):
             self.counts["repeated"] += 1
+        elif retained and any(one.stamped_on_arrival for one in decoded.measurements):
+            self._say(device.id, _RETAINED, translated)
         elif decoded.measurements:
             self._readings(device, decoded, translated)
         return translated
@@ -122,14 +135,22 @@ class Translator:
             translated.frames.append(Frame(at_ms, instants[at_ms]))
 
     def _instant(self, full_id: str, measurement: Measurement) -> int | None:
-        """When the reading was observed, in ms; None when it was told before. History may come out of order."""
-        at_ms, last_ms = _ms(measurement.observed_at), self._last_ms.get(full_id)
-        if measurement.stamped_on_arrival and last_ms is not None and at_ms <= last_ms < at_ms + 1000:
-            at_ms = last_ms + 1
-        elif at_ms == last_ms:
+        """When the reading was observed, in ms; None when it was told before.
+
+        The device's own time is kept whatever came before: history may come out of order. Ours must rise, so that two
+        readings stay two; only when our clock was put back by more than a minute does it begin anew.
+        """
+        at_ms = _ms(measurement.observed_at)
+        if measurement.stamped_on_arrival:
+            last_ms = self._arrived_ms.get(full_id)
+            if last_ms is not None and at_ms <= last_ms < at_ms + _STEP_BACK_MS:
+                at_ms = last_ms + 1
+            self._arrived_ms[full_id] = at_ms
+            return at_ms
+        if at_ms == self._told_ms.get(full_id):
             self.counts["repeated"] += 1
             return None
-        self._last_ms[full_id] = max(at_ms, last_ms or at_ms)
+        self._told_ms[full_id] = at_ms
         return at_ms
 
     def _say(self, device: str, notice: Notice, translated: Translated) -> None:

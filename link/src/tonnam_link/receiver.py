@@ -13,7 +13,7 @@ import structlog
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.codec import MAX_BATCH_BYTES, identify
 from tonnam_link.messages import Reply, Verdict
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, all_nodes, node_topic, parse_node_topic
 
 LIVE_WAITING = 10_000
@@ -83,7 +83,8 @@ class Receiver:
                 for received, answer in zip(group, answers, strict=True):
                     self._reply(received, answer)
 
-    def _on_batch(self, topic: str, payload: bytes) -> None:
+    def _on_batch(self, message: Message) -> None:
+        topic, payload = message.topic, message.payload
         source = parse_node_topic(topic)
         if source is None or len(payload) > 4 * MAX_BATCH_BYTES:
             self._log.warning("batch.ignored", topic=topic, size=len(payload))

@@ -15,7 +15,7 @@ from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.flow import Flight, Flow
 from tonnam_link.messages import Reply, Verdict
 from tonnam_link.sealing import Sealed
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, node_topic
 
 DISK_PAUSE_S = 5.0
@@ -113,9 +113,9 @@ class Sender:
         except TimeoutError:
             return
 
-    def _on_reply(self, _topic: str, payload: bytes) -> None:
+    def _on_reply(self, message: Message) -> None:
         try:
-            reply = msgspec.msgpack.decode(payload, type=Reply)
+            reply = msgspec.msgpack.decode(message.payload, type=Reply)
         except (msgspec.MsgspecError, ValueError) as error:
             self._log.warning("reply.malformed", reason=str(error))
             return

@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 import structlog
@@ -19,7 +19,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from tonnam_link.broker import Broker
 
-OnMessage = Callable[[str, bytes], None]
+
+class Message(NamedTuple):
+    """What came. `retained`: the broker had kept it, from nobody knows when, and gave it because we subscribed."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+OnMessage = Callable[[Message], None]
 Will = tuple[str, bytes]
 
 CONNECT_TIMEOUT_S = 4.0
@@ -116,10 +125,10 @@ class Session:
         for callback in self._when_connected:
             self._guarded(callback)
 
-    def _dispatch(self, topic: str, payload: bytes) -> None:
+    def _dispatch(self, message: Message) -> None:
         for topic_filter, on_message in self._subscriptions:
-            if mqtt.topic_matches_sub(topic_filter, topic):
-                self._guarded(on_message, topic, payload)
+            if mqtt.topic_matches_sub(topic_filter, message.topic):
+                self._guarded(on_message, message)
 
     def _guarded(self, callback: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -272,4 +281,4 @@ class _Connection:
         self._unwritten_bytes -= self._unwritten.pop(mid, 0)
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:
-        self._deliver(message.topic, bytes(message.payload))
+        self._deliver(Message(message.topic, bytes(message.payload), bool(message.retain)))

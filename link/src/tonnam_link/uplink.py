@@ -20,7 +20,7 @@ from tonnam_link.messages import Command, DatastreamSpec, Event, Frame, Outcome,
 from tonnam_link.outbox import Backlog, Outbox
 from tonnam_link.sealing import Sealed
 from tonnam_link.sender import Sender
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, node_topic
 
 SEAL_EVERY_S = 60.0
@@ -172,9 +172,9 @@ class Uplink:
     def _presence(self, *, online: bool) -> bytes:
         return msgspec.json.encode(Presence(self._session_name, online, self._clock()))
 
-    def _on_command(self, _topic: str, payload: bytes) -> None:
+    def _on_command(self, message: Message) -> None:
         try:
-            self.commands.put_nowait(msgspec.json.decode(payload, type=Command))
+            self.commands.put_nowait(msgspec.json.decode(message.payload, type=Command))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self._log.warning("command.malformed", reason=str(error))
         except asyncio.QueueFull:

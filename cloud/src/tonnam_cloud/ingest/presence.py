@@ -18,7 +18,7 @@ from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import repository
 from tonnam_link.clock import Clock
 from tonnam_link.messages import Presence
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, all_nodes, parse_node_topic
 
 QUEUE = 20_000
@@ -57,13 +57,13 @@ class Presences:
         self._outage = Outage("presence waits for the database")
         session.subscribe(all_nodes(Channel.PRESENCE), self.hear)
 
-    def hear(self, topic: str, payload: bytes) -> None:
+    def hear(self, message: Message) -> None:
         """Take a message; what cannot be read is ignored."""
-        source = parse_node_topic(topic)
+        source = parse_node_topic(message.topic)
         try:
-            presence = msgspec.json.decode(payload, type=Presence)
+            presence = msgspec.json.decode(message.payload, type=Presence)
         except msgspec.DecodeError:
-            log.warning("a presence that cannot be read", topic=topic)
+            log.warning("a presence that cannot be read", topic=message.topic)
             return
         if source is not None and len(presence.session) <= LONGEST_SESSION and "\0" not in presence.session:
             self._waiting.append(Seen(source.tenant, source.node, presence, self._clock()))

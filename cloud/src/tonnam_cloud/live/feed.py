@@ -15,6 +15,7 @@ from tonnam_cloud.live.schemas import LiveReading, Readings
 from tonnam_cloud.measures.service import quality_label
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.times import utc
+from tonnam_link.session import Message
 
 QUEUE = 1_000
 REFRESH_S = 30.0
@@ -42,11 +43,11 @@ class Feed:
         self._arrived = asyncio.Event()
         self._outage = Outage("live events wait for the database")
 
-    def hear(self, topic: str, payload: bytes) -> None:
+    def hear(self, message: Message) -> None:
         """Take a message of the bus. Never blocks and never raises."""
-        heard = bus.read(topic, payload)
+        heard = bus.read(message.topic, message.payload)
         if heard is None:
-            log.warning("not understood on the live bus", topic=topic)
+            log.warning("not understood on the live bus", topic=message.topic)
             return
         self._waiting.append(heard)
         self._arrived.set()
