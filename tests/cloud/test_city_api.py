@@ -70,19 +70,58 @@ async def test_air_above_the_scale_has_no_number(scene: Scene) -> None:
     assert (air["aqi"], air["aqi_text"], air["band"]) == (None, "201+", "affects")
 
 
+SEVEN_S = 6 * HOUR_S
+"""So long ago it was 07:00: it is 13:00."""
+
+
+async def rain_of(scene: Scene) -> Any:
+    return (await sensor(scene, "rain-1"))["rain"]
+
+
 async def test_rain_counts_from_seven_in_the_morning(scene: Scene) -> None:
-    seven_ago_s = 6 * HOUR_S
-    scene.reads(RAIN, (30 * HOUR_S, 100.0), (seven_ago_s + 600, 140.0), (seven_ago_s - 600, 142.0), (HOUR_S, 150.4))
-    rain = (await sensor(scene, "rain-1"))["rain"]
-    assert rain == {"today_mm": 10.4, "band": "moderate", "label": {"th": "ฝนปานกลาง", "en": "Moderate rain"}}
+    scene.reads(RAIN, (30 * HOUR_S, 100.0), (SEVEN_S + 600, 140.0), (SEVEN_S - 600, 142.0), (60, 150.4))
+    assert await rain_of(scene) == {
+        "today_mm": 10.4,
+        "since": None,
+        "until": None,
+        "band": "moderate",
+        "label": {"th": "ฝนปานกลาง", "en": "Moderate rain"},
+    }
+
+
+async def test_rain_of_days_past_is_not_the_rain_of_today(scene: Scene) -> None:
+    scene.reads(RAIN, (6 * 24 * HOUR_S, 100.0), (2 * HOUR_S, 310.0), (60, 310.4))
+    rain = await rain_of(scene)
+    assert (rain["today_mm"], rain["band"]) == (0.4, "light")
+    assert (rain["since"], rain["until"]) == ("2026-11-20T04:00:00.000Z", None)
+
+
+async def test_reading_an_hour_before_seven_stands_for_seven(scene: Scene) -> None:
+    scene.reads(RAIN, (SEVEN_S + HOUR_S, 100.0), (60, 104.0))
+    rain = await rain_of(scene)
+    assert (rain["today_mm"], rain["since"]) == (4.0, None)
+    scene.clock.pass_s(86_400)
+    scene.reads(RAIN, (SEVEN_S + HOUR_S + 1, 120.0), (60, 125.0))
+    assert (await rain_of(scene))["today_mm"] == 0.0
+
+
+async def test_gauge_that_fell_silent_in_the_morning_does_not_say_no_rain(scene: Scene) -> None:
+    scene.reads(RAIN, (SEVEN_S + 60, 100.0), (SEVEN_S - 300, 100.0))
+    assert await rain_of(scene) == {
+        "today_mm": 0.0,
+        "since": None,
+        "until": "2026-11-20T00:05:00.000Z",
+        "band": "unknown",
+        "label": {"th": "ไม่รู้ตั้งแต่ 07:05 น.", "en": "Not known since 07:05"},
+    }
 
 
 async def test_dry_day_is_zero_and_a_silent_gauge_is_unknown(scene: Scene) -> None:
     scene.reads(RAIN, (10 * HOUR_S, 100.0))
-    silent = (await sensor(scene, "rain-1"))["rain"]
-    assert (silent["today_mm"], silent["band"]) == (None, "unknown")
+    silent = await rain_of(scene)
+    assert (silent["today_mm"], silent["band"], silent["until"]) == (None, "unknown", None)
     scene.reads(RAIN, (60, 100.0))
-    dry = (await sensor(scene, "rain-1"))["rain"]
+    dry = await rain_of(scene)
     assert (dry["today_mm"], dry["band"]) == (0.0, "none")
 
 

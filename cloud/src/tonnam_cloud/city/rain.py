@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -33,6 +33,19 @@ BANDS: tuple[RainBand, ...] = (
     RainBand("very_heavy", None, Words(th="ฝนหนักมาก", en="Very heavy rain")),
 )
 UNKNOWN = RainBand("unknown", None, Words(th="ยังไม่มีข้อมูล", en="No data yet"))
+SILENT = Words(th="ไม่รู้ตั้งแต่ {time} น.", en="Not known since {time}")
+"""The label of an unknown band when the gauge was heard earlier in the day."""
+NEAR_AGES = 3
+NEAR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """Rain between two readings of the counter. `since_ms` is None when it counts from the start of the day."""
+
+    mm: float
+    since_ms: int | None
+    until_ms: int
 
 
 def day_start(now: datetime) -> datetime:
@@ -51,6 +64,29 @@ def fallen_mm(counter_mm: Iterable[float]) -> float | None:
     if not totals:
         return None
     return sum(max(after - before, 0.0) for before, after in pairwise(totals))
+
+
+def near_ms(max_age_s: float) -> int:
+    """How long before the start of the day a reading may lie and still stand for what the counter showed then."""
+    return max(int(NEAR_AGES * max_age_s * 1000), NEAR_MS)
+
+
+def fallen_today(times_ms: Sequence[int], counter_mm: Sequence[float], start_ms: int) -> Fallen | None:
+    """The day's rain so far, from readings since `near_ms` before its start; None without a reading of the day.
+
+    Without a reading just before the start, nobody knows on which day the counter grew up to the day's first reading.
+    """
+    first = sum(at_ms <= start_ms for at_ms in times_ms)
+    if first == len(times_ms):
+        return None
+    total = fallen_mm(counter_mm[max(first - 1, 0) :])
+    assert total is not None
+    return Fallen(total, None if first else times_ms[0], times_ms[-1])
+
+
+def clock_time(at: datetime) -> str:
+    """The time of day in Thailand, such as 07:05."""
+    return at.astimezone(BANGKOK).strftime("%H:%M")
 
 
 def rain_band(today_mm: float | None) -> RainBand:

@@ -25,9 +25,11 @@ class Air(BaseModel):
 
 
 class Rain(BaseModel):
-    """Rain since 07:00 in Thailand."""
+    """Rain since 07:00 in Thailand. `today_mm` is what fell between `since` and `until`."""
 
-    today_mm: float | None
+    today_mm: Annotated[float | None, Field(description="null without a reading since 07:00")]
+    since: Annotated[Instant | None, Field(description="when the counter was first read, if not at 07:00")]
+    until: Annotated[Instant | None, Field(description="the last reading, when it is too old to stand for now")]
     band: Literal["none", "trace", "light", "moderate", "heavy", "very_heavy", "unknown"]
     label: Words
 

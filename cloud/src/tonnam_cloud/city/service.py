@@ -15,7 +15,7 @@ from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.registry.models import Sensor, Site
 from tonnam_cloud.store.port import Store
-from tonnam_cloud.times import utc
+from tonnam_cloud.times import utc, utc_or_none
 
 HOUR_MS = measures.HOUR_MS
 
@@ -33,7 +33,9 @@ def _site(session: Session, store: Store, site: Site, now_ms: int) -> schemas.To
 
 
 def _sensor(session: Session, store: Store, row: Sensor, now_ms: int) -> schemas.TownSensor:
-    found = measures.measures(store, repository.datastreams(session, row.datastreams), now_ms)
+    streams = repository.datastreams(session, row.datastreams)
+    found = measures.measures(store, streams, now_ms)
+    near_ms = rain.near_ms(max((each.max_age_s for each in streams if each.property == "rain_total"), default=0.0))
     by_property = {each.property: each for each in found.values()}
     return schemas.TownSensor.model_validate(
         {
@@ -44,7 +46,7 @@ def _sensor(session: Session, store: Store, row: Sensor, now_ms: int) -> schemas
             "longitude": row.longitude,
             "measures": list(found.values()),
             "air": _air(store, by_property, now_ms) if row.kind == "air" else None,
-            "rain": _rain(store, by_property.get("rain_total"), now_ms) if row.kind == "rain" else None,
+            "rain": _rain(store, by_property.get("rain_total"), near_ms, now_ms) if row.kind == "rain" else None,
             "river": _river(store, row, by_property.get("river_level"), now_ms) if row.kind == "river" else None,
         }
     )
@@ -79,22 +81,27 @@ def _hour_means(store: Store, datastream: str, now_ms: int) -> list[float | None
     return [None if mean is None or mean != mean else mean for mean in found]
 
 
-def _rain(store: Store, counter: Measure | None, now_ms: int) -> schemas.Rain:
-    today_mm = _fallen_today_mm(store, counter.datastream, now_ms) if counter else None
-    band = rain.rain_band(today_mm)
-    shown = None if today_mm is None else round(today_mm, 1)
-    return schemas.Rain.model_validate({"today_mm": shown, "band": band.id, "label": band.label})
+def _rain(store: Store, counter: Measure | None, near_ms: int, now_ms: int) -> schemas.Rain:
+    fallen = _fallen_today(store, counter.datastream, near_ms, now_ms) if counter else None
+    silent = fallen is not None and not (counter and counter.fresh)
+    band = rain.rain_band(None if silent or fallen is None else fallen.mm)
+    until = utc(fallen.until_ms) if silent and fallen else None
+    return schemas.Rain.model_validate(
+        {
+            "today_mm": None if fallen is None else round(fallen.mm, 1),
+            "since": utc_or_none(fallen.since_ms) if fallen else None,
+            "until": until,
+            "band": band.id,
+            "label": rain.SILENT.filled(time=rain.clock_time(until)) if until else band.label,
+        }
+    )
 
 
-def _fallen_today_mm(store: Store, datastream: str, now_ms: int) -> float | None:
-    """The day's rain so far, from the last reading before its start; None without a reading since then."""
+def _fallen_today(store: Store, datastream: str, near_ms: int, now_ms: int) -> rain.Fallen | None:
     start_ms = int(rain.day_start(utc(now_ms)).timestamp() * 1000)
-    series = store.series(datastream, start_ms, now_ms + 1)
-    counter = series.value[~np.isnan(series.value)].tolist()
-    if not counter:
-        return None
-    before = store.latest([datastream], at_ms=start_ms).get(datastream)
-    return rain.fallen_mm(([] if before is None or before.value is None else [before.value]) + counter)
+    series = store.series(datastream, start_ms - near_ms, now_ms + 1)
+    known = ~np.isnan(series.value)
+    return rain.fallen_today(series.observed_at_ms[known].tolist(), series.value[known].tolist(), start_ms)
 
 
 def _river(store: Store, row: Sensor, level: Measure | None, now_ms: int) -> schemas.River:
