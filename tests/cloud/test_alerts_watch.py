@@ -146,6 +146,33 @@ async def test_silent_site_is_one_alert_and_not_one_for_each_probe(scene: Scene)
     assert "firing" not in {each["state"] for each in farm}
 
 
+AHEAD_S = 20 * 3600
+
+
+def ahead(scene: Scene, *samples: tuple[str, float]) -> bus.Heard:
+    """As `heard`, from a clock that is 20 hours fast."""
+    for name, value in samples:
+        scene.reads(name, (-AHEAD_S, value))
+    tenant, site, _ = samples[0][0].split("/", 2)
+    at_ms = scene.clock.now_ms + AHEAD_S * 1000
+    readings = [bus.LiveSample(name.split("/", 2)[2], at_ms, value, 0) for name, value in samples]
+    return bus.Heard(tenant, site, bus.Stored(readings=readings))
+
+
+async def test_reading_from_the_future_does_not_hide_that_a_probe_is_silent(scene: Scene) -> None:
+    beat(scene, *FINE, (MOISTURE, 28.0))
+    scene.parts.watch.hear([ahead(scene, (MOISTURE, 28.0))])
+    keeps(scene, 34, *FINE)
+    assert await states(scene) == [("soil-no-data", "firing")]
+
+
+async def test_reading_from_the_future_does_not_blind_a_threshold(scene: Scene) -> None:
+    beat(scene, *MOIST, (TANK, 90.0))
+    scene.parts.watch.hear([ahead(scene, (TANK, 90.0))])
+    keeps(scene, 6, *MOIST, (TANK, 20.0))
+    assert await states(scene) == [("tank-low", "firing")]
+
+
 async def test_cloud_that_was_down_blames_nobody_for_it(scene: Scene) -> None:
     beat(scene, *FINE, (MOISTURE, 28.0))
     scene.clock.pass_s(86_400)

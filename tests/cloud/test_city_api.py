@@ -147,3 +147,8 @@ async def test_old_river_level_is_unknown(scene: Scene) -> None:
 async def test_reading_that_is_not_good_is_no_level(scene: Scene) -> None:
     scene.reads(RIVER, (60, 3.0), quality=4)
     assert (await sensor(scene, "river-1"))["river"]["level_m"] is None
+
+
+async def test_reading_from_the_future_does_not_hide_the_present(scene: Scene) -> None:
+    scene.reads(RIVER, (60, 3.0), (-20 * HOUR_S, 4.0))
+    assert (await sensor(scene, "river-1"))["river"]["level_m"] == 3.0

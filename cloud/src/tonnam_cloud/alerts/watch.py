@@ -16,6 +16,7 @@ from tonnam_cloud.alerts.subjects import Subject, find_expected, find_subjects
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
 from tonnam_cloud.live.bus import Heard
+from tonnam_cloud.measures.service import AHEAD_MS
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.store.port import Store
 from tonnam_link.quality import Quality
@@ -73,15 +74,16 @@ class Watch:
             now_ms = self._clock_ms()
             if self._loaded_ms is None or now_ms - self._loaded_ms >= REGISTRY_MS:
                 self._load(now_ms)
-            for name, newest in self._store.latest(self._silence.stale(now_ms)).items():
+            newest_of = self._store.latest(self._silence.stale(now_ms), at_ms=now_ms + AHEAD_MS)
+            for name, newest in newest_of.items():
                 if newest.value is not None:
-                    self._silence.heard(name, min(newest.observed_at_ms, now_ms))
+                    self._silence.heard(name, newest.observed_at_ms)
             self._silence.look(now_ms)
             silent = [subject for subject in self._subjects.values() if subject.rule.kind == "no_data"]
             self._take([self._missing(subject, now_ms) for subject in silent])
 
     def hear(self, heard: Sequence[Heard]) -> None:
-        """Evaluate what just came over the live bus. Blocks."""
+        """Evaluate what just came over the live bus, but for readings of the future. Blocks."""
         with self._lock:
             if any("site.described" in each.stored.events for each in heard):
                 self._loaded_ms = None
@@ -89,8 +91,10 @@ class Watch:
             samples: dict[str, list[Sample]] = defaultdict(list)
             for each in heard:
                 for name, at_ms, value, quality in _flat(each):
+                    if at_ms > now_ms + AHEAD_MS:
+                        continue
                     if value is not None:
-                        self._silence.heard(name, min(at_ms, now_ms))
+                        self._silence.heard(name, at_ms)
                     samples[name].append((at_ms, value if quality == Quality.GOOD else None))
             self._take(self._measured(samples))
 

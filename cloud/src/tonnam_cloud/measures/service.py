@@ -13,7 +13,7 @@ from tonnam_cloud.words import Words
 from tonnam_link.quality import Quality
 
 AHEAD_MS = 5 * 60_000
-"""A reading further ahead of the cloud's clock than this is not "now"."""
+"""A reading further ahead of the cloud's clock than this is not "now", and does not hide the one before it."""
 GAP_AGES = 3
 """A gap is drawn where readings lie further apart than so many times the datastream's max_age_s."""
 HOUR_MS = 3_600_000
@@ -63,7 +63,7 @@ def measure(row: Datastream, latest: Latest | None, now_ms: int) -> Measure:
 def measures(store: Store, rows: Iterable[Datastream], now_ms: int) -> dict[str, Measure]:
     """What many datastreams say now, by id, with one question to the store."""
     by_id = {row.id: row for row in rows}
-    newest = store.latest(by_id) if by_id else {}
+    newest = store.latest(by_id, at_ms=now_ms + AHEAD_MS) if by_id else {}
     return {name: measure(row, newest.get(name), now_ms) for name, row in by_id.items()}
 
 
