@@ -17,7 +17,7 @@ from tonnam_link import codec
 from tonnam_link.codec import Kind, ReadingsBody
 from tonnam_link.decode import decode, peek
 from tonnam_link.errors import MissingDictionary, Rejected
-from tonnam_link.messages import DatastreamSpec
+from tonnam_link.messages import LATEST_MS, DatastreamSpec
 
 KNOWN = {DICTIONARY.hash: DICTIONARY}
 GOOD = list(batches().values())
@@ -148,7 +148,7 @@ BOMB = bytes(64 * 1024 * 1024)
         (readings(scaled=[], floats=[]), "without readings"),
         (readings(step_bytes=3), "time axis"),
         (readings(steps=bytes(12)), "does not rise"),
-        (readings(first_at_ms=codec.LATEST_MS), "after 9999"),
+        (readings(first_at_ms=LATEST_MS), "after 9999"),
         (readings(firsts=b"1234"), "too few or too many"),
         (readings(doubles=bytes(8)), "too few"),
         (readings(doubles=b"\xff" * len(BODY.doubles)), "not finite"),

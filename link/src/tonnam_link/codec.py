@@ -18,7 +18,7 @@ import msgspec
 import zstandard
 
 from tonnam_link.errors import Rejected, TooLarge
-from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
+from tonnam_link.messages import LATEST_MS, DatastreamSpec, Event, Outcome, Sample
 from tonnam_link.quality import Quality
 
 WIRE_VERSION = 1
@@ -28,7 +28,6 @@ MAX_READINGS = 65_536
 MAX_FRAMES = 16_384
 MAX_DATASTREAMS = 4_096
 MAX_EVENT_BYTES = 192 * 1024
-LATEST_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as calendars go
 ZSTD_LEVEL = 6
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from tonnam_link.quality import Quality
+from tonnam_link.topics import ID_PATTERN
+
+LATEST_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as calendars go
 
 
 class Sample(NamedTuple):
@@ -55,14 +59,17 @@ class CommandAction(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice."""
+    """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice.
 
-    id: str
+    The bounds hold for what is read from the wire (see `commands`).
+    """
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
     action: CommandAction
-    zone: str
-    issued_at_ms: int
-    expires_at_ms: int
-    max_run_s: int = 0
+    zone: Annotated[str, Meta(pattern=rf"^{ID_PATTERN}\Z")]
+    issued_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
+    expires_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
+    max_run_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
 
 
 class CommandState(StrEnum):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonnam_link.codec import LATEST_MS, MAX_FRAMES, MAX_READINGS, Dictionary, ReadingsBody, steps_per_unit
+from tonnam_link.codec import MAX_FRAMES, MAX_READINGS, Dictionary, ReadingsBody, steps_per_unit
 from tonnam_link.errors import Rejected
+from tonnam_link.messages import LATEST_MS
 from tonnam_link.quality import Quality
 
 Floats = NDArray[np.float64]

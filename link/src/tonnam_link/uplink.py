@@ -14,8 +14,9 @@ import structlog
 
 from tonnam_link.broker import Broker
 from tonnam_link.clock import Clock, system_clock
+from tonnam_link.commands import read_command
 from tonnam_link.disk import Disk
-from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.errors import OutboxUnavailable, Rejected
 from tonnam_link.messages import Command, DatastreamSpec, Event, Frame, Outcome, Presence
 from tonnam_link.outbox import Backlog, Outbox
 from tonnam_link.sealing import Sealed
@@ -48,6 +49,7 @@ class Uplink:
         log: Any = None,
     ) -> None:
         self.commands: asyncio.Queue[Command] = asyncio.Queue(COMMANDS_WAITING)
+        self._malformed: set[str] = set()
         self._log = (log or structlog.get_logger("tonnam.link")).bind(node=f"{tenant}/{node}")
         self._clock = clock
         self._presence_topic = node_topic(tenant, node, Channel.PRESENCE)
@@ -174,9 +176,12 @@ class Uplink:
 
     def _on_command(self, message: Message) -> None:
         try:
-            self.commands.put_nowait(msgspec.json.decode(message.payload, type=Command))
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            self._log.warning("command.malformed", reason=str(error))
+            self.commands.put_nowait(read_command(message.payload))
+        except Rejected as error:
+            kind = error.reason.partition(":")[0]
+            if kind not in self._malformed:
+                self._malformed.add(kind)
+                self._log.warning("command.malformed", reason=error.reason[:200])
         except asyncio.QueueFull:
             self._log.warning("command.dropped", reason="too many commands wait already")
 
