@@ -232,6 +232,46 @@ async def test_air_with_too_few_hours_shows_no_number(phone: BrowserContext, stu
     await expect(page.locator(".air-scale")).to_have_count(0)
 
 
+async def test_gauge_that_went_silent_says_until_when_it_counted(phone: BrowserContext, stub: Stub) -> None:
+    rain = stub.town["sites"][0]["sensors"][1]["rain"]
+    label = text("ไม่รู้ตั้งแต่ 07:05 น.", "Not known since 07:05")
+    rain.update(today_mm=0.0, until="2026-11-20T00:05:00.000Z", band="unknown", label=label)
+    page = await open_page(phone, stub, "#/town")
+    card = page.locator(".rain")
+    await expect(card).to_contain_text("ไม่รู้ตั้งแต่ 07:05 น.")
+    await expect(card).to_contain_text("7 โมงเช้าถึง 07:05 น.")
+    await expect(card).not_to_contain_text("ไม่มีฝน")
+    await page.get_by_role("button", name="English").click()
+    await expect(card).to_contain_text("from 7 in the morning until 07:05")
+
+
+async def test_rain_that_is_not_counted_from_seven_says_from_when(phone: BrowserContext, stub: Stub) -> None:
+    stub.town["sites"][0]["sensors"][1]["rain"].update(since="2026-11-20T04:00:00.000Z")
+    page = await open_page(phone, stub, "#/town")
+    await expect(page.locator(".rain")).to_contain_text("นับตั้งแต่ 11:00 น.")
+
+
+@pytest.mark.parametrize("where", ["", ZONE_1, "#/town", "#/nowhere"])
+async def test_alert_is_above_every_page(phone: BrowserContext, stub: Stub, where: str) -> None:
+    stub.farm["alerts"] = [alert("critical")]
+    page = await phone.new_page()
+    await page.goto(f"{stub.url}/{where}")
+    await expect(page.locator(".alert")).to_contain_text("น้ำในถังเหลือน้อย")
+    await expect(page.locator(".alert")).to_have_count(1)
+    await expect(page.locator(".alert")).to_be_in_viewport()
+
+
+async def test_person_who_has_only_a_town_sees_its_alert(phone: BrowserContext, stub: Stub) -> None:
+    stub.farm = {"sites": [], "alerts": [{**alert("critical"), "title": text("แม่น้ำ: น้ำใกล้ล้นตลิ่ง", "River high")}]}
+    page = await phone.new_page()
+    await page.goto(f"{stub.url}/")
+    await expect(page.locator(".hero")).to_contain_text("บัญชีนี้ยังไม่มีฟาร์ม")
+    await expect(page.locator(".alert")).to_contain_text("น้ำใกล้ล้นตลิ่ง")
+    await page.get_by_role("link", name="เมือง").click()
+    await expect(page.locator(".air")).to_be_visible()
+    await expect(page.locator(".alert")).to_contain_text("น้ำใกล้ล้นตลิ่ง")
+
+
 async def test_wrong_clock_of_the_phone_does_not_change_how_long_ago(phone: BrowserContext, stub: Stub) -> None:
     await phone.add_init_script("const real = Date.now; Date.now = () => real() + 3 * 3600 * 1000")
     page = await open_page(phone, stub)

@@ -148,7 +148,13 @@ def town() -> Json:
                         "kind": "rain",
                         "name": text("ฝนที่สวนสาธารณะ", "Rain at the park"),
                         "measures": [measure(f"{site}/rain-1/rain_total", text("ฝนสะสม", "Rain total"), "mm", 812.4)],
-                        "rain": {"today_mm": 12.4, "band": "moderate", "label": text("ฝนปานกลาง", "Moderate rain")},
+                        "rain": {
+                            "today_mm": 12.4,
+                            "since": None,
+                            "until": None,
+                            "band": "moderate",
+                            "label": text("ฝนปานกลาง", "Moderate rain"),
+                        },
                     },
                     {
                         "thing": "river-1",

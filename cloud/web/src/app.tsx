@@ -5,6 +5,7 @@ import { Home } from "./pages/home";
 import { LinkIn, SignIn } from "./pages/signin";
 import { TownPage } from "./pages/town";
 import { ZonePage } from "./pages/zone";
+import { Alerts } from "./parts/alerts";
 import { ConnectionNotice, Foot, Hero, Tabs, TopBar } from "./parts/shell";
 import { route, type Route } from "./route";
 import { link, session } from "./state/cloud";
@@ -55,6 +56,7 @@ function Signed({ at }: { at: Route }) {
       <Tabs />
       <main id="content">
         <ConnectionNotice />
+        <Alerts />
         <Page at={at} />
       </main>
       <Foot />

@@ -144,6 +144,10 @@ export interface Air {
 
 export interface Rain {
   today_mm: number | null;
+  /** From when it counts, when not from seven. */
+  since: string | null;
+  /** Up to when it counts, when the gauge has gone silent. */
+  until: string | null;
   band: string | null;
   label: Text;
 }

@@ -1,7 +1,6 @@
 /** The farm at a glance: does anything need me, how is the soil, is water running. */
 
 import type { FarmSite, Zone } from "../api/types";
-import { Alerts } from "../parts/alerts";
 import { CommandStatus } from "../parts/command_status";
 import { Icon } from "../parts/icons";
 import { Hero } from "../parts/shell";
@@ -26,7 +25,6 @@ export function Home() {
     <>
       <SiteHero site={first} />
       <div class="page">
-        <Alerts alerts={seen.alerts} />
         <Farm site={first} />
         {others.map((site) => (
           <OtherFarm key={`${site.tenant}/${site.id}`} site={site} />

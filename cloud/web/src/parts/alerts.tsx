@@ -1,13 +1,19 @@
 import type { Alert } from "../api/types";
 import { useNow } from "../state/clock";
+import { overview } from "../state/cloud";
+import { useStore } from "../state/store";
 import { useWords } from "../words";
 import { when } from "../words/format";
 import { Icon } from "./icons";
 
-/** What needs a person, the urgent first. A place for it is always there, so that a new one is announced. */
-export function Alerts({ alerts }: { alerts: Alert[] }) {
+/**
+ * What needs a person, of farm and town, the urgent first: on every page, above it.
+ * A place for it is always there, so that a new one is announced.
+ */
+export function Alerts() {
   const words = useWords();
-  const open = alerts.filter((alert) => alert.state === "firing");
+  const seen = useStore(overview);
+  const open = (seen?.alerts ?? []).filter((alert) => alert.state === "firing");
   const urgentFirst = [...open].sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
   return (
     <section class="alerts" aria-label={words.t("alerts")} aria-live="polite">

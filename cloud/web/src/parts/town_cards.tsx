@@ -3,8 +3,8 @@ import { api } from "../api/client";
 import type { Air, AirBand, History, Measure, Rain, River, Sensor, TownSite } from "../api/types";
 import { useNow } from "../state/clock";
 import { endedBy } from "../state/cloud";
-import { useWords } from "../words";
-import { ago, amount, known, number, unit as unitWord } from "../words/format";
+import { useWords, type Words } from "../words";
+import { ago, amount, clockTime, known, number, unit as unitWord } from "../words/format";
 import { AirShape, RainDrops } from "./air_shape";
 import { ChartPanel } from "./chart_panel";
 import { RiverGauge } from "./gauges";
@@ -86,7 +86,7 @@ export function RainCard({ site, sensor, rain }: CardOf & { rain: Rain }) {
     <section class="card sensor rain">
       <SensorHead sensor={sensor} icon="rain" kind={words.t("rain")} />
       <div class="rain-row">
-        <RainDrops today_mm={rain.today_mm} />
+        <RainDrops today_mm={rain.until ? null : rain.today_mm} />
         <div>
           <p class="sensor-word">{words.pick(rain.label)}</p>
           {rain.today_mm !== null && (
@@ -94,12 +94,19 @@ export function RainCard({ site, sensor, rain }: CardOf & { rain: Rain }) {
               {digits} <small>{unit}</small>
             </p>
           )}
-          <p class="hint">{words.t("rain_today")}</p>
+          <p class="hint">{rainPeriod(rain, words)}</p>
         </div>
       </div>
       <Day site={site} sensor={sensor} property="rain_total" name={words.t("rain_per_hour")} unit="mm" decimals={1} least={{ low: 0, high: 4 }} counter />
     </section>
   );
+}
+
+function rainPeriod({ since: from, until: to }: Rain, { t }: Words): string {
+  const [since, until] = [from && clockTime(from), to && clockTime(to)];
+  if (since && until) return t("rain_from_until", { since, until });
+  if (since) return t("rain_from", { since });
+  return until ? t("rain_until", { until }) : t("rain_today");
 }
 
 const TREND_ICON = { rising: "up", falling: "down", steady: "steady" } as const;
