@@ -17,7 +17,7 @@ from tests.edge.servers import ModbusServer, free_port
 from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Observation
 from tonnam_edge.errors import Rejected, Transient
-from tonnam_edge.polling import Read
+from tonnam_edge.polling import DevicePlan, Poll, Read
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.wire import ModbusTransport
 from tonnam_edge.writes import Write
@@ -91,6 +91,26 @@ async def test_a_device_that_says_it_is_broken_is_a_fault_and_not_silence(tmp_pa
         await until(lambda: any(each.device == "tank" for each in seen))
     tank = next(each for each in seen if each.device == "tank")
     assert (tank.values, tank.fault) == (None, True)
+
+
+async def test_a_poll_that_breaks_is_that_devices_fault_and_the_others_are_read_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Observation] = []
+    whole = DevicePlan.poll
+
+    def poll(plan: DevicePlan) -> Poll:
+        """A planner with an error in it that nobody has found yet, for one make of device."""
+        words = yield from whole(plan)
+        if plan.profile.id == "qdy30a":
+            raise IndexError("list index out of range")
+        return words
+
+    monkeypatch.setattr(DevicePlan, "poll", poll)
+    async with ModbusServer(cabinet) as server, running(tmp_path, server, seen):
+        await until(lambda: len(values(seen, "relay")) >= 2 and any(each.device == "tank" for each in seen))
+    tank = [each for each in seen if each.device == "tank"]
+    assert all((each.values, each.fault) == (None, True) for each in tank)
 
 
 async def test_closing_goes_before_opening_and_before_reading(tmp_path: Path) -> None:

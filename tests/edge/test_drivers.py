@@ -109,6 +109,19 @@ def test_sunspec_not_implemented_is_unknown_not_a_number() -> None:
     assert read("sunspec-103", night) == {"ac_power": None, "energy_total": None}
 
 
+@pytest.mark.parametrize("length", [0, 10, 23, 200, 0xFFF0])
+def test_sunspec_model_of_a_nonsense_length_is_a_failed_read(length: int) -> None:
+    nonsense = dict.fromkeys(range(40000, 0x10000), 0) | {40000: 0x5375, 40001: 0x6E53, 40002: 103, 40003: length}
+    with pytest.raises(Transient, match="registers"):
+        read("sunspec-103", nonsense)
+
+
+def test_sunspec_chain_that_runs_past_the_last_register_is_a_failed_read() -> None:
+    endless = dict.fromkeys(range(40000, 0x10000), 0) | {40000: 0x5375, 40001: 0x6E53, 40002: 1, 40003: 0xFFF0}
+    with pytest.raises(Transient, match="none of the models"):
+        read("sunspec-103", endless)
+
+
 def test_sunspec_without_the_mark_is_not_read_as_something_else() -> None:
     with pytest.raises(Transient, match="no SunSpec mark"):
         read("sunspec-103", {0: 1, 1: 2, 40000: 5, 40001: 6})

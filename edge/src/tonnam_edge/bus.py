@@ -107,6 +107,9 @@ class Bus:
         except EdgeError as failure:
             self._failed(turn, failure)
             self._observe(Observation(turn.device.part.id, began, None, isinstance(failure, Rejected)))
+        except Exception as failure:  # noqa: BLE001 - one device's nonsense is that device's fault, not the bus's end
+            self._failed(turn, failure)
+            self._observe(Observation(turn.device.part.id, began, None, fault=True))
         else:
             if turn.failures:
                 self._log.info("device.answers", device=turn.device.part.id)
@@ -124,9 +127,11 @@ class Bus:
     def _later(self, turn: _Turn) -> int:
         return self._mono_ms() + turn.next_wait_ms()
 
-    def _failed(self, turn: _Turn, failure: EdgeError) -> None:
-        if not turn.failures:
+    def _failed(self, turn: _Turn, failure: Exception) -> None:
+        if not turn.failures and isinstance(failure, EdgeError):
             self._log.warning("device.silent", device=turn.device.part.id, reason=str(failure))
+        elif not turn.failures:
+            self._log.error("device.nonsense", device=turn.device.part.id, reason=repr(failure))
         turn.failures += 1
 
     async def _drive(self, poll: Poll, unit: int) -> Values:
@@ -154,8 +159,9 @@ class Bus:
                 continue
             try:
                 await self._transport.write(write_of(action, self._site))
-            except EdgeError as failure:
-                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=str(failure))
+            except Exception as failure:  # noqa: BLE001 - one board's nonsense must not keep another from closing
+                reason = str(failure) if isinstance(failure, EdgeError) else repr(failure)
+                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=reason)
             else:
                 self._read_back_soon(action.device)
 

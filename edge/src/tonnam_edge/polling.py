@@ -27,6 +27,7 @@ Poll = Generator[Read, Sequence[int], Values]
 SUNS = (0x5375, 0x6E53)
 END_OF_CHAIN = 0xFFFF
 ILLEGAL_ADDRESS = 2
+LONGEST_READ = 125  # registers in one answer, by the protocol
 
 
 class DevicePlan:
@@ -68,7 +69,12 @@ class DevicePlan:
             self._model = yield from _find_model(bases, models)
         start, length = self._model
         self._model = None  # found anew when this read fails
+        needed = max((_end_in_model(value) for value in self.values), default=1)
+        if not needed <= length <= LONGEST_READ:
+            raise Transient(f"its SunSpec model claims {length - 2} registers; {needed - 2} or more are needed")
         words = yield Read(FUNCTION_CODE["holding"], start, length)
+        if len(words) < needed:
+            raise Transient(f"{len(words)} registers came instead of {length}")
         if words[0] not in models:
             raise Transient("the SunSpec models have moved; they will be looked for again")
         self._model = (start, length)
@@ -148,10 +154,17 @@ def blocks_of(profile: Profile, values: Sequence[Value]) -> list[Read]:
     return blocks
 
 
+def _end_in_model(value: Value) -> int:
+    """How long a model must be, with id and length words, to hold a value and its exponent."""
+    return max(value.address + value.width, 0 if value.exponent_at is None else value.exponent_at + 1)
+
+
 def _find_model(bases: Sequence[int], models: Sequence[int]) -> Generator[Read, Sequence[int], tuple[int, int]]:
     """Walk the SunSpec chain to the first model of `models`: its address and its length with id and length words."""
     at = yield from _find_base(bases)
     for _ in range(64):
+        if at + 1 > 0xFFFF:
+            break
         model, length = (yield Read(FUNCTION_CODE["holding"], at, 2))[:2]
         if model == END_OF_CHAIN:
             break
