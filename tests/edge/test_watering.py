@@ -409,14 +409,24 @@ def test_frames_come_at_the_beat_and_at_once_for_valves(site: Site) -> None:
     assert times == sorted(set(times))
 
 
-def test_frame_times_grow_even_when_the_clock_goes_back(site: Site) -> None:
-    play = Play(site)
-    first = play.step().frame
-    play.core.observe(play.field.observe(play.now_ms))
-    second = play.core.step(play.now_ms - HOUR_MS, play.now_ms + 20_000).frame
-    assert first is not None
-    assert second is not None
-    assert second.observed_at_ms > first.observed_at_ms
+def frame_times(site: Site, *clock: tuple[int, int]) -> list[float]:
+    """Times of frames, in seconds after the first, for wall and boot clocks at so many seconds."""
+    play, times = Play(site), []
+    for wall_s, mono_s in clock:
+        play.core.observe(play.field.observe(play.now_ms + mono_s * 1000))
+        frame = play.core.step(play.now_ms + wall_s * 1000, play.now_ms + mono_s * 1000).frame
+        assert frame is not None
+        times.append((frame.observed_at_ms - play.now_ms) / 1000)
+    return times
+
+
+def test_frame_times_grow_even_when_the_clock_goes_back_a_little(site: Site) -> None:
+    assert frame_times(site, (0, 0), (-30, 20), (-10, 40)) == [0, 0.001, 0.002]
+
+
+def test_a_clock_that_was_hours_ahead_does_not_freeze_readings_in_the_future(site: Site) -> None:
+    ahead = 7 * 3600
+    assert frame_times(site, (ahead, 0), (20, 20), (40, 40)) == [ahead, 20, 40]
 
 
 def test_shutting_down_ends_the_run_and_turns_everything_off_within_three_seconds(site: Site) -> None:

@@ -11,6 +11,8 @@ from tonnam_edge.site import Site, Zone
 from tonnam_edge.site_file import MoisturePart, TimerPart
 from tonnam_link.messages import Frame, Sample
 
+SMALL_STEP_MS = 60_000
+
 
 class Frames:
     """Makes frames: everything every `every_s`, and between beats what changed of states and qualities."""
@@ -23,7 +25,7 @@ class Frames:
         self._last_ms = 0
 
     def of(self, image: Image) -> Frame | None:
-        """The frame that this image is worth, or None. Its time is later than that of every frame before."""
+        """The frame that this image is worth, or None. Its time rises, but for a clock that was put back by far."""
         full = self._beat_mono_ms is None or image.now.mono_ms - self._beat_mono_ms >= self._every_ms
         if full:
             self._beat_mono_ms = image.now.mono_ms
@@ -33,7 +35,7 @@ class Frames:
         if not worth:
             return None
         self._told.update(worth)
-        self._last_ms = max(image.now.wall_ms, self._last_ms + 1)
+        self._last_ms = rising(image.now.wall_ms, self._last_ms)
         return Frame(self._last_ms, worth)
 
     def urgent(self, frame: Frame) -> bool:
@@ -45,6 +47,14 @@ class Frames:
         if before is None or before.quality != sample.quality:
             return True
         return name in self._states and before.value != sample.value
+
+
+def rising(wall_ms: int, last_ms: int) -> int:
+    """The time of a frame after one at `last_ms`: later by a millisecond when the clock has gone back a little.
+
+    A clock that went back by more was put right: to go on from its wrong time would freeze readings in the future.
+    """
+    return last_ms + 1 if 0 <= last_ms - wall_ms < SMALL_STEP_MS else wall_ms
 
 
 def described(site: Site) -> dict[str, Any]:
