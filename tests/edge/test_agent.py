@@ -55,13 +55,25 @@ class Running:
     async def says(self, words: str) -> None:
         await self.until(lambda: words in self.log())
 
+    def output(self) -> str:
+        """All that it says until it ends, of a process that may write no file."""
+        assert self.process.stderr is not None
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.process.stderr.read().decode())
+
     def end(self, number: int) -> int:
         self.process.send_signal(number)
         return self.process.wait(10)
 
 
 @contextmanager
-def agent(folder: Path, farm: Mapping[str, str], broker: str | None = None, text: str = "") -> Iterator[Running]:
+def agent(
+    folder: Path,
+    farm: Mapping[str, str],
+    broker: str | None = None,
+    text: str = "",
+    before: Callable[[], None] | None = None,
+) -> Iterator[Running]:
+    """A running agent. With `before`, called in its process before it starts, what it says comes by a pipe."""
     site = folder / "site.toml"
     site.write_text(text or EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     log = folder / f"edge-{time.monotonic_ns()}.log"
@@ -69,7 +81,8 @@ def agent(folder: Path, farm: Mapping[str, str], broker: str | None = None, text
     command = [sys.executable, "-c", "from tonnam_edge.main import main; main()", "run", str(site)]
     process = subprocess.Popen(
         [*command, "--state", str(folder / "state"), *buses],
-        stderr=log.open("wb"),
+        stderr=log.open("wb") if before is None else subprocess.PIPE,
+        preexec_fn=before,
         env={**os.environ, "TONNAM_BROKER": broker or f"mqtt://127.0.0.1:{free_port()}"},
     )
     try:

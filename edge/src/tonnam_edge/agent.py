@@ -10,42 +10,27 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+import msgspec
+
+from tonnam_edge.all_off import ENDING_S, all_off, told
 from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Core, Observation, Step
-from tonnam_edge.errors import EdgeError
+from tonnam_edge.custody import Custody, Link
 from tonnam_edge.site import Site
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.state_store import StateStore
 from tonnam_edge.wire import ModbusTransport, Transport
-from tonnam_edge.writes import write_of
 from tonnam_link.errors import LinkError
-from tonnam_link.messages import Command, Event, Frame, Outcome
+from tonnam_link.messages import Event
 
 CYCLE_S = 1.0
-# How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
-ENDING_S = 4.0
-# Frames kept while the outbox cannot take them; the oldest go first.
-FRAMES_WAITING = 3600
+# After a whole end without proof: one more try over fresh connections.
+LAST_TRY_S = 1.0
+# A disk or a link that hangs does not hold up the end for longer than this.
+FINISH_S = 3.0
 STEPS_WAITING = 64
-
-
-class Link(Protocol):
-    """What the agent needs of `tonnam_link.uplink.Uplink`."""
-
-    commands: asyncio.Queue[Command]
-
-    async def accept(
-        self,
-        frames: Sequence[Frame] = (),
-        events: Sequence[Event] = (),
-        outcomes: Sequence[Outcome] = (),
-        *,
-        at_once: bool = False,
-    ) -> None: ...
-
-    async def run(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -71,19 +56,21 @@ class Agent:
     ) -> None:
         self.site = site
         self._store, self._link, self._log = store, link, log
+        if store.set_aside is not None:
+            log.error("state.damaged", set_aside=str(store.set_aside), meaning="begun anew without what was in it")
         self._clocks = clocks or Clocks()
         self._transport = transport
         now_ms, mono_ms = self._clocks.wall_ms(), self._clocks.mono_ms()
-        self.core = Core(site, store.memory(), now_ms=now_ms, mono_ms=mono_ms)
+        self.core = _core(site, store, now_ms, mono_ms, log)
         self._seen: deque[Observation] = deque(maxlen=10_000)
         self._buses = {
             name: Bus(name, site, transport(part), self._seen.append, self._clocks.mono_ms, log)
             for name, part in site.buses.items()
         }
         self._steps: asyncio.Queue[Step | None] = asyncio.Queue(STEPS_WAITING)
-        self._frames: deque[Frame] = deque(maxlen=FRAMES_WAITING)
-        self._accepted_mono_ms = mono_ms
-        self._outbox_failed = False
+        beat_ms = site.file.telling.every_s * 1000
+        self._custody = Custody(store, link, log, mono_ms=self._clocks.mono_ms, beat_ms=beat_ms)
+        self._is_off = False
         self._ending = asyncio.Event()
 
     def stop(self) -> None:
@@ -91,27 +78,36 @@ class Agent:
         self._ending.set()
 
     async def run(self) -> None:
-        """Run until `stop`. Whatever happens, the last thing done is to turn everything off."""
-        await self._begin()
-        safe = False
+        """Run until `stop`. Whatever happens, everything is turned off before anything else ends.
+
+        What is raised carries a note that says whether valves and pump are off.
+        """
         link = asyncio.create_task(self._link.run())
         try:
-            async with asyncio.TaskGroup() as tasks:
-                buses = [tasks.create_task(bus.run()) for bus in self._buses.values()]
-                watch = tasks.create_task(_watch(link))
-                tasks.create_task(self._tell())
-                await self._cycle()
-                safe = self.core.safe
-                for task in (*buses, watch):
-                    task.cancel()
+            await self._begin()
+            await self._serve(link)
+            self._is_off = self.core.safe or await self._all_off(LAST_TRY_S)
+        except BaseException as failure:
+            self._is_off = await self._all_off(ENDING_S)
+            failure.add_note(told(self._is_off))
+            raise
         finally:
-            if not safe:
-                await all_off(self.site, self._transport, self._log)
             await self._finish(link)
 
+    async def _serve(self, link: asyncio.Task[None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            buses = [tasks.create_task(bus.run()) for bus in self._buses.values()]
+            watch = tasks.create_task(_watch(link))
+            tasks.create_task(self._tell())
+            await self._cycle()
+            for task in (*buses, watch):
+                task.cancel()
+
+    async def _all_off(self, within_s: float) -> bool:
+        return await all_off(self.site, self._transport, self._log, within_s=within_s)
+
     async def _begin(self) -> None:
-        """Hand over what the last process left, and say that we are here."""
-        numbers, events, outcomes = self._store.untold()
+        """Hand over what the last process left, and say that we are here. Raises sqlite3.Error on a full disk."""
         now_ms, gap_from_ms = self._clocks.wall_ms(), self._store.told_until_ms()
         started = Event(
             uuid.uuid4().hex,
@@ -120,11 +116,8 @@ class Agent:
             {"boot": uuid.uuid4().hex, "gap_from_ms": gap_from_ms, "gap_to_ms": now_ms},
         )
         self._log.info("agent.started", site=self.site.id, gap_from_ms=gap_from_ms)
-        try:
-            await self._link.accept(events=[*events, started, self.core.describe(now_ms)], outcomes=outcomes)
-            await asyncio.to_thread(self._store.told, numbers, None)
-        except LinkError as failure:
-            self._log.error("outbox.unavailable", reason=str(failure))
+        self._store.commit(None, [started, self.core.describe(now_ms)], ())
+        await self._custody.hand_over()
 
     async def _cycle(self) -> None:
         """Once a second: take in, step, act. Never awaits a device, the disk or the link."""
@@ -153,6 +146,7 @@ class Agent:
         self.core.observe([self._seen.popleft() for _ in range(len(self._seen))])
         while not self._link.commands.empty():
             self.core.command(self._link.commands.get_nowait())
+        self.core.remembers = self._custody.remembers
         step = self.core.step(self._clocks.wall_ms(), self._clocks.mono_ms())
         self._act([action for action in step.actions if not action.on])
         for event in step.events:
@@ -165,55 +159,39 @@ class Agent:
             self._buses[self.site.devices[action.device].part.bus].act([action])
 
     async def _tell(self) -> None:
-        """Put steps on disk in their order; openings only after that; then hand over to the outbox."""
+        """Put steps on disk in their order; openings only after that; then hand over to the outbox.
+
+        While the disk takes nothing, nothing opens: an opening that is not remembered is dropped, not kept.
+        """
         while (step := await self._steps.get()) is not None:
-            numbers: list[int] = []
-            if step.memory is not None or step.events or step.outcomes:
-                numbers = await asyncio.to_thread(self._store.commit, step.memory, step.events, step.outcomes)
-            self._act([action for action in step.actions if action.on])
-            if step.frame is not None:
-                self._frames.append(step.frame)
-            if numbers or step.urgent or self._beat_is_due():
-                await self._hand_over(step.urgent)
-
-    def _beat_is_due(self) -> bool:
-        waited_ms = self._clocks.mono_ms() - self._accepted_mono_ms
-        return bool(self._frames) and waited_ms >= self.site.file.telling.every_s * 1000 - 500
-
-    async def _hand_over(self, at_once: bool) -> None:
-        """Everything untold into the outbox. When it cannot take it, it stays here and is tried at the next beat."""
-        self._accepted_mono_ms = self._clocks.mono_ms()
-        numbers, events, outcomes = await asyncio.to_thread(self._store.untold)
-        frames = list(self._frames)
-        try:
-            await self._link.accept(frames, events, outcomes, at_once=at_once)
-        except LinkError as failure:
-            if not self._outbox_failed:
-                self._log.error("outbox.unavailable", reason=str(failure))
-            self._outbox_failed = True
-            return
-        if self._outbox_failed:
-            self._log.info("outbox.available")
-        self._outbox_failed = False
-        for _ in frames:
-            self._frames.popleft()
-        until_ms = frames[-1].observed_at_ms if frames else None
-        await asyncio.to_thread(self._store.told, numbers, until_ms)
+            if await self._custody.commit(step):
+                self._act([action for action in step.actions if action.on])
+            if step.events or step.outcomes or step.urgent or self._custody.due():
+                await self._custody.hand_over(at_once=step.urgent)
 
     async def _finish(self, link: asyncio.Task[None]) -> None:
-        """Say farewell, let the link send what it can, and close."""
+        """Say farewell, let the link send what it can, and close. A disk that hangs is not waited for."""
         stopped = Event(uuid.uuid4().hex, "node.stopped", self._clocks.wall_ms(), {})
         try:
-            if not link.done():
-                await self._hand_over(at_once=False)
-                await self._link.accept(events=[stopped])
-                self._store.ended_cleanly()
-        except (LinkError, sqlite3.Error) as failure:
-            self._log.error("outbox.unavailable", reason=str(failure))
+            async with asyncio.timeout(FINISH_S):
+                if not link.done() and await self._custody.hand_over():
+                    await self._link.accept(events=[stopped])
+                    await asyncio.to_thread(self._store.ended_cleanly)
+        except (LinkError, sqlite3.Error, TimeoutError) as failure:
+            self._log.error("outbox.unavailable", reason=str(failure) or "the disk does not answer")
         link.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await link
-        self._log.info("agent.stopped", all_off=self.core.safe)
+        await asyncio.wait([link], timeout=FINISH_S)
+        self._log.info("agent.stopped", all_off=self._is_off)
+
+
+def _core(site: Site, store: StateStore, now_ms: int, mono_ms: int, log: Any) -> Core:
+    """The core with what it remembers; with nothing when that cannot be understood, which is set aside and said."""
+    try:
+        return Core(site, store.memory(), now_ms=now_ms, mono_ms=mono_ms)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, OSError) as failure:
+        aside = store.set_memory_aside()
+        log.error("state.damaged", set_aside=aside, reason=str(failure), meaning="begun anew without it")
+        return Core(site, None, now_ms=now_ms, mono_ms=mono_ms)
 
 
 async def _watch(link: asyncio.Task[None]) -> None:
@@ -221,25 +199,6 @@ async def _watch(link: asyncio.Task[None]) -> None:
     await asyncio.wait([link])
     if not link.cancelled() and (failure := link.exception()) is not None:
         raise failure
-
-
-async def all_off(site: Site, transport: Callable[[BusPart], Transport], log: Any) -> bool:
-    """Turn every actuator off over fresh connections, pumps first. True when every write was answered."""
-    answered = True
-    ordered = sorted(site.actuators.values(), key=lambda actuator: actuator.part.kind != "pump")
-    ports: dict[str, Transport] = {}
-    for actuator in ordered:
-        bus = site.buses[site.devices[actuator.part.device].part.bus]
-        port = ports.setdefault(bus.id, transport(bus))
-        action = Action(actuator.id, actuator.part.device, actuator.part.coil, False, None, 0)
-        try:
-            await port.write(write_of(action, site))
-        except EdgeError as failure:
-            answered = False
-            log.error("all_off.failed", actuator=actuator.id, reason=str(failure))
-    for port in ports.values():
-        await port.close()
-    return answered
 
 
 def _for_log(event: Event) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -17,16 +18,18 @@ import typer
 
 from tonnam_edge.address import ALLOWED
 from tonnam_edge.agent import Agent
+from tonnam_edge.all_off import all_off, told
 from tonnam_edge.check import BadSiteFile, load_site
-from tonnam_edge.errors import Misconfigured
+from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.profile import shipped_profiles
 from tonnam_edge.site import Site
-from tonnam_edge.state_store import OUTBOX_FILE, StateStore
+from tonnam_edge.state_store import OUTBOX_FILE, StateLock, StateStore
+from tonnam_edge.wire import ModbusTransport
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError, OutboxInUse
 from tonnam_link.uplink import Uplink
 
-EXPECTED = (OSError, LinkError, sqlite3.Error)
+EXPECTED = (OSError, LinkError, sqlite3.Error, Transient)
 BROKER_HERE = "mqtt://127.0.0.1:1883"
 app = typer.Typer(
     help="Waters a farm: reads its probes, opens valves and pump when it should, and tells the cloud. "
@@ -96,14 +99,14 @@ def run(
     try:
         asyncio.run(_run(site, state, broker))
     except (Misconfigured, OutboxInUse) as wrong:
-        _refuse(2, str(wrong))
+        _refuse(2, _said(wrong, wrong))
     except EXPECTED as failure:
-        _refuse(1, f"{failure}. Valves and pump were turned off")
+        _refuse(1, _said(failure, failure))
     except ExceptionGroup as group:
         expected, others = group.split(EXPECTED)
         if others is not None or expected is None:
             raise
-        _refuse(1, "; ".join(str(failure) for failure in _leaves(expected)))
+        _refuse(1, _said(group, *_leaves(expected)))
 
 
 @app.command()
@@ -115,24 +118,40 @@ def profiles() -> None:
 
 
 async def _run(site: Site, state: Path, broker: Broker) -> None:
+    """Run the agent under the state directory's lock. Whatever fails once it is held, all is turned off and told."""
     log: Any = structlog.get_logger("tonnam.edge")
-    store = StateStore(state)
-    try:
-        uplink = Uplink(
-            state / OUTBOX_FILE,
-            broker,
-            tenant=site.file.node.tenant,
-            node=site.file.node.id,
-            datastreams=[datastream.spec for datastream in site.datastreams],
-            seal_every_s=site.file.telling.send_s,
-        )
-        agent = Agent(site, store, uplink, log)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, agent.stop)
-        await agent.run()
-    finally:
-        store.close()
+    agent: Agent | None = None
+    with contextlib.ExitStack() as open_files:
+        try:
+            lock = open_files.enter_context(contextlib.closing(StateLock(state)))
+            store = open_files.enter_context(contextlib.closing(StateStore(state, lock)))
+            agent = Agent(site, store, _uplink(site, state, broker), log)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, agent.stop)
+            await agent.run()
+        except Misconfigured:
+            raise  # another agent moves these valves, or there is no such place: nothing was touched
+        except BaseException as failure:
+            if agent is None:
+                failure.add_note(told(await all_off(site, ModbusTransport, log)))
+            raise
+
+
+def _uplink(site: Site, state: Path, broker: Broker) -> Uplink:
+    return Uplink(
+        state / OUTBOX_FILE,
+        broker,
+        tenant=site.file.node.tenant,
+        node=site.file.node.id,
+        datastreams=[datastream.spec for datastream in site.datastreams],
+        seal_every_s=site.file.telling.send_s,
+    )
+
+
+def _said(noted: BaseException, *failures: BaseException) -> str:
+    """What failed, and what that means for the water."""
+    return ". ".join(["; ".join(str(failure) for failure in failures), *getattr(noted, "__notes__", ())])
 
 
 def _load(site_file: Path, bus: Sequence[str] | None) -> Site:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from tonnam_edge.errors import Misconfigured
+from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_link.messages import Event, Outcome
 
 OUTBOX_FILE = "outbox.sqlite3"  # where the link keeps what is not yet confirmed, in the same directory
@@ -20,38 +21,91 @@ CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, body BLOB NOT NULL) 
 CREATE TABLE IF NOT EXISTS untold (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS aside (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 """
+STATE_FILE = "state.sqlite3"
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+# SQLite's own codes for a disk that fails. Every other failure to read the file means that the file is damaged.
+DISK_FAILS = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+}
 Name = Literal["memory", "told_until_ms"]
+
+
+class Untold(NamedTuple):
+    number: int
+    what: Event | Outcome
+
+
+class StateLock:
+    """The right to move this farm's valves: one agent a state directory. Given back by `close`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises Misconfigured when another agent has it or the directory cannot be one, Transient on a full disk."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = _open_lock(folder / "agent.lock")
+        except OSError as failure:
+            text = f"{folder}: the state directory cannot be used: {failure.strerror}"
+            raise (Transient(text) if failure.errno in NO_ROOM else Misconfigured(text)) from failure
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as failure:
+            os.close(self._file)
+            raise Misconfigured(
+                f"{folder}: another agent uses this state directory. Stop it first: two must not move one valve"
+            ) from failure
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 class StateStore:
     """Durable state in a directory that only one agent may use at a time. Blocking; from one thread at a time.
 
     Events and outcomes lie here in the same transaction as the memory that goes with them, until the outbox has them.
+    A file that is damaged is renamed, `set_aside` says to what, and a new one is begun.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises Misconfigured when the directory cannot be used or another agent has it."""
+    def __init__(self, folder: Path, lock: StateLock | None = None) -> None:
+        """With `lock` the caller holds the directory and gives it back; else it is taken here, and raises as that.
+
+        Raises sqlite3.Error or OSError when the disk fails.
+        """
+        self._lock = None if lock is not None else StateLock(folder)
+        self.set_aside: Path | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as failure:
-            raise Misconfigured(f"{folder}: the state directory cannot be used: {failure.strerror}") from failure
+            self._database = self._open(folder / STATE_FILE)
+        except BaseException:
+            self._give_back()
+            raise
+
+    def _open(self, path: Path) -> sqlite3.Connection:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as failure:
-            os.close(self._lock)
-            raise Misconfigured(
-                f"{folder}: another agent uses this state directory. Stop it first: two must not move one valve"
-            ) from failure
-        self._database = sqlite3.connect(folder / "state.sqlite3", check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(SCHEMA)
+            return _open_database(path)
+        except sqlite3.Error as failure:
+            if failure.sqlite_errorcode & 0xFF in DISK_FAILS:
+                raise
+            self.set_aside = _move_aside(path)
+            return _open_database(path)
 
     def memory(self) -> bytes | None:
         """The core's memory as it was last committed."""
         return self._get("memory")
+
+    def set_memory_aside(self) -> str:
+        """Rename a memory document that cannot be understood; returns its new name."""
+        taken = {row[0] for row in self._database.execute("SELECT name FROM document")}
+        name = next(name for n in range(1, len(taken) + 2) if (name := f"memory.damaged-{n}") not in taken)
+        self._database.execute("UPDATE document SET name = ? WHERE name = 'memory'", (name,))
+        return name
 
     def told_until_ms(self) -> int | None:
         """Up to when readings are in the outbox for certain; None after a clean end."""
@@ -74,16 +128,32 @@ class StateStore:
 
     def untold(self) -> tuple[list[int], list[Event], list[Outcome]]:
         """What was committed here and may not be in the outbox: their numbers, events and outcomes."""
-        numbers: list[int] = []
-        events: list[Event] = []
-        outcomes: list[Outcome] = []
-        for number, kind, body in self._database.execute("SELECT number, kind, body FROM untold ORDER BY number"):
-            numbers.append(number)
-            if kind == "event":
-                events.append(msgspec.json.decode(body, type=Event))
-            else:
-                outcomes.append(msgspec.json.decode(body, type=Outcome))
-        return numbers, events, outcomes
+        found = self.waiting()
+        return (
+            [one.number for one in found],
+            [one.what for one in found if isinstance(one.what, Event)],
+            [one.what for one in found if isinstance(one.what, Outcome)],
+        )
+
+    def waiting(self) -> list[Untold]:
+        """What is untold, one by one in its order. What cannot be read any more is put aside."""
+        found = []
+        rows = self._database.execute("SELECT number, kind, body FROM untold ORDER BY number").fetchall()
+        for number, kind, body in rows:
+            try:
+                found.append(Untold(number, _read(kind, body)))
+            except (msgspec.MsgspecError, ValueError):
+                self.put_aside(number)
+        return found
+
+    def put_aside(self, number: int) -> None:
+        """Nobody can take this one: keep it here for people to look at, and never hand it over again."""
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "INSERT INTO aside SELECT number, kind, body FROM untold WHERE number = ?", (number,)
+            )
+            self._database.execute("DELETE FROM untold WHERE number = ?", (number,))
 
     def told(self, numbers: Iterable[int], until_ms: int | None) -> None:
         """The outbox has these now, and readings up to `until_ms`."""
@@ -99,7 +169,11 @@ class StateStore:
 
     def close(self) -> None:
         self._database.close()
-        os.close(self._lock)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def _get(self, name: Name) -> bytes | None:
         row = self._database.execute("SELECT body FROM document WHERE name = ?", (name,)).fetchone()
@@ -110,3 +184,55 @@ class StateStore:
             "INSERT INTO document (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
             (name, body),
         )
+
+
+def _read(kind: str, body: bytes) -> Event | Outcome:
+    if kind == "event":
+        return msgspec.json.decode(body, type=Event)
+    return msgspec.json.decode(body, type=Outcome)
+
+
+def _open_lock(path: Path) -> int:
+    """The lock file, for writing or, on a disk that has gone read-only, for reading: either can be locked."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as failure:
+        if failure.errno not in NO_ROOM or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
+def _open_database(path: Path) -> sqlite3.Connection:
+    """The database, made when it is not there, and read through once. Raises sqlite3.Error."""
+    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.5)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.executescript(SCHEMA)
+        [(found,)] = database.execute("PRAGMA quick_check(1)").fetchall()
+        if found != "ok":
+            raise _damaged(found)
+        database.execute("SELECT name, body FROM document").fetchall()
+        database.execute("SELECT number, kind, body FROM untold").fetchall()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _damaged(what: str) -> sqlite3.DatabaseError:
+    failure = sqlite3.DatabaseError(what)
+    failure.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return failure
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a damaged file, with what SQLite keeps beside it, so that somebody can look at it."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -79,6 +79,7 @@ class Core:
         self._fault_hold_until = now.mono_ms
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._shutting_down = False
+        self.remembers = True  # set by the owner: whether its disk takes what must survive
         self._end_interrupted(now)
 
     @property
@@ -248,6 +249,7 @@ class Core:
         return Standing(
             ready=self._actuators.all_off,
             shutting_down=self._shutting_down,
+            remembers=self.remembers,
             fault_hold=image.now.mono_ms < self._fault_hold_until,
             running=frozenset(self._runs.active),
             day=self._settings.local.day(image.now.wall_ms),

@@ -31,6 +31,7 @@ class Standing:
 
     ready: bool  # all that should be off is proven off
     shutting_down: bool
+    remembers: bool  # a run that is not on disk would be forgotten by a restart
     fault_hold: bool
     running: frozenset[str]
     day: str
@@ -57,6 +58,8 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
 def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Standing, site: Site) -> Text | None:
     if standing.shutting_down:
         return texts.shutting_down()
+    if not standing.remembers:
+        return texts.disk_fails()
     if zone.id in standing.running:
         return texts.busy_here()
     if standing.running:

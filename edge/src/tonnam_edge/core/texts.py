@@ -91,6 +91,13 @@ def shutting_down() -> Text:
     return text("เครื่องควบคุมกำลังปิด", "The controller is being turned off")
 
 
+def disk_fails() -> Text:
+    return text(
+        "เครื่องควบคุมจดบันทึกไม่ได้ หน่วยความจำเต็มหรือเสีย จึงไม่เปิดน้ำ",
+        "The controller cannot write to its disk (full or broken), so no water is opened",
+    )
+
+
 def busy_here() -> Text:
     return text("แปลงนี้กำลังรดอยู่แล้ว", "This zone is already being watered")
 

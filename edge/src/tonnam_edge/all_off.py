@@ -1,0 +1,92 @@
+"""The last resort: every valve and pump off, whatever else has failed, over connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tonnam_edge.core import Action
+from tonnam_edge.polling import Read
+from tonnam_edge.profile import FUNCTION_CODE
+from tonnam_edge.site import Actuator, Site
+from tonnam_edge.site_file import BusPart
+from tonnam_edge.wire import Transport
+from tonnam_edge.writes import write_of
+
+# How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
+ENDING_S = 4.0
+AGAIN_S = 0.2
+IS_OFF = "Valves and pump were turned off, and read back as off"
+NOT_OFF = (
+    "The cabinet did NOT confirm that valves and pump are off. Water may be running: "
+    "look at the cabinet and close it by hand"
+)
+
+
+async def all_off(
+    site: Site, transport: Callable[[BusPart], Transport], log: Any, *, within_s: float = ENDING_S
+) -> bool:
+    """Turn every actuator off, pumps first, again and again for `within_s`. True when all were read back as off.
+
+    Each bus and each actuator by itself: what fails on one holds up none of the others.
+    """
+    by_bus: dict[str, list[Actuator]] = defaultdict(list)
+    for actuator in sorted(site.actuators.values(), key=lambda actuator: actuator.part.kind != "pump"):
+        by_bus[site.devices[actuator.part.device].part.bus].append(actuator)
+    left = await asyncio.gather(
+        *(_bus_off(site, site.buses[bus], found, transport, within_s) for bus, found in by_bus.items())
+    )
+    failures = {name: reason for one in left for name, reason in one.items()}
+    for name, reason in failures.items():
+        log.error("all_off.failed", actuator=name, reason=reason)
+    return not failures
+
+
+def told(is_off: bool) -> str:
+    """The result of `all_off` in a sentence."""
+    return IS_OFF if is_off else NOT_OFF
+
+
+async def _bus_off(
+    site: Site,
+    bus: BusPart,
+    actuators: Sequence[Actuator],
+    transport: Callable[[BusPart], Transport],
+    within_s: float,
+) -> dict[str, str]:
+    """What is left that is not proven off on one bus, and why."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + within_s
+    # So long may one device take that every actuator gets its turn before the end.
+    turn_s = within_s / (len(actuators) + 1)
+    left = {actuator.id: "nobody answered" for actuator in actuators}
+    while left and loop.time() < ends:
+        for actuator in actuators:
+            if actuator.id in left and loop.time() < ends:
+                reason = await _one_off(site, bus, actuator, transport, min(turn_s, ends - loop.time()))
+                left.pop(actuator.id) if reason is None else left.update({actuator.id: reason})
+        if left:
+            await asyncio.sleep(AGAIN_S)
+    return left
+
+
+async def _one_off(
+    site: Site, bus: BusPart, actuator: Actuator, transport: Callable[[BusPart], Transport], within_s: float
+) -> str | None:
+    """Turn one off and read it back; None when its coil says off, else why not. Never raises."""
+    part = actuator.part
+    port: Transport | None = None
+    try:
+        async with asyncio.timeout(within_s):
+            port = transport(bus)
+            await port.write(write_of(Action(part.id, part.device, part.coil, False, None, 0), site))
+            read = Read(FUNCTION_CODE["coil"], 0, actuator.relay.coils)
+            bits = await port.read(site.devices[part.device].part.unit, read)
+            return "its coil still says on" if bits[part.coil] else None
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the next valve must still be closed; it is logged
+        return str(failure) or type(failure).__name__
+    finally:
+        if port is not None:
+            await port.close()

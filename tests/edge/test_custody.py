@@ -1,0 +1,114 @@
+"""From a step to the outbox: what cannot be sent holds up nothing, and what cannot be kept is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tonnam_edge.core import Step
+from tonnam_edge.custody import Custody
+from tonnam_edge.state_store import StateStore
+from tonnam_link.broker import Broker
+from tonnam_link.decode import decode
+from tonnam_link.messages import CommandState, DatastreamSpec, Event, Frame, Outcome, Sample
+from tonnam_link.outbox import Outbox
+from tonnam_link.uplink import Uplink
+
+T = 1_800_000_000_000
+WELL = Event("e-well", "run.ended", T, {"zone": "zone-1"})
+HUGE = Event("e-huge", "site.described", T, {"text": [f"{n:x}" for n in range(700_000)]})
+OUTCOME = Outcome("c-1", CommandState.DONE, T, {"th": "ครบ", "en": "done"})
+FRAME = Frame(T, {"s/a/x": Sample(1.0)})
+ODD_FRAME = Frame(-5, {"s/a/x": Sample(1.0)})
+
+
+def step(*, events: Sequence[Event] = (), outcomes: Sequence[Outcome] = (), frame: Frame | None = None) -> Step:
+    return Step(
+        T, (), frame, urgent=False, events=tuple(events), outcomes=tuple(outcomes), memory=b"{}", next_due_ms=T
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[StateStore]:
+    store = StateStore(tmp_path)
+    yield store
+    store.close()
+
+
+def uplink(folder: Path) -> Uplink:
+    specs = [DatastreamSpec("s/a/x", "1", 0.1)]
+    return Uplink(folder / "outbox", Broker("127.0.0.1", 1), tenant="t", node="n", datastreams=specs)
+
+
+def custody(store: StateStore, link: Uplink) -> Custody:
+    return Custody(store, link, structlog.get_logger(), mono_ms=lambda: 0, beat_ms=1000)
+
+
+async def close(link: Uplink) -> None:
+    """Seal what waits and close, as an agent that ends does."""
+    running = asyncio.create_task(link.run())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def kept(folder: Path) -> list[str]:
+    """The ids of events and commands in the outbox on disk, in the order in which they would be sent."""
+    found: list[str] = []
+    outbox = Outbox(folder / "outbox")
+    while (sealed := outbox.oldest()) is not None:
+        payload, known = outbox.payload(sealed.sequence), outbox.dictionary
+        assert payload is not None
+        batch = decode(payload, {} if known is None else {known.hash: known})
+        found += [event.id for event in batch.events] + [outcome.command_id for outcome in batch.outcomes]
+        outbox.release([sealed.sequence])
+    outbox.close()
+    return found
+
+
+async def test_one_event_that_cannot_be_sent_is_set_aside_and_the_others_go(
+    tmp_path: Path, store: StateStore
+) -> None:
+    link = uplink(tmp_path)
+    keeper = custody(store, link)
+    assert await keeper.commit(step(events=[HUGE, WELL], outcomes=[OUTCOME], frame=FRAME))
+    assert await keeper.hand_over()
+    assert store.waiting() == []
+    await close(link)
+    assert kept(tmp_path) == ["e-well", "c-1"]
+    with sqlite3.connect(tmp_path / "state.sqlite3") as database:
+        assert database.execute("SELECT kind FROM aside").fetchall() == [("event",)]
+    database.close()
+
+
+async def test_a_frame_with_an_impossible_time_does_not_hold_up_the_others(tmp_path: Path, store: StateStore) -> None:
+    link = uplink(tmp_path)
+    keeper = custody(store, link)
+    await keeper.commit(step(frame=ODD_FRAME))
+    await keeper.commit(step(events=[WELL], frame=FRAME))
+    assert await keeper.hand_over()
+    assert link.backlog().readings == 1
+    assert store.waiting() == []
+    await close(link)
+
+
+async def test_a_step_that_the_disk_did_not_take_is_kept_and_goes_with_the_next(
+    tmp_path: Path, store: StateStore
+) -> None:
+    link = uplink(tmp_path)
+    keeper = custody(store, link)
+    other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not await keeper.commit(step(events=[WELL]))
+    assert not keeper.remembers
+    other.execute("ROLLBACK")
+    other.close()
+    assert await keeper.commit(step(outcomes=[OUTCOME]))
+    assert keeper.remembers
+    assert [one.what for one in store.waiting()] == [WELL, OUTCOME]
+    await close(link)
