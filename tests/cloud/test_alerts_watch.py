@@ -7,14 +7,31 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
-from tests.cloud.scene import FARM, FARM_STREAMS, MOISTURE, RIVER, TANK, Scene, playing, until
+from tests.cloud.scene import (
+    DUST,
+    FARM,
+    FARM_STREAMS,
+    MOISTURE,
+    RAIN,
+    RIVER,
+    TANK,
+    Scene,
+    datastream,
+    describe,
+    playing,
+    until,
+    words,
+    zone,
+)
 from tonnam_cloud.alerts import repository
 from tonnam_cloud.alerts.rules import Rule, load_rules
+from tonnam_cloud.alerts.subjects import find_subjects
 from tonnam_cloud.alerts.watch import Watch
 from tonnam_cloud.database import Database
 from tonnam_cloud.live import bus
-from tonnam_cloud.registry.models import Zone
+from tonnam_cloud.registry.models import Site, Zone
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_link.quality import Quality
 
@@ -179,6 +196,52 @@ async def test_cloud_that_was_down_blames_nobody_for_it(scene: Scene) -> None:
     watch = restarted(scene)
     watch.tick()
     assert "firing" not in {state for _, state in await states(scene)}
+
+
+def describe_orchard(session: Session) -> None:
+    """A farm whose zone, probe and tank have names of their own."""
+    site = "demo-farm/orchard"
+    session.add(
+        Site(tenant="demo-farm", id="orchard", node="edge-1", kind="farm", name=words("Orchard"), described_ms=0)
+    )
+    session.flush()
+    for position, (path, unit) in enumerate(
+        (("north-bed/vwc", "%"), ("probe-a/vwc", "%"), ("pond/water", "cm"), ("air-9/pm2_5", "ug/m3"))
+    ):
+        session.add(datastream(f"{site}/{path}", unit, position))
+    north = zone(1)
+    north.site, north.id, north.moisture = "orchard", "north-bed", f"{site}/north-bed/vwc"
+    session.add(north)
+    session.get_one(Site, ("demo-farm", "orchard")).tank = f"{site}/pond/water"
+
+
+def test_shipped_rules_watch_zone_tank_and_sensors_by_what_they_are_for(database: Database) -> None:
+    with database.writing() as session:
+        describe(session)
+        describe_orchard(session)
+    with database.reading() as session:
+        about = {subject.key for subject in find_subjects(session, load_rules())}
+    soil = {"soil-too-dry", "soil-too-wet", "soil-no-data"}
+    orchard = {(rule, name) for rule, name in about if name.startswith("demo-farm/orchard/")}
+    assert orchard == {
+        *((rule, "demo-farm/orchard/north-bed/vwc") for rule in soil),
+        ("tank-low", "demo-farm/orchard/pond/water"),
+        ("dust-high", "demo-farm/orchard/air-9/pm2_5"),
+    }
+    assert {(rule, name) for rule, name in about if rule in {"air-no-data", "rain-no-data", "river-no-data"}} == {
+        ("air-no-data", DUST),
+        ("rain-no-data", RAIN),
+        ("river-no-data", RIVER),
+    }
+    assert {name for rule, name in about if rule in soil} >= {MOISTURE, ZONE_2}
+
+
+async def test_silent_rain_gauge_of_a_town_is_told_in_both_languages(scene: Scene) -> None:
+    beat(scene, (RAIN, 100.0), (RIVER, 2.0), (DUST, 20.0))
+    keeps(scene, 155, (RIVER, 2.0), (DUST, 20.0))
+    (alert,) = [each for each in await alerts(scene) if each["tenant"] == "demo-town"]
+    assert (alert["rule"], alert["state"], alert["title"]["en"]) == ("rain-no-data", "firing", "No data from rain-1")
+    assert alert["title"]["th"] == "ไม่มีข้อมูลจากrain-1 (ไทย)"
 
 
 def restarted(scene: Scene, rules: Sequence[Rule] | None = None) -> Watch:

@@ -16,12 +16,15 @@ from tonnam_cloud.errors import Misconfigured
 from tonnam_cloud.words import Words
 
 LIMITS = ("above", "below", "above_band", "below_band", "above_bank_pct")
+Role = Literal["zone_moisture", "tank", "air", "rain", "river"]
+"""What a node says that a datastream is for: a zone's moisture, the tank's level, a town's sensor of one kind."""
 PLACEHOLDERS = {"place", "site", "value", "limit", "unit", "minutes"}
 
 
 class Rule(BaseModel):
     """One rule. It holds for every datastream whose id matches `datastreams` and that has the limit it names.
 
+    With `role` only for those of that role, whatever their things are called.
     `above`, `below`: a fixed limit in the datastream's unit. `above_band`, `below_band`: so many per cent above or
     below the moisture band of the zone. `above_bank_pct`: so many per cent of the river's bank.
     A `no_data` rule counts from when the newest reading is older than the datastream's max_age_s; with
@@ -34,6 +37,7 @@ class Rule(BaseModel):
     kind: Literal["threshold", "no_data"]
     datastreams: Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[^/]+/[^/]+$")]
     severity: Severity
+    role: Role | None = None
     for_s: Annotated[float, Field(ge=0)]
     above: float | None = None
     below: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -54,6 +54,16 @@ class _Registry:
     datastreams: Sequence[Datastream]
     zones: Mapping[str, Zone]
     sensors: Mapping[str, Sensor]
+    tanks: Collection[str]
+
+    def role(self, datastream: str) -> str | None:
+        """What a datastream is for, in the words of `Rule.role`."""
+        if datastream in self.zones:
+            return "zone_moisture"
+        if datastream in self.tanks:
+            return "tank"
+        sensor = self.sensors.get(datastream)
+        return sensor.kind if sensor else None
 
 
 def find_expected(session: Session) -> dict[str, Expected]:
@@ -69,17 +79,21 @@ def find_expected(session: Session) -> dict[str, Expected]:
 
 def find_subjects(session: Session, rules: Iterable[Rule]) -> list[Subject]:
     """Every rule with everything that it is about."""
+    sites = session.scalars(select(Site)).all()
     known = _Registry(
-        {(row.tenant, row.id): row for row in session.scalars(select(Site))},
+        {(row.tenant, row.id): row for row in sites},
         session.scalars(select(Datastream).order_by(Datastream.id)).all(),
         {row.moisture: row for row in session.scalars(select(Zone)) if row.moisture},
         {name: row for row in session.scalars(select(Sensor)) for name in row.datastreams},
+        {row.tank for row in sites if row.tank},
     )
     return [subject for rule in rules for subject in _of_rule(rule, known)]
 
 
 def _of_rule(rule: Rule, known: _Registry) -> Iterator[Subject]:
     rows = [row for row in known.datastreams if rule.matches(row.id) and (row.tenant, row.site) in known.sites]
+    if rule.role is not None:
+        rows = [row for row in rows if known.role(row.id) == rule.role]
     if rule.scope == "site":
         by_place: dict[tuple[str, str], list[Datastream]] = {}
         for row in rows:
