@@ -14,6 +14,7 @@ from tonnam_edge.core import Step
 from tonnam_edge.custody import Custody
 from tonnam_edge.state_store import StateStore
 from tonnam_link.broker import Broker
+from tonnam_link.codec import Dictionary
 from tonnam_link.decode import decode
 from tonnam_link.messages import CommandState, DatastreamSpec, Event, Frame, Outcome, Sample
 from tonnam_link.outbox import Outbox
@@ -23,6 +24,7 @@ T = 1_800_000_000_000
 WELL = Event("e-well", "run.ended", T, {"zone": "zone-1"})
 HUGE = Event("e-huge", "site.described", T, {"text": [f"{n:x}" for n in range(700_000)]})
 OUTCOME = Outcome("c-1", CommandState.DONE, T, {"th": "ครบ", "en": "done"})
+DICTIONARY = Dictionary([DatastreamSpec("s/a/x", "1", 0.1)])
 FRAME = Frame(T, {"s/a/x": Sample(1.0)})
 ODD_FRAME = Frame(-5, {"s/a/x": Sample(1.0)})
 
@@ -41,8 +43,7 @@ def store(tmp_path: Path) -> Iterator[StateStore]:
 
 
 def uplink(folder: Path) -> Uplink:
-    specs = [DatastreamSpec("s/a/x", "1", 0.1)]
-    return Uplink(folder / "outbox", Broker("127.0.0.1", 1), tenant="t", node="n", datastreams=specs)
+    return Uplink(folder / "outbox", Broker("127.0.0.1", 1), tenant="t", node="n", datastreams=DICTIONARY.specs)
 
 
 def custody(store: StateStore, link: Uplink) -> Custody:
@@ -62,9 +63,9 @@ def kept(folder: Path) -> list[str]:
     found: list[str] = []
     outbox = Outbox(folder / "outbox")
     while (sealed := outbox.oldest()) is not None:
-        payload, known = outbox.payload(sealed.sequence), outbox.dictionary
+        payload = outbox.payload(sealed.sequence)
         assert payload is not None
-        batch = decode(payload, {} if known is None else {known.hash: known})
+        batch = decode(payload, {DICTIONARY.hash: DICTIONARY})
         found += [event.id for event in batch.events] + [outcome.command_id for outcome in batch.outcomes]
         outbox.release([sealed.sequence])
     outbox.close()
