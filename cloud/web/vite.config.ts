@@ -1,11 +1,24 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rollup } from "vite";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Writes sw.js from src/service-worker.js, with the list of what was built and a version made from it. */
+/** Files of the shell whose names stay when they change. */
+const UNHASHED = ["icon.svg", "manifest.webmanifest"];
+
+function versionOf(parts: string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+}
+
+function pageOf(bundle: Rollup.OutputBundle): string {
+  const page = bundle["index.html"];
+  if (page?.type !== "asset") throw new Error("index.html is not in the bundle: the service worker's version would not follow it");
+  return page.source.toString();
+}
+
+/** Writes sw.js from src/service-worker.js, with the list of what was built and a version made from it and from the files without a hash. */
 function serviceWorker(): Plugin {
   return {
     name: "tonnam-service-worker",
@@ -13,9 +26,10 @@ function serviceWorker(): Plugin {
     enforce: "post",
     generateBundle(_options, bundle) {
       const built = Object.keys(bundle).filter((name) => !name.endsWith(".map") && name !== "index.html");
-      const shell = ["/", "/icon.svg", "/manifest.webmanifest", ...built.map((name) => `/${name}`)];
-      const version = createHash("sha256").update(shell.join("\n")).digest("hex").slice(0, 12);
-      const source = readFileSync(here("src/service-worker.js"), "utf8")
+      const shell = ["/", ...UNHASHED.map((name) => `/${name}`), ...built.map((name) => `/${name}`)];
+      const worker = readFileSync(here("src/service-worker.js"), "utf8");
+      const version = versionOf([...shell, worker, ...UNHASHED.map((name) => readFileSync(here(`public/${name}`), "utf8")), pageOf(bundle)]);
+      const source = worker
         .replace("__VERSION__", version)
         .replace('["__SHELL__"]', JSON.stringify(shell));
       this.emitFile({ type: "asset", fileName: "sw.js", source });

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +34,25 @@ def build() -> ModuleType:
 def sizes_kb(*suffixes: str) -> dict[str, float]:
     files = [file for file in (DIST / "assets").iterdir() if file.suffix in suffixes]
     return {file.name: len(gzip.compress(file.read_bytes())) / 1000 for file in files}
+
+
+def built_version(build: ModuleType, web: Path) -> str:
+    build.run(["npm", "run", "build", "--prefix", str(web)], build.tools_path(os.environ["PATH"]), "No second build")
+    worker = (web.parent / "src" / "tonnam_cloud" / "web_dist" / "sw.js").read_text()
+    found = re.search(r'"tonnam-(\w+)"', worker)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("changed", ["index.html", "public/icon.svg", "public/manifest.webmanifest"])
+def test_version_follows_the_files_whose_names_stay(build: ModuleType, tmp_path: Path, changed: str) -> None:
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    (web / "node_modules").symlink_to(WEB / "node_modules")
+    before = built_version(build, web)
+    file = web / changed
+    file.write_text(file.read_text().replace("ต้นน้ำ", "ต้นน้ำ ใหม่").replace("<svg", "<svg data-new=''"))
+    assert built_version(build, web) != before
 
 
 def test_types_hold_and_both_languages_have_every_text(build: ModuleType) -> None:

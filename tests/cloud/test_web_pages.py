@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.cloud.web_browser import ZONE_1, open_page, speak_english
 from tests.cloud.web_samples import Json, alert, iso, measure, text, zone
-from tests.cloud.web_stub import LINK_TOKEN, PASSWORD, Stub
+from tests.cloud.web_stub import DIST, LINK_TOKEN, PASSWORD, Stub
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web-pages")]
@@ -145,6 +147,37 @@ async def test_shell_is_kept_by_the_service_worker(phone: BrowserContext, stub: 
     assert "/" in kept
     assert {path.rsplit(".", 1)[-1] for path in kept} >= {"js", "css", "woff2", "svg"}
     assert not [path for path in kept if path.startswith("/api")]
+
+
+def next_build(dist: Path, to: Path, version: str) -> Path:
+    """As a newer build: another page, another worker."""
+    shutil.copytree(dist, to)
+    page, worker = to / "index.html", to / "sw.js"
+    page.write_text(page.read_text().replace("<body>", f'<body data-version="{version}">'))
+    worker.write_text(re.sub(r'(const CACHE = "tonnam-)\w+', rf"\g<1>{version}", worker.read_text()))
+    return to
+
+
+UPDATE = """async version => {
+    const taken = new Promise(resolve => navigator.serviceWorker.addEventListener('controllerchange', resolve));
+    await (await navigator.serviceWorker.ready).update();
+    await taken;
+    return (await caches.keys()).at(-1) === `tonnam-${version}`;
+}"""
+
+
+async def test_updated_page_is_what_opens_without_signal(phone: BrowserContext, stub: Stub, tmp_path: Path) -> None:
+    page = await open_page(phone, stub)
+    await page.wait_for_function("navigator.serviceWorker.controller !== null")
+    for version in ("second", "third"):
+        stub.dist = next_build(DIST, tmp_path / version, version)
+        assert await page.evaluate(UPDATE, version)
+    stub.page_away = True
+    await page.reload()
+    await expect(page.locator("article.zone")).to_have_count(2)
+    await expect(page.locator("body")).to_have_attribute("data-version", "third")
+    caches = await page.evaluate("caches.keys()")
+    assert [name for name in caches if name.startswith("tonnam-")] == ["tonnam-second", "tonnam-third"]
 
 
 async def test_signing_in_serves_password_managers_and_says_what_is_wrong(phone: BrowserContext, stub: Stub) -> None:

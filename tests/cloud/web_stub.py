@@ -41,6 +41,8 @@ class Stub:
         self.commands: dict[str, Json] = {}
         self.asked: list[tuple[str, Json, str | None]] = []
         self.drop_next_command = False
+        self.dist = DIST
+        self.page_away = False
         self.listeners: list[queue.Queue[str | None]] = []
         self.url = ""
 
@@ -188,7 +190,9 @@ class Handler(BaseHTTPRequestHandler):
         self.stub.listeners.remove(events)
 
     def send_file(self, path: str) -> None:
-        file = DIST / (path.lstrip("/") or "index.html")
+        if self.stub.page_away:
+            return self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "away")
+        file = self.stub.dist / (path.lstrip("/") or "index.html")
         if not file.is_file():
             return self.refuse(HTTPStatus.NOT_FOUND, "not_found")
         content = file.read_bytes()

@@ -28,13 +28,20 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(event.request.mode === "navigate" ? freshOrKept(event.request) : keptOrFresh(event.request));
 });
 
+// Only files with a hash in their name are the same in every version: no other is taken from an older cache.
 async function keptOrFresh(request) {
-  return (await caches.match(request)) ?? fetch(request);
+  const hashed = new URL(request.url).pathname.startsWith("/assets/");
+  const kept = (await ownKept(request)) ?? (hashed ? await caches.match(request) : undefined);
+  return kept ?? fetch(request);
+}
+
+async function ownKept(request) {
+  return (await caches.open(CACHE)).match(request);
 }
 
 /** The page itself: from the network when it answers soon, else as it was kept. */
 async function freshOrKept(request) {
-  const kept = await caches.match("/");
+  const kept = await ownKept("/");
   if (!kept) return fetch(request);
   const late = new Promise((resolve) => setTimeout(() => resolve(kept), PATIENCE_MS));
   const fresh = fetch(request).then((response) => (response.ok ? response : kept));
