@@ -9,7 +9,8 @@ How to use it, from a worker thread (a plain `def` route of FastAPI, or an execu
         ...
 
 `writing()` takes the write lock of SQLite at its start (BEGIN IMMEDIATE), so that it can never fail half-way with
-"database is locked". Application code never calls `commit`. Tables derive from `Base`; times are integer
+"database is locked". Application code never calls `commit`, and asks the store of readings only after its session has
+ended: a session holds one of a bounded number of connections. Tables derive from `Base`; times are integer
 milliseconds since 1970 (UTC) in columns named `..._ms`; words for people are JSON `{"th": ..., "en": ...}` (`Text2`).
 Every slice that has tables is imported by `tonnam_cloud.tables`, and adds its own alembic migration.
 """
@@ -20,15 +21,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, Connection, Engine, MetaData, String, create_engine, event, make_url
+from sqlalchemy import JSON, BigInteger, Connection, Engine, MetaData, String, create_engine, event, exc, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from tonnam_cloud.errors import Transient
 
 BUSY_TIMEOUT_S = 10
+IDLE_CONNECTIONS = 20
+MOST_CONNECTIONS = 85
+"""More than all that may ask at once: 40 threads of the API, up to 36 beside the event loop, ingest's own."""
+CONNECTION_WITHIN_S = 10
 
 Id = Annotated[str, mapped_column(String(32))]
 """A tenant, node, site or thing id."""
@@ -82,8 +86,18 @@ class Database:
 def _transient_when_away() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except exc.TimeoutError as error:
+        raise Transient("the database is too busy: all its connections are taken") from error
+    except exc.DBAPIError as error:
+        if not _is_away(error):
+            raise
         raise Transient(f"the database does not answer: {error.orig}") from error
+
+
+def _is_away(error: exc.DBAPIError) -> bool:
+    """Whether the database itself is at fault, and not what it was told."""
+    damaged = type(error) is exc.DatabaseError
+    return damaged or error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError))
 
 
 def _engine(url: str) -> Engine:
@@ -91,9 +105,15 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
+    pool: dict[str, Any] = {
+        "poolclass": QueuePool,
+        "pool_size": IDLE_CONNECTIONS,
+        "max_overflow": MOST_CONNECTIONS - IDLE_CONNECTIONS,
+        "pool_timeout": CONNECTION_WITHIN_S,
+    }
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+        return create_engine(parsed, pool_pre_ping=True, **pool)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from tonnam_cloud.alerts.rules import Rule
 from tonnam_cloud.alerts.watch import Watch
@@ -18,13 +16,10 @@ from tonnam_cloud.live.hub import Hub
 from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.service import People
 from tonnam_cloud.store.port import Store
+from tonnam_cloud.upkeep import for_ever
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.session import Session
 from tonnam_link.topics import ALL_LIVE
-
-START_AGAIN_S = 5.0
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,19 +49,9 @@ class Parts:
                     ("alerts", self.watch.run),
                     ("live", self.feed.run),
                 ):
-                    group.create_task(_for_ever(name, upkeep))
+                    group.create_task(for_ever(name, upkeep))
         finally:
             self.hub.close()
-
-
-async def _for_ever(name: str, upkeep: Callable[[], Awaitable[None]]) -> None:
-    """One part that fails must not take the others with it: a stop has to be sent whatever alerts do."""
-    while True:
-        try:
-            await upkeep()
-        except Exception:
-            log.exception("a part of the cloud failed and starts again", part=name)
-        await asyncio.sleep(START_AGAIN_S)
 
 
 def build_parts(

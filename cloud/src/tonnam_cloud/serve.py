@@ -22,6 +22,7 @@ from tonnam_cloud.opening import open_database
 from tonnam_cloud.parts import build_parts
 from tonnam_cloud.settings import Settings
 from tonnam_cloud.store.choice import open_store
+from tonnam_cloud.upkeep import for_ever
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.receiver import Receiver
@@ -58,7 +59,8 @@ async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
         web = _Web(uvicorn.Config(create_app(parts), log_config=None, lifespan="off", access_log=False))
         web.config.timeout_graceful_shutdown = END_STREAMS_S
         log.info("cloud is up", address=f"http://{settings.host}:{settings.port}", store=settings.store)
-        await _until_told(web, listener, session.run(), receiver.run(), ingest.run(), presences.run(), parts.run())
+        upkeep = [for_ever("ingest", ingest.run), for_ever("presence", presences.run), parts.run()]
+        await _until_told(web, listener, session.run(), receiver.run(), *upkeep)
     log.info("cloud has ended")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from tonnam_cloud.registry.models import Command, Datastream, Node, Run, Site, Zone
@@ -18,13 +18,12 @@ def sites(session: Session, tenants: Collection[str], kind: str) -> Sequence[Sit
     return session.scalars(wanted.order_by(Site.tenant, Site.id)).all()
 
 
-def node(session: Session, site: Site) -> Node | None:
-    return session.get(Node, (site.tenant, site.node))
+def nodes(session: Session, tenants: Collection[str]) -> Sequence[Node]:
+    return session.scalars(select(Node).where(Node.tenant.in_(tenants))).all()
 
 
-def zones(session: Session, tenant: str, site: str) -> Sequence[Zone]:
-    wanted = select(Zone).where(Zone.tenant == tenant, Zone.site == site)
-    return session.scalars(wanted.order_by(Zone.position, Zone.id)).all()
+def zones(session: Session, tenants: Collection[str]) -> Sequence[Zone]:
+    return session.scalars(select(Zone).where(Zone.tenant.in_(tenants)).order_by(Zone.position, Zone.id)).all()
 
 
 def zone(session: Session, tenant: str, site: str, zone_id: str) -> Zone | None:
@@ -35,8 +34,10 @@ def node_of(session: Session, row: Zone) -> str:
     return session.get_one(Site, (row.tenant, row.site)).node
 
 
-def datastreams(session: Session, tenant: str, site: str) -> Sequence[Datastream]:
-    wanted = select(Datastream).where(Datastream.tenant == tenant, Datastream.site == site)
+def datastreams(session: Session, tenants: Collection[str], kind: str) -> Sequence[Datastream]:
+    """Those of all sites of a kind."""
+    its_site = (Site.tenant == Datastream.tenant) & (Site.id == Datastream.site)
+    wanted = select(Datastream).join(Site, its_site).where(Datastream.tenant.in_(tenants), Site.kind == kind)
     return session.scalars(wanted.order_by(Datastream.position, Datastream.id)).all()
 
 
@@ -44,16 +45,20 @@ def datastream(session: Session, name: str | None) -> Datastream | None:
     return session.get(Datastream, name) if name else None
 
 
-def newest_runs(session: Session, tenant: str, site: str) -> Sequence[Run]:
-    """The newest running and the newest ended run of each zone."""
-    newest = (
-        select(Run.zone, func.max(Run.started_ms).label("started_ms"))
-        .where(Run.tenant == tenant, Run.site == site)
-        .group_by(Run.zone, Run.ended_ms.is_(None))
-        .subquery()
+def newest_runs(session: Session, tenants: Collection[str]) -> tuple[Sequence[Run], Sequence[Run]]:
+    """Of each zone the newest run if it has not ended, and the newest ended one: steps into an index, however many
+    runs there are."""
+    run = aliased(Run)
+    mine = select(run.run_id).where(run.tenant == Zone.tenant, run.site == Zone.site, run.zone == Zone.id)
+    mine = mine.order_by(run.started_ms.desc()).limit(1)
+    newest, ended = (
+        select(Run).join(Zone, (Run.tenant == Zone.tenant) & (Run.run_id == found.correlate(Zone).scalar_subquery()))
+        for found in (mine, mine.where(run.ended_ms.is_not(None)))
     )
-    wanted = select(Run).join(newest, (Run.zone == newest.c.zone) & (Run.started_ms == newest.c.started_ms))
-    return session.scalars(wanted.where(Run.tenant == tenant, Run.site == site).order_by(Run.started_ms)).all()
+    return (
+        session.scalars(newest.where(Zone.tenant.in_(tenants), Run.ended_ms.is_(None))).all(),
+        session.scalars(ended.where(Zone.tenant.in_(tenants))).all(),
+    )
 
 
 def runs_within(session: Session, row: Zone, from_ms: int, to_ms: int) -> Sequence[Run]:

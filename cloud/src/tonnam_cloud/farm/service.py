@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -16,12 +17,13 @@ from tonnam_cloud.measures.schemas import Measure, Points
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import NotFound
-from tonnam_cloud.registry.models import Node, Run, Site, Zone
+from tonnam_cloud.registry.models import Datastream, Node, Run, Site, Zone
 from tonnam_cloud.store.port import Store
 from tonnam_cloud.times import utc, utc_or_none
 from tonnam_cloud.words import Words
 
 OPEN_VALVE = 0.5
+_OfASite = TypeVar("_OfASite", Zone, Datastream)
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,60 @@ SOIL_MOISTURE = Missing("soil_moisture", Words(th="ความชื้นด�
 VALVE = Missing("valve_open", Words(th="วาล์ว", en="Valve"), "1")
 
 
+@dataclass(frozen=True)
+class _Registry:
+    """What the registry knows of a person's farms. Places are (tenant, site); runs are by (tenant, site, zone)."""
+
+    sites: Sequence[Site]
+    nodes: Mapping[tuple[str, str], Node]
+    zones: Mapping[tuple[str, str], Sequence[Zone]]
+    datastreams: Mapping[tuple[str, str], Sequence[Datastream]]
+    running: Mapping[tuple[str, str, str], Run]
+    ended: Mapping[tuple[str, str, str], Run]
+
+
 def overview(database: Database, store: Store, person: Person, now_ms: int) -> schemas.Overview:
     """Every farm of the person's tenants."""
     with database.reading() as session:
-        sites = repository.sites(session, person.tenants, "farm")
-        return schemas.Overview(
-            now=utc(now_ms),
-            sites=[_farm(session, store, site, now_ms) for site in sites],
-            alerts=alerts.firing(session, person),
-        )
+        known = _registry(session, person)
+        firing = alerts.firing(session, person)
+    newest = measures.measures(store, (row for rows in known.datastreams.values() for row in rows), now_ms)
+    farms = [_farm(known, site, newest) for site in known.sites]
+    return schemas.Overview(now=utc(now_ms), sites=farms, alerts=firing)
 
 
-def _farm(session: Session, store: Store, site: Site, now_ms: int) -> schemas.FarmSite:
-    zones = repository.zones(session, site.tenant, site.id)
-    runs = repository.newest_runs(session, site.tenant, site.id)
-    found = measures.measures(store, repository.datastreams(session, site.tenant, site.id), now_ms)
+def _registry(session: Session, person: Person) -> _Registry:
+    running, ended = repository.newest_runs(session, person.tenants)
+    return _Registry(
+        repository.sites(session, person.tenants, "farm"),
+        {(row.tenant, row.id): row for row in repository.nodes(session, person.tenants)},
+        _by_place(repository.zones(session, person.tenants)),
+        _by_place(repository.datastreams(session, person.tenants, "farm")),
+        {(run.tenant, run.site, run.zone): run for run in running},
+        {(run.tenant, run.site, run.zone): run for run in ended},
+    )
+
+
+def _by_place(rows: Sequence[_OfASite]) -> Mapping[tuple[str, str], list[_OfASite]]:
+    """Rows by the site that they are of, in their order."""
+    found: dict[tuple[str, str], list[_OfASite]] = {}
+    for row in rows:
+        found.setdefault((row.tenant, row.site), []).append(row)
+    return found
+
+
+def _farm(known: _Registry, site: Site, newest: Mapping[str, Measure]) -> schemas.FarmSite:
+    place = (site.tenant, site.id)
+    zones = known.zones.get(place, [])
+    found = {row.id: newest[row.id] for row in known.datastreams.get(place, [])}
     shown = [site.pump, site.tank, site.flow, *(name for zone in zones for name in (zone.moisture, zone.valve))]
     return schemas.FarmSite(
         tenant=site.tenant,
         id=site.id,
         kind="farm",
         name=words_of(site.name, site.id),
-        node=_node(site, repository.node(session, site)),
-        zones=[_zone(zone, found, runs) for zone in zones],
+        node=_node(site, known.nodes.get((site.tenant, site.node))),
+        zones=[_zone(known, zone, found) for zone in zones],
         pump=measures.pick(found, site.pump),
         tank=_tank(measures.pick(found, site.tank), site.tank_full_cm),
         flow=measures.pick(found, site.flow),
@@ -77,13 +110,12 @@ def _tank(level: Measure | None, full_cm: float | None) -> schemas.Tank | None:
     return schemas.Tank(**level.model_dump(), full_cm=full_cm) if level else None
 
 
-def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> schemas.Zone:
+def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure]) -> schemas.Zone:
     moisture = _measured(found, zone, zone.moisture, SOIL_MOISTURE)
     valve = _measured(found, zone, zone.valve, VALVE)
     position = measures.trusted(valve)
-    mine = [run for run in runs if run.zone == zone.id]
-    running = [run for run in mine if run.ended_ms is None]
-    ended = [run for run in mine if run.ended_ms is not None]
+    key = (zone.tenant, zone.site, zone.id)
+    running, ended = known.running.get(key), known.ended.get(key)
     return schemas.Zone(
         id=zone.id,
         name=words_of(zone.name, zone.id),
@@ -94,8 +126,8 @@ def _zone(zone: Zone, found: Mapping[str, Measure], runs: Sequence[Run]) -> sche
         state=zone_state(measures.trusted(moisture), zone.band_low_pct, zone.band_high_pct),
         valve=valve,
         running=None if position is None else position >= OPEN_VALVE,
-        run=run_out(running[-1]) if running else None,
-        last_run=run_out(ended[-1]) if ended else None,
+        run=run_out(running) if running else None,
+        last_run=run_out(ended) if ended else None,
         next=_next(zone),
         max_run_s=zone.max_run_s,
     )
@@ -140,13 +172,14 @@ def zone_history(
         if zone is None:
             raise NotFound
         row = repository.datastream(session, zone.moisture)
-        line = measures.points(store, row.id, row.max_age_s, from_ms, now_ms + 1) if row else Points(t=[], v=[])
-        return schemas.ZoneHistory.model_validate(
-            {
-                "from": utc(from_ms),
-                "to": utc(now_ms),
-                "moisture": line,
-                "band": _band(zone),
-                "runs": [run_out(run) for run in repository.runs_within(session, zone, from_ms, now_ms + 1)],
-            }
-        )
+        runs = repository.runs_within(session, zone, from_ms, now_ms + 1)
+    line = measures.points(store, row.id, row.max_age_s, from_ms, now_ms + 1) if row else Points(t=[], v=[])
+    return schemas.ZoneHistory.model_validate(
+        {
+            "from": utc(from_ms),
+            "to": utc(now_ms),
+            "moisture": line,
+            "band": _band(zone),
+            "runs": [run_out(run) for run in runs],
+        }
+    )

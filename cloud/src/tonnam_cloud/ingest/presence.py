@@ -86,6 +86,11 @@ class Presences:
                 self._outage.note(error)
                 await asyncio.sleep(AGAIN_S)
                 continue
+            except Exception:
+                log.exception("presence could not be kept", nodes=len(seen))
+                for each in seen if len(seen) > 1 else ():
+                    await self._keep([each])
+                return
             self._outage.over()
             for topic, payload in messages:
                 self._publish(topic, payload)

@@ -33,4 +33,4 @@ def history(
         row = session.get(Datastream, f"{tenant}/{site}/{thing}/{observed}") if person.may_see(tenant) else None
         if row is None:
             raise NotFound
-        return service.history(parts.store, row, hours, parts.clock_ms())
+    return service.history(parts.store, row, hours, parts.clock_ms())
