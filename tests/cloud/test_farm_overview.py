@@ -50,10 +50,10 @@ def test_more_farms_are_not_more_questions(farms: Database, embedded_store: Embe
     few = overview_statements(farms, embedded_store)
     with farms.writing() as session:
         for number in range(30):
-            site = Site(
-                tenant="demo-farm", id=f"s{number}", node="edge-1", kind="farm", name=words("x"), described_ms=0
+            place, name = {"tenant": "demo-farm", "site": f"s{number}"}, words("x")
+            session.add(
+                Site(tenant="demo-farm", id=f"s{number}", node="edge-1", kind="farm", name=name, described_ms=0)
             )
-            session.add(site)
             session.flush()
             session.add(Zone(**place, id="z", name=name, max_run_s=60, description={}, position=0))
     assert overview_statements(farms, embedded_store) == few
