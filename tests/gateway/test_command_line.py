@@ -48,6 +48,20 @@ def test_bad_environment_ends_with_two_before_anything_is_touched(
     assert message in done.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_more_sensors_than_one_node_can_describe_end_with_two_before_anything_is_touched(
+    tmp_path: Path, command: str
+) -> None:
+    file, state = tmp_path / "town.toml", tmp_path / "state"
+    text = TOWN.read_text(encoding="utf-8")
+    river = text[text.index('[[sensors]]\nthing = "river-1"') :]
+    file.write_text(text + "".join("\n" + river.replace("river-1", f"r-{n}", 1) for n in range(700)), "utf-8")
+    more = ["--state", str(state)] if command == "run" else []
+    done = tonnam_gateway(command, str(file), *more, TONNAM_BROKER="mqtt://x")
+    assert (done.returncode, state.exists(), len(done.stderr.splitlines())) == (2, False, 1)
+    assert "703 sensors are too many for one node" in done.stderr
+
+
 def test_file_that_is_not_there_ends_with_two(tmp_path: Path) -> None:
     done = tonnam_gateway("run", str(tmp_path / "x.toml"), "--state", str(tmp_path / "s"), TONNAM_BROKER="mqtt://x")
     assert done.returncode == 2

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -14,7 +16,7 @@ from tonnam_gateway import node_state
 from tonnam_gateway.intake import Intake
 from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
-from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.errors import OutboxUnavailable, TooLarge
 from tonnam_link.messages import Event, Frame
 from tonnam_link.session import Message
 
@@ -31,6 +33,8 @@ class Disk:
         await asyncio.sleep(0)
         if self.full:
             raise OutboxUnavailable("no space left")
+        if any(len(event.body.get("text", "")) > 1000 for event in events):
+            raise TooLarge("event big has 1001 bytes, at most 1000 are allowed")
         self.frames += frames
         self.events += events
 
@@ -93,6 +97,16 @@ async def test_what_a_full_disk_refuses_is_offered_again_and_said_once(intake: I
     assert [line["event"] for line in logs] == ["outbox.refuses", "outbox.accepts_again", "readings.flow"]
 
 
+async def test_event_that_is_too_large_is_dropped_and_takes_nothing_with_it(intake: Intake, disk: Disk) -> None:
+    intake.on_message(Message(LEVEL, b'{"level_m": 2}'))
+    intake.add_events([Event(text[:2], "big", 1, {"text": text}) for text in ("a", "b" * 1001, "c")])
+    with capture_logs() as logs:
+        assert await intake.flush()
+        assert await intake.flush()
+    assert (len(disk.frames), [event.id for event in disk.events]) == (1, ["a", "c"])
+    assert [line["event"] for line in logs] == ["event.too_large", "readings.flow"]
+
+
 async def test_oldest_is_dropped_and_counted_when_a_full_disk_takes_nothing_for_long(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,3 +127,22 @@ def test_state_survives_and_a_torn_file_is_a_first_start(tmp_path: Path) -> None
     assert node_state.load(file) == NodeState(17, ["air-node"])
     file.write_bytes(file.read_bytes()[:9])
     assert node_state.load(file) == NodeState()
+
+
+def test_state_is_on_the_disk_before_it_takes_the_name_of_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted(name: str, work: Callable[..., None]) -> Callable[..., None]:
+        def note_and_do(*given: Any) -> None:
+            done.append(name)
+            work(*given)
+
+        return note_and_do
+
+    monkeypatch.setattr(os, "fsync", noted("fsync", fsync))
+    monkeypatch.setattr(os, "replace", noted("replace", replace))
+    node_state.save(tmp_path / "node.json", NodeState(17))
+    assert done == ["fsync", "replace"]

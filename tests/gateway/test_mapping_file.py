@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from tests.gateway.sent import TOWN, town
 from tonnam_gateway import events, loader
 from tonnam_gateway.errors import Misconfigured
 from tonnam_gateway.toml_lines import Lines
+from tonnam_link.outbox import Outbox
 
 TEXT = TOWN.read_text(encoding="utf-8")
 
@@ -107,10 +109,31 @@ def test_time_field_is_refused_where_the_dialect_has_its_own() -> None:
     assert "fixed place" in wrong(text)[0]
 
 
-def test_site_that_does_not_fit_into_one_description_is_refused() -> None:
+def with_rivers(count: int) -> str:
     river = TEXT[TEXT.index('[[sensors]]\nthing = "river-1"') :]
-    many = TEXT + "".join("\n" + river.replace("river-1", f"r-{number}", 1) for number in range(700))
-    assert "too many for one node" in wrong(many)[0]
+    return TEXT + "".join("\n" + river.replace("river-1", f"r-{number}", 1) for number in range(count))
+
+
+def test_site_that_does_not_fit_into_one_description_is_refused() -> None:
+    text = with_rivers(700)
+    (line,) = wrong(text)
+    fit = int(re.findall(r"about (\d+)", line)[0])
+    assert line.startswith(
+        f"{line_of(text, f'r-{fit - 3}') - 1}: sensors[{fit}]: 703 sensors are too many for one node"
+    )
+    assert "divide them among several gateways" in line
+
+
+def test_largest_site_that_is_right_can_be_told(tmp_path: Path) -> None:
+    """Its description is one event, and the outbox takes it."""
+    (line,) = wrong(with_rivers(700))
+    fit = int(re.findall(r"about (\d+)", line)[0])
+    mapping = loader.parse(with_rivers(fit - 10), "town.toml")
+    assert "are too many" in wrong(with_rivers(fit + 10))[0]
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.register(mapping.specs())
+    assert len(outbox.accept(events=[events.site_described(mapping, 1_795_154_405_000)])) == 1
+    outbox.close()
 
 
 def test_subscription_that_another_one_covers_is_left_out() -> None:

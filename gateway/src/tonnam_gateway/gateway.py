@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
 from tonnam_link.broker import Broker
 from tonnam_link.clock import Clock, system_clock
+from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
 from tonnam_link.session import Session
 from tonnam_link.uplink import Uplink
@@ -58,6 +60,7 @@ class Gateway:
         for topic_filter in mapping.filters():
             self._field.subscribe(topic_filter, self._intake.on_message)
         self._saved_at = -SAVE_EVERY_S
+        self._unsaved = False
         now_ms = clock()
         self._intake.add_events(
             [
@@ -86,19 +89,33 @@ class Gateway:
         await self._uplink.accept(frames=frames, events=told)
 
     async def _refuse_commands(self) -> None:
+        """While the disk takes nothing a command stays unanswered: the cloud sends it again until it expires."""
         while True:
             command = await self._uplink.commands.get()
             outcome = Outcome(command.id, CommandState.REFUSED, self._clock(), _REFUSAL)
-            await self._uplink.accept(outcomes=[outcome])
+            with contextlib.suppress(OutboxUnavailable):
+                await self._uplink.accept(outcomes=[outcome])
 
     async def _save_now_and_then(self) -> None:
         if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
             await self._save()
 
     async def _save(self) -> None:
-        state = NodeState(self._clock(), sorted(self._translator.lost))
-        await asyncio.to_thread(node_state.save, self._state, state)
+        """A disk that does not take it costs only what the next start knows; readings go on."""
         self._saved_at = time.monotonic()
+        state = NodeState(self._clock(), sorted(self._translator.lost))
+        try:
+            await asyncio.to_thread(node_state.save, self._state, state)
+        except OSError as error:
+            if not self._unsaved:
+                self._log.error(
+                    "state.not_saved", text=f"{error}; the next start will not know until when this one ran"
+                )
+            self._unsaved = True
+            return
+        if self._unsaved:
+            self._log.info("state.saved_again")
+        self._unsaved = False
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tonnam_gateway.translator import Translator
 from tonnam_link.clock import Clock
-from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.errors import OutboxUnavailable, TooLarge
 from tonnam_link.messages import Event, Frame
 from tonnam_link.session import Message
 
@@ -87,7 +87,7 @@ class Intake:
         frames, events = list(self._frames), list(self._events)
         if frames or events:
             try:
-                await self._accept(frames, events)
+                await self._commit(frames, events)
             except OutboxUnavailable as error:
                 if not self._refused:
                     self._log.error("outbox.refuses", text=f"{error}; readings wait in memory")
@@ -97,6 +97,22 @@ class Intake:
             self._forget(self._events, events)
         self._committed(frames)
         return True
+
+    async def _commit(self, frames: Sequence[Frame], events: Sequence[Event]) -> None:
+        """All together; if an event is too large ever to be sent, all but that one. Raises OutboxUnavailable."""
+        try:
+            await self._accept(frames, events)
+        except TooLarge:
+            await self._accept(frames, [])
+            for event in events:
+                await self._commit_alone(event)
+
+    async def _commit_alone(self, event: Event) -> None:
+        try:
+            await self._accept([], [event])
+        except TooLarge as error:
+            self._translator.counts["too_large"] += 1
+            self._log.error("event.too_large", kind=event.kind, text=f"{error}; it is not told")
 
     @staticmethod
     def _forget(queue: deque[Any], committed: Sequence[Any]) -> None:

@@ -21,8 +21,9 @@ from tonnam_gateway.errors import Misconfigured, Problem
 from tonnam_gateway.mapping import Device, Mapping, Sensor
 from tonnam_gateway.toml_lines import Lines
 from tonnam_gateway.toml_lines import Path as KeyPath
+from tonnam_link.codec import MAX_EVENT_BYTES
 
-MAX_DESCRIBED_BYTES = 180 * 1024  # one event must carry the description of the whole site
+MAX_DESCRIBED_BYTES = MAX_EVENT_BYTES - 1024  # one event must carry the description of the whole site
 
 Found = tuple[KeyPath, str]
 PartT = TypeVar("PartT", bound=BaseModel)
@@ -51,16 +52,25 @@ def parse(text: str, source: str) -> Mapping:
     except ValidationError as error:
         found = [_explained(detail) for detail in error.errors(include_url=False)]
     found += contradictions(_valid(Device, raw.get("devices")), _valid(Sensor, raw.get("sensors")), _ids(raw))
-    if mapping and not found and _described_bytes(mapping) > MAX_DESCRIBED_BYTES:
-        found = [(("sensors",), "are too many for one node: divide them among several gateways, each with a file")]
+    if mapping and not found:
+        found = _beyond_one_node(mapping)
     if mapping is None or found:
         lines = Lines(text)
         raise Misconfigured(source, [Problem(lines.of(where), _dotted(where), message) for where, message in found])
     return mapping
 
 
-def _described_bytes(mapping: Mapping) -> int:
-    return len(msgspec.json.encode(events.site_described(mapping, 0).body))
+def _beyond_one_node(mapping: Mapping) -> list[Found]:
+    """What is wrong when the site's description does not fit into the one event that must carry it."""
+    described = len(msgspec.json.encode(events.site_described(mapping, 0)))
+    if described <= MAX_DESCRIBED_BYTES:
+        return []
+    count = len(mapping.sensors)
+    fit = count * MAX_DESCRIBED_BYTES // described
+    message = f"{count} sensors are too many for one node, which can describe about {fit}"
+    return [
+        (("sensors", fit), f"{message}: divide them among several gateways, each with a file and a node of its own")
+    ]
 
 
 def _syntax_problem(message: str, text: str) -> Problem:

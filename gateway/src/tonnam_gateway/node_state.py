@@ -24,7 +24,10 @@ def load(path: Path) -> NodeState:
 
 
 def save(path: Path, state: NodeState) -> None:
-    """Replace the file in one step."""
+    """Replace the file in one step, so that a power cut leaves the old or the new one whole. Raises OSError."""
     new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(state))
+    with new.open("wb") as file:
+        file.write(msgspec.json.encode(state))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(new, path)
