@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,9 @@ CREATE TRIGGER note_batch AFTER INSERT ON batch BEGIN
 END;
 """
 Reading = tuple[str, int]
+
+
+TOO_CLOSE_MS = 50
 
 
 class Committed(NamedTuple):
@@ -80,3 +85,15 @@ class Ledger:
                 (dictionaries[dictionary][number], sample) for number, sample in unpack_samples(packed)
             )
         }
+
+
+def too_close(readings: Iterable[Reading]) -> list[tuple[Reading, int]]:
+    """Readings of one datastream with the next one within 50 ms: nobody here measures so often, so it was told twice.
+
+    The answer gives the reading and how many ms later the next one lies.
+    """
+    return [
+        (earlier, later[1] - earlier[1])
+        for earlier, later in pairwise(sorted(readings))
+        if later[0] == earlier[0] and later[1] - earlier[1] < TOO_CLOSE_MS
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers
-from tests.system.ledger import Ledger, Reading
+from tests.system.ledger import Committed, Ledger, Reading, too_close
 from tests.system.stack import Stack, plan_in, running, wait_for
 from tonnam_cloud.store.embedded import EmbeddedReader
 
@@ -41,6 +41,11 @@ def until_readings_flow(ledgers: list[Ledger]) -> None:
         "new readings of every node",
         40,
     )
+
+
+def readings_of(ledgers: list[Ledger]) -> dict[Reading, Committed]:
+    """What all nodes have committed so far."""
+    return {reading: what for ledger in ledgers for reading, what in ledger.readings().items()}
 
 
 def stored(home: Path) -> dict[Reading, float | None]:
@@ -84,12 +89,14 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
         servers.wait_until(stack.healthy, "the cloud after the kills", 30)
         wait_for(3)
         events = set().union(*(ledger.events() for ledger in ledgers))
-        committed = {reading: what for ledger in ledgers for reading, what in ledger.readings().items()}
+        committed = readings_of(ledgers)
         servers.wait_until(lambda: committed.keys() <= stored(tmp_path).keys(), "every reading in the store", 90)
         servers.wait_until(lambda: events <= set(stored_events(tmp_path)), "every event in the database", 30)
         found, found_events = stored(tmp_path), stored_events(tmp_path)
+        committed |= readings_of(ledgers)  # read after the store, so all that is stored must be among it
     assert min(known(ledger) for ledger in ledgers) > len(order)
     assert len(events) >= 2 * (1 + order.count("edge"))
     assert len(found_events) == len(set(found_events)), "an event stands there twice"
-    wrong = [reading for reading, what in committed.items() if not what.is_value(found[reading])]
-    assert wrong == []
+    assert found.keys() - committed.keys() == set(), "the store holds what no outbox committed"
+    assert too_close(committed) == [], "a reading was told twice, with another time"
+    assert [reading for reading, value in found.items() if not committed[reading].is_value(value)] == []
