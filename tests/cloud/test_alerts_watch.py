@@ -190,6 +190,47 @@ async def test_reading_from_the_future_does_not_blind_a_threshold(scene: Scene) 
     assert await states(scene) == [("tank-low", "firing")]
 
 
+def firing_text(scene: Scene, rule: str) -> dict[str, str]:
+    with scene.database.reading() as session:
+        (text,) = [row.text for row in repository.open_rows(session) if (row.rule, row.state) == (rule, "firing")]
+        return text
+
+
+async def test_words_of_a_firing_alert_follow_its_value_and_its_minutes(scene: Scene) -> None:
+    keeps(scene, 25, *FINE, (MOISTURE, 21.0))
+    assert "21 %" in firing_text(scene, "soil-too-dry")["en"]
+    keeps(scene, 40, *FINE, (MOISTURE, 19.5))
+    said = firing_text(scene, "soil-too-dry")
+    assert "19.5 %" in said["en"]
+    assert any(f"{minutes} minutes" in said["en"] for minutes in (31, 32))
+    assert "19.5%" in said["th"]
+
+
+async def test_alert_whose_sensor_died_says_since_when_nothing_is_known_until_it_is_heard(scene: Scene) -> None:
+    keeps(scene, 6, *MOIST, (TANK, 20.0))
+    keeps(scene, 40, *MOIST)
+    said = firing_text(scene, "tank-low")
+    assert said["en"].startswith("Not known since 13:02: ")
+    assert said["th"].startswith("ไม่รู้ค่าตั้งแต่ 13:02 น. ")
+    assert "20 cm of water are left" in said["en"]
+    watch = restarted(scene)
+    for _ in range(4):
+        beat(scene, *MOIST, watch=watch)
+    assert firing_text(scene, "tank-low") == said
+    for _ in range(4):
+        beat(scene, *MOIST, (TANK, 18.0), watch=watch)
+    assert firing_text(scene, "tank-low")["en"].startswith("18 cm of water are left")
+    beat(scene, *MOIST, (TANK, 90.0), watch=watch)
+    assert await states(scene) == [("tank-low", "resolved")]
+
+
+async def test_what_was_pending_when_its_sensor_died_is_dropped(scene: Scene) -> None:
+    beat(scene, *MOIST, (TANK, 20.0))
+    assert await states(scene) == [("tank-low", "pending")]
+    keeps(scene, 12, *MOIST)
+    assert await states(scene) == []
+
+
 async def test_cloud_that_was_down_blames_nobody_for_it(scene: Scene) -> None:
     beat(scene, *FINE, (MOISTURE, 28.0))
     scene.clock.pass_s(86_400)

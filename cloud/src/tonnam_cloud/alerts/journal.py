@@ -11,16 +11,24 @@ from tonnam_cloud.alerts import repository
 from tonnam_cloud.alerts.machine import Phase, Status
 from tonnam_cloud.alerts.models import AlertRow
 from tonnam_cloud.alerts.subjects import Subject
+from tonnam_cloud.times import clock_time, utc
+from tonnam_cloud.words import Words
 
 MINUTE_MS = 60_000
+UNKNOWN_SINCE = Words(
+    th="ไม่รู้ค่าตั้งแต่ {time} น. เพราะเครื่องวัดไม่ส่งค่าที่เชื่อได้มาอีก ให้ไปดูด้วยตา ค่าก่อนหน้านั้น: {text}",
+    en="Not known since {time}: no good value has come. Go and look. Before that: {text}",
+)
+"""Before the text of a threshold whose sensor went silent. The alert stays: a dead sensor does not fill a tank."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a rule stands for a subject, and the row that says so while it is open."""
+    """Where a rule stands for a subject, the row that says so while it is open, and the newest value if known."""
 
     status: Status = field(default_factory=Status)
     alert_id: str | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,25 @@ def close(session: Session, row: AlertRow, at_ms: int) -> None:
         repository.remove(session, row.id)
     else:
         row.state, row.resolved_ms, row.seen_ms = "resolved", at_ms, at_ms
+
+
+def say_again(session: Session, move: Move, now_ms: int) -> bool:
+    """Bring the words of an open alert up to date: value, minutes, and since when nothing is known any more."""
+    row = repository.row(session, move.before.alert_id) if move.before.alert_id else None
+    if row is None:
+        return False
+    before = row.title, row.text
+    row.seen_ms = move.after.seen_ms
+    _say(row, move)
+    if is_silent(move.subject, move.after, now_ms):
+        time, text = clock_time(utc(move.after.seen_ms), utc(now_ms)), Words.model_validate(row.text)
+        row.text = UNKNOWN_SINCE.filled(time=time, text=text).model_dump()
+    return (row.title, row.text) != before
+
+
+def is_silent(subject: Subject, status: Status, now_ms: int) -> bool:
+    """Whether a threshold has had no evidence for so long that nothing is known any more."""
+    return now_ms - status.seen_ms > subject.gap_ms
 
 
 def _say(row: AlertRow, move: Move) -> None:

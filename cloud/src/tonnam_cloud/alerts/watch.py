@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tonnam_cloud.alerts import journal, repository
 from tonnam_cloud.alerts.journal import Move, Standing
@@ -27,6 +28,8 @@ REGISTRY_MS = 60_000
 CATCH_UP_MS = 86_400_000
 """A start looks at most so far back."""
 MARGIN_MS = 600_000
+SAY_AGAIN_MS = 60_000
+"""So often the words of open alerts are brought up to date."""
 
 Sample = tuple[int, float | None]
 """When it was observed, and the value where it is good."""
@@ -56,6 +59,7 @@ class Watch:
         self._standing: dict[tuple[str, str], Standing] = {}
         self._silence = Silence(clock_ms())
         self._loaded_ms: int | None = None
+        self._said_ms = clock_ms()
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
@@ -81,6 +85,9 @@ class Watch:
             self._silence.look(now_ms)
             silent = [subject for subject in self._subjects.values() if subject.rule.kind == "no_data"]
             self._take([self._missing(subject, now_ms) for subject in silent])
+            if now_ms - self._said_ms >= SAY_AGAIN_MS:
+                self._say_again(now_ms)
+                self._said_ms = now_ms
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Evaluate what just came over the live bus, but for readings of the future. Blocks."""
@@ -167,6 +174,35 @@ class Watch:
         )
         return Move(subject, before, after)
 
+    def _say_again(self, now_ms: int) -> None:
+        """Drop what is pending on a sensor that went silent; bring the words of what fires up to date."""
+        stands = [(subject, self._stands(subject)) for subject in self._subjects.values()]
+        self._take(
+            [
+                Move(subject, each, Status(Phase.CLEAR, each.status.seen_ms, each.status.seen_ms))
+                for subject, each in stands
+                if each.status.phase is Phase.PENDING and journal.is_silent(subject, each.status, now_ms)
+            ]
+        )
+        firing = [
+            Move(subject, each, each.status, self._newest_value(subject, each))
+            for subject, each in stands
+            if each.status.phase is Phase.FIRING
+        ]
+        if firing:
+            with self._database.writing() as session:
+                changed = {each.subject.tenant for each in firing if journal.say_again(session, each, now_ms)}
+            for tenant in changed:
+                self._on_change(tenant)
+
+    def _newest_value(self, subject: Subject, standing: Standing) -> float | None:
+        """The value that was judged last; after a restart from the store."""
+        if standing.value is not None or subject.limit is None:
+            return standing.value
+        seen_ms = standing.status.seen_ms
+        values = self._store.series(subject.id, seen_ms, seen_ms + 1).value.tolist()
+        return next((value for value in values if value == value), None)
+
     def _stands(self, subject: Subject) -> Standing:
         return self._standing.get(subject.key, Standing())
 
@@ -178,8 +214,9 @@ class Watch:
             with self._database.writing() as session:
                 written = {move.subject.key: journal.write(session, move) for move in news}
         for move in moves:
-            kept = Standing(move.after, move.before.alert_id)
-            self._standing[move.subject.key] = written.get(move.subject.key, kept)
+            kept = written.get(move.subject.key, Standing(move.after, move.before.alert_id))
+            value = move.before.value if move.value is None else move.value
+            self._standing[move.subject.key] = replace(kept, value=value)
         for tenant in {move.subject.tenant for move in news}:
             self._on_change(tenant)
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
+from tonnam_cloud.times import BANGKOK
 from tonnam_cloud.words import Words
 
-BANGKOK = ZoneInfo("Asia/Bangkok")
 DAY_STARTS = time(7)
 
 
@@ -82,11 +81,6 @@ def fallen_today(times_ms: Sequence[int], counter_mm: Sequence[float], start_ms:
     total = fallen_mm(counter_mm[max(first - 1, 0) :])
     assert total is not None
     return Fallen(total, None if first else times_ms[0], times_ms[-1])
-
-
-def clock_time(at: datetime) -> str:
-    """The time of day in Thailand, such as 07:05."""
-    return at.astimezone(BANGKOK).strftime("%H:%M")
 
 
 def rain_band(today_mm: float | None) -> RainBand:

@@ -15,7 +15,7 @@ from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.registry.models import Sensor, Site
 from tonnam_cloud.store.port import Store
-from tonnam_cloud.times import utc, utc_or_none
+from tonnam_cloud.times import clock_time, utc, utc_or_none
 
 HOUR_MS = measures.HOUR_MS
 
@@ -92,7 +92,7 @@ def _rain(store: Store, counter: Measure | None, near_ms: int, now_ms: int) -> s
             "since": utc_or_none(fallen.since_ms) if fallen else None,
             "until": until,
             "band": band.id,
-            "label": rain.SILENT.filled(time=rain.clock_time(until)) if until else band.label,
+            "label": rain.SILENT.filled(time=clock_time(until)) if until else band.label,
         }
     )
 
