@@ -91,7 +91,7 @@ def test_stop_by_hand_ends_the_run_and_holds_the_programs(tmp_path: Path) -> Non
     assert play.field.coils[:2] == [True, True]
     play.stop()
     play.run(20)
-    assert play.states("s1") == ["done"]
+    assert play.states("s1") == ["running", "done"]
     assert play.ended()[0].body["outcome"] == "stopped"
     play.leap(59 * 60 - 60)
     assert play.kinds().count("run.started") == 1
@@ -168,6 +168,8 @@ def test_a_low_tank_refuses_and_ends_runs(site: Site) -> None:
     play.field.level_cm = 19.0
     play.run(10)
     assert play.ended()[0].body["outcome"] == "stopped"
+    assert play.states("c2")[-1] == "failed"
+    assert "down to 19 cm" in play.outcomes[-1].reason["en"]
     assert play.field.coils[:2] == [False, False]
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Heard, Memory, Text
 from tonnam_edge.limits import REMEMBER_S
 from tonnam_link.messages import Command, CommandState, Outcome
 
+# Nobody makes longer ids, longer runs, or commands that live longer: such a command is an error or an attack.
+LONGEST_ID = 128
+LONGEST_RUN_S = 86_400
+LONGEST_LIFE_MS = 86_400_000
+# As many ids are remembered at a time; without room for its id no water is started.
+MOST_REMEMBERED = 1000
+
 
 class Commands:
-    """Takes commands in, remembers their ids, and keeps what is to be said of them."""
+    """Takes commands in, remembers their ids, and keeps what is to be said of them. Bounded in every number."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -16,7 +24,12 @@ class Commands:
         self._outcomes: list[Outcome] = []
 
     def add(self, command: Command) -> None:
-        """Hear a command. One heard before is only answered again, with what was last said of it."""
+        """Hear a command. One heard before is only answered again, with what was last said of it.
+
+        One with an impossible id is passed over: there is nobody to answer.
+        """
+        if not 0 < len(command.id) <= LONGEST_ID:
+            return
         heard = self._memory.heard.get(command.id)
         if heard is not None:
             self._outcomes.append(heard.outcome)
@@ -27,6 +40,20 @@ class Commands:
         """The commands not yet decided on."""
         new, self._new = self._new, []
         return new
+
+    def refusal(self, command: Command, now_ms: int) -> Text | None:
+        """Why a command to water makes no sense, whatever the farm is like; or None. Says the same every time."""
+        if not -LONGEST_RUN_S <= command.max_run_s <= LONGEST_RUN_S:
+            return texts.run_too_long()
+        if not 0 <= command.expires_at_ms <= now_ms + LONGEST_LIFE_MS:
+            return texts.clocks_differ()
+        if len(self._memory.heard) >= MOST_REMEMBERED:
+            return texts.too_many_commands()
+        return None
+
+    def refuse(self, command: Command, at_ms: int, reason: Text) -> None:
+        """Refuse without remembering: it would be refused again."""
+        self._outcomes.append(Outcome(command.id, CommandState.REFUSED, at_ms, reason))
 
     def say(
         self,
@@ -41,7 +68,8 @@ class Commands:
         outcome = Outcome(command_id, state, at_ms, reason, run_id)
         before = self._memory.heard.get(command_id)
         until = expires_at_ms if expires_at_ms is not None else before.expires_at_ms if before else at_ms
-        self._memory.heard[command_id] = Heard(until, outcome)
+        if before is not None or len(self._memory.heard) < MOST_REMEMBERED:
+            self._memory.heard[command_id] = Heard(min(max(0, until), at_ms + LONGEST_LIFE_MS), outcome)
         self._outcomes.append(outcome)
 
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -50,7 +78,7 @@ class Commands:
 
     def forget(self, now_ms: int) -> None:
         """Drop ids that expired long enough ago. A command still running is not forgotten."""
-        running = {intent.command_id for intent in self._memory.runs.values()}
+        running = {intent.command_id for intent in self._memory.runs.values()} | set(self._memory.stops)
         old = [
             command_id
             for command_id, heard in self._memory.heard.items()

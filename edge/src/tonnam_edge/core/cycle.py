@@ -10,11 +10,12 @@ from typing import Any
 from tonnam_edge.core import texts
 from tonnam_edge.core.actuators import Action, Actuators, Differs, Fault
 from tonnam_edge.core.commands import Commands
-from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.decide import BOGUS_SLOT_MS, Decision, Settings, Wish, decide, plan_of
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.runs import Phase, Run, Runs
+from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
 from tonnam_edge.site import Site
@@ -71,6 +72,7 @@ class Core:
         self._actuators = Actuators(site.actuators, now.mono_ms)
         self._runs = Runs(site, self._actuators)
         self._commands = Commands(self._memory)
+        self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._frames = Frames(site)
         self._events: list[Event] = []
         self._lost: set[str] = set()
@@ -107,6 +109,7 @@ class Core:
     def step(self, now_ms: int, mono_ms: int | None = None) -> Step:
         """One cycle at `now_ms` (UTC) and `mono_ms` (since boot; the same when only one clock is simulated)."""
         image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms))
+        self._put_right(image.now.wall_ms)
         self._watch_devices(image)
         self._guard(image)
         self._follow_runs(image)
@@ -139,6 +142,11 @@ class Core:
                 self._commands.say(intent.command_id, CommandState.FAILED, now.wall_ms, reason, intent.run_id)
         self._memory.runs = {}
 
+    def _put_right(self, now_ms: int) -> None:
+        day = self._settings.local.day
+        holds = {name: now_ms + round(z.part.hold_after_stop_min * 60_000) for name, z in self.site.zones.items()}
+        self._memory.put_right(day(now_ms), day(now_ms + BOGUS_SLOT_MS), holds)
+
     def _watch_devices(self, image: Image) -> None:
         for name, device in self.site.devices.items():
             silent_s = (image.now.mono_ms - self._observed.answered_mono_ms[name]) / 1000
@@ -168,6 +176,8 @@ class Core:
                 self._say_of(run, CommandState.RUNNING, image.now.wall_ms, run.intent.reason)
             elif run.phase is Phase.ENDED:
                 self._ended(run, image)
+        for stopped in self._stops.advance(image):
+            self._commands.say(stopped.command_id, stopped.state, image.now.wall_ms, stopped.reason)
 
     def _ended(self, run: Run, image: Image) -> None:
         intent, litres = run.intent, run.meter.litres
@@ -185,8 +195,8 @@ class Core:
             litres=None if litres is None else round(litres, 1),
             reason=run.reason,
         )
-        done = run.outcome in {"done", "stopped"}
-        self._say_of(run, CommandState.DONE if done else CommandState.FAILED, image.now.wall_ms, run.reason)
+        state = CommandState.DONE if run.as_wished else CommandState.FAILED
+        self._say_of(run, state, image.now.wall_ms, run.reason)
 
     def _say_of(self, run: Run, state: CommandState, at_ms: int, reason: Text) -> None:
         if run.intent.command_id is not None:
@@ -204,12 +214,15 @@ class Core:
         for command in self._commands.take():
             now_ms = image.now.wall_ms
             zone = self.site.zones.get(command.zone)
-            if command.expires_at_ms <= now_ms:
+            senseless = self._commands.refusal(command, now_ms)
+            if command.action is CommandAction.STOP and zone is not None:
+                self._stop_by_hand(command, image)  # however late: it can only stop
+            elif senseless is not None:
+                self._commands.refuse(command, now_ms, senseless)
+            elif command.expires_at_ms <= now_ms:
                 self._answer(command, CommandState.EXPIRED, now_ms, texts.expired())
             elif zone is None:
                 self._answer(command, CommandState.REFUSED, now_ms, texts.unknown_zone(command.zone))
-            elif command.action is CommandAction.STOP:
-                self._stop_by_hand(command, image)
             elif command.max_run_s <= 0:
                 self._answer(command, CommandState.REFUSED, now_ms, texts.no_time_given())
             else:
@@ -224,10 +237,12 @@ class Core:
         part = self.site.zones[command.zone].part
         now = image.now
         self._memory.held_until_ms[part.id] = now.wall_ms + round(part.hold_after_stop_min * 60_000)
-        run = self._runs.active.get(part.id)
-        reason = texts.already_off() if run is None else texts.stopped_by_hand()
-        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now.mono_ms)
-        self._answer(command, CommandState.DONE, now.wall_ms, reason)
+        if self._stops.closed(part.id, image):
+            self._answer(command, CommandState.DONE, now.wall_ms, texts.already_off())
+            return
+        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now.mono_ms, by_hand=True)
+        self._stops.begin(command.id, part.id, now.mono_ms)
+        self._answer(command, CommandState.RUNNING, now.wall_ms, texts.closing())
 
     def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""

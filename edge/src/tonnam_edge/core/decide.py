@@ -14,7 +14,7 @@ from tonnam_edge.core.schedule import LocalTime, Slots
 from tonnam_edge.site import Site, Zone
 from tonnam_edge.site_file import MoisturePart, TimerPart
 
-# A remembered slot further ahead than this was made by a wrong clock, and is forgotten.
+# A remembered slot or day further ahead than this was made by a wrong clock.
 BOGUS_SLOT_MS = 2 * 86_400_000
 
 

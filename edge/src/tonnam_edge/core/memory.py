@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -48,6 +49,7 @@ class Memory(msgspec.Struct):
     slots: dict[str, int] = {}
     filling: list[str] = []
     held_until_ms: dict[str, int] = {}
+    stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self, order="deterministic")
@@ -68,3 +70,14 @@ class Memory(msgspec.Struct):
             self.used[zone] = DayUse(before.day, before.seconds + seconds)
         else:
             self.used[zone] = DayUse(day, seconds)
+
+    def put_right(self, day: str, latest_day: str, longest_held_ms: Mapping[str, int]) -> None:
+        """Mend what a clock that ran far ahead has left: it must not forbid water for years.
+
+        What was used on a day after `latest_day` counts for `day`; a hold ends when one begun now would.
+        """
+        for zone, use in self.used.items():
+            if use.day > latest_day:
+                self.used[zone] = DayUse(day, use.seconds)
+        for zone, until_ms in self.held_until_ms.items():
+            self.held_until_ms[zone] = min(until_ms, longest_held_ms.get(zone, until_ms))

@@ -49,6 +49,7 @@ class Run:
     seen_at: int = 0
     outcome: RunOutcome = "done"
     reason: Text = field(default_factory=dict)
+    by_hand: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -56,6 +57,11 @@ class Run:
         if self.water_from is None or self.water_to is None:
             return 0.0
         return (self.water_to - self.water_from) / 1000
+
+    @property
+    def as_wished(self) -> bool:
+        """Whether it came to the end that was planned, or that a person asked for."""
+        return self.outcome == "done" or (self.outcome == "stopped" and self.by_hand)
 
     @property
     def ending(self) -> bool:
@@ -80,12 +86,12 @@ class Runs:
         hold_s = OPEN_MARGIN_S + 2 * travel_s + intent.planned_s + CLOSE_MARGIN_S
         self._actuators.open(zone.part.valve, hold_s, mono_ms)
 
-    def stop(self, zone: str, outcome: RunOutcome, reason: Text, mono_ms: int) -> None:
+    def stop(self, zone: str, outcome: RunOutcome, reason: Text, mono_ms: int, *, by_hand: bool = False) -> None:
         """Begin to end a run: pump first. Does nothing when there is none or it is ending already."""
         run = self.active.get(zone)
         if run is None or run.ending:
             return
-        run.outcome, run.reason = outcome, reason
+        run.outcome, run.reason, run.by_hand = outcome, reason, by_hand
         if run.water_from is not None:
             run.water_to = mono_ms
         pump = self._site.zones[zone].part.pump
@@ -196,7 +202,13 @@ class Runs:
         waited = now - run.since
         if not self._actuators.said_on(zone.part.valve):
             return True  # the valve was closed without waiting: everything is being turned off
-        return (self._actuators.proven(zone.part.pump or "") and waited >= DECAY_S * 1000) or waited > PROVE_S * 1000
+        if zone.part.pump is None or self._actuators.proven(zone.part.pump):
+            return waited >= DECAY_S * 1000
+        if waited <= PROVE_S * 1000:
+            return False
+        pump = self._site.actuators[zone.part.pump]
+        run.outcome, run.reason = "failed", texts.not_proven(pump.part.name, on=False)
+        return True
 
     def _valve_is_done(self, run: Run, zone: Zone, now: int) -> bool:
         """Closed; or not confirmed in time, which makes the run a failure while closing goes on."""

@@ -62,6 +62,7 @@ def limited(reason: Text, seconds: float, why: Text) -> Text:
 
 
 def unknown_zone(zone: str) -> Text:
+    zone = zone if len(zone) <= 32 else f"{zone[:32]}…"
     return text(f"ไม่มีแปลงชื่อ {zone} ที่นี่", f"There is no zone {zone} here")
 
 
@@ -71,6 +72,21 @@ def no_time_given() -> Text:
 
 def expired() -> Text:
     return text("คำสั่งมาถึงช้าเกินไป จึงไม่ทำ", "The command arrived too late, so it was not done")
+
+
+def run_too_long() -> Text:
+    return text("เวลารดที่สั่งมาเป็นไปไม่ได้ จึงไม่เปิดน้ำ", "The watering time asked for is impossible, so no water")
+
+
+def clocks_differ() -> Text:
+    return text(
+        "นาฬิกาของเครื่องควบคุมกับของระบบไม่ตรงกัน จึงไม่เปิดน้ำ ตรวจนาฬิกา",
+        "The clocks of the controller and of the cloud differ, so no water. Check the controller's clock",
+    )
+
+
+def too_many_commands() -> Text:
+    return text("มีคำสั่งเข้ามามากเกินไป จึงไม่เปิดน้ำ", "Too many commands have come, so no water")
 
 
 def not_ready() -> Text:
@@ -151,6 +167,10 @@ def wet_enough(moisture: float, high: float) -> Text:
 
 def stopped_by_hand() -> Text:
     return text("สั่งหยุดเอง", "Stopped by hand")
+
+
+def closing() -> Text:
+    return text("กำลังปิดน้ำ", "Closing the water")
 
 
 def already_off() -> Text:
