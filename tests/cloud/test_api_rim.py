@@ -98,8 +98,16 @@ async def test_hashed_files_are_kept_and_the_page_is_asked_for_anew(scene: Scene
         assert (await client.get("/")).headers["cache-control"] == "no-cache"
         assert (await client.get("/sw.js")).headers["cache-control"] == "no-cache"
         assert (await client.get("/api/health")).headers["cache-control"] == "no-store"
-        missing = await client.get("/assets/index-0000.js")
-        assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store")
+        for accept in ("*/*", "text/html,*/*"):
+            missing = await client.get("/assets/index-0000.js", headers={"Accept": accept})
+            assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store")
+
+
+async def test_page_is_not_kept_for_a_year_wherever_it_is_asked_for(scene: Scene, page: Path) -> None:
+    (page / "assets" / "about.html").write_text("<!doctype html>")
+    async with scene.client() as client:
+        answer = await client.get("/assets/about.html")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 
 async def test_addresses_of_the_page_itself_give_the_page(scene: Scene) -> None:

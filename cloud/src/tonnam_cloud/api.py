@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
 
 from tonnam_cloud import refusals
 from tonnam_cloud.access import ForeignPage, PartsOf
@@ -134,6 +135,8 @@ def _serve_page(app: FastAPI, web_dist: Path) -> None:
     def unknown(path: str) -> None:
         raise refusals.NotFound
 
+    if (web_dist / "assets").is_dir():
+        app.mount("/assets", StaticFiles(directory=web_dist / "assets"))  # where what is missing is not the page
     if (web_dist / "index.html").is_file():
         app.frontend("/", directory=web_dist, fallback="index.html")
         return

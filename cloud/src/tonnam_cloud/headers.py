@@ -45,7 +45,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in ALWAYS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", _keep(scope["path"], message["status"]))
+                headers.setdefault(
+                    "Cache-Control", _keep(scope["path"], message["status"], headers.get("Content-Type", ""))
+                )
                 if scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
@@ -53,8 +55,9 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _keep(path: str, status: int) -> str:
-    """Files with a hash in their name never change; the page is asked for anew; answers of the API are nobody's."""
+def _keep(path: str, status: int, content_type: str) -> str:
+    """Files with a hash in their name never change; a page is asked for anew; answers of the API are nobody's."""
     if path.startswith("/api/") or status >= 400:
         return "no-store"
-    return FOR_EVER if path.startswith(HASHED) else "no-cache"
+    is_page = content_type.startswith("text/html")
+    return FOR_EVER if path.startswith(HASHED) and not is_page else "no-cache"
