@@ -47,6 +47,7 @@ def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.Monkey
         ("INFLUX_URL", "localhost:8086", "TONNAM_INFLUX_URL: an address such as http://localhost:8086 is right"),
         ("DATABASE_URL", "mysql://x/y", "TONNAM_DATABASE_URL: sqlite:////path/file.db or postgresql://"),
         ("DATABASE_URL", "nonsense", "TONNAM_DATABASE_URL: sqlite"),
+        ("TRUSTED_PROXIES", "proxy.local", "TONNAM_TRUSTED_PROXIES: addresses such as 127.0.0.1,172.16.0.0/12 are"),
         ("PORT", "70000", "TONNAM_PORT: Input should be less than or equal to 65535"),
     ],
 )

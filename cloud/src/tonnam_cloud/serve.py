@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from tonnam_cloud.alerts.rules import Rule
 from tonnam_cloud.api import create_app
@@ -56,12 +57,24 @@ async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
         parts.attach(session)
         receiver = Receiver(session, ingest.commit)
         presences = Presences(session, ingest, database, session.publish, system_clock)
-        web = _Web(uvicorn.Config(create_app(parts), log_config=None, lifespan="off", access_log=False))
-        web.config.timeout_graceful_shutdown = END_STREAMS_S
+        web = _Web(web_config(create_app(parts), settings))
         log.info("cloud is up", address=f"http://{settings.host}:{settings.port}", store=settings.store)
         upkeep = [for_ever("ingest", ingest.run), for_ever("presence", presences.run), parts.run()]
         await _until_told(web, listener, session.run(), receiver.run(), *upkeep)
     log.info("cloud has ended")
+
+
+def web_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How the application is served: what a trusted proxy says of client and scheme counts, from others it does not."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="off",
+        access_log=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=END_STREAMS_S,
+    )
 
 
 async def _until_told(web: _Web, listener: socket.socket, *parts: Coroutine[None, None, None]) -> None:

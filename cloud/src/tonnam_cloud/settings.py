@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -36,6 +37,20 @@ class Settings(BaseSettings):
     rules: Annotated[Path | None, Field(description="a file of alert rules instead of the shipped ones")] = None
     host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="the port of the API and the page")] = 8080
+
+    trusted_proxies: Annotated[
+        str, Field(description="addresses and networks of reverse proxies, with commas between")
+    ] = "127.0.0.1"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: str) -> str:
+        for each in proxies.split(","):
+            try:
+                ip_network(each.strip())
+            except ValueError as error:
+                raise ValueError("addresses such as 127.0.0.1,172.16.0.0/12 are right") from error
+        return proxies
 
     @field_validator("broker")
     @classmethod
