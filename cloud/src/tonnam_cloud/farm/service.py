@@ -119,8 +119,8 @@ def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure]) -> schemas
     return schemas.Zone(
         id=zone.id,
         name=words_of(zone.name, zone.id),
-        crop=Words.read(zone.description.get("crop")),
-        area_m2=zone.description.get("area_m2"),
+        crop=_crop(zone.description.get("crop")),
+        area_m2=_area(zone.description.get("area_m2")),
         moisture=moisture,
         band=_band(zone),
         state=zone_state(measures.trusted(moisture), zone.band_low_pct, zone.band_high_pct),
@@ -131,6 +131,15 @@ def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure]) -> schemas
         next=_next(zone),
         max_run_s=zone.max_run_s,
     )
+
+
+def _crop(told: object) -> Words | None:
+    return Words.read(told) if isinstance(told, Mapping) else None
+
+
+def _area(told: object) -> float | None:
+    """The ground in square metres, if what a node told is a number."""
+    return float(told) if isinstance(told, int | float) and 0 <= told < 1e12 else None
 
 
 def _measured(found: Mapping[str, Measure], zone: Zone, datastream: str | None, otherwise: Missing) -> Measure:

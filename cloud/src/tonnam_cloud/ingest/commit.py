@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.database import Database
-from tonnam_cloud.errors import Rejected, Transient
+from tonnam_cloud.errors import CloudError, Rejected, Transient
 from tonnam_cloud.ingest import live
 from tonnam_cloud.ingest.opening import Opener, Work
 from tonnam_cloud.ingest.status import COUNTS, IngestStatus
@@ -25,7 +24,7 @@ from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import application, repository
 from tonnam_cloud.registry.application import Source
 from tonnam_cloud.registry.models import Quarantine
-from tonnam_cloud.store.port import Store
+from tonnam_cloud.store.port import ReadingBatch, Refused, Store
 from tonnam_link.clock import Clock
 from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary
 from tonnam_link.messages import Verdict
@@ -98,7 +97,7 @@ class Ingest:
         ]
         return [work.answer for work in works], messages
 
-    def _away(self, error: Transient) -> None:
+    def _away(self, error: CloudError) -> None:
         self._outage.note(error)
         self.status.waiting_for = str(error)
 
@@ -108,8 +107,8 @@ class Ingest:
         if not carrying:
             return True
         try:
-            refused = self._store.append([readings for _, readings in carrying])
-        except Transient as error:
+            refused = self._append(carrying)
+        except CloudError as error:
             self._away(error)
             for work, _ in carrying:
                 work.wait(str(error), AWAY_RETRY_S)
@@ -119,6 +118,19 @@ class Ingest:
             by_key[each.source, each.epoch, each.sequence].quarantine(each.reason, each.readings)
         return True
 
+    def _append(self, carrying: Sequence[tuple[Work, ReadingBatch]]) -> Sequence[Refused]:
+        """Give batches to the store; one that breaks it goes into quarantine, and the others are taken without it."""
+        try:
+            return self._store.append([readings for _, readings in carrying])
+        except CloudError:
+            raise
+        except Exception as error:
+            log.exception("the store cannot take a group of batches", batches=len(carrying))
+            if len(carrying) == 1:
+                carrying[0][0].quarantine(f"the store cannot take it: {type(error).__name__}")
+                return []
+        return [refused for each in carrying for refused in self._append([each])]
+
     def _keep(self, works: Sequence[Work]) -> list[dict[str, live.Told]]:
         """The relational part of a group, in one transaction; if the database refuses it, batch by batch."""
         self._note_heard(works)
@@ -127,7 +139,10 @@ class Ingest:
         try:
             with self._database.writing() as session:
                 told = [self._keep_one(session, work) for work in works]
-        except (DataError, IntegrityError):
+        except Transient:
+            raise
+        except Exception:
+            log.exception("a group of batches cannot be kept as one", batches=len(works))
             told = [self._keep_alone(work) for work in works]
         for work in works:
             if work.batch is not None and work.batch.kind == "dictionary":
@@ -135,13 +150,19 @@ class Ingest:
         return told
 
     def _keep_alone(self, work: Work) -> dict[str, live.Told]:
-        """One batch in a transaction of its own: one that the database can never take goes into quarantine."""
+        """One batch in a transaction of its own: one that can never be taken goes into quarantine.
+
+        Whatever it was, nothing but an outage may keep a batch at its node: that would be for ever.
+        """
         try:
             with self._database.writing() as session:
                 return self._keep_one(session, work)
-        except (DataError, IntegrityError) as error:
+        except Transient:
+            raise
+        except Exception as error:
+            log.exception("a batch cannot be kept", node=work.source)
             work.batch = None
-            work.quarantine(f"the database cannot take it: {type(error.orig).__name__}")
+            work.quarantine(f"the database cannot take it: {type(getattr(error, 'orig', error)).__name__}")
             with self._database.writing() as session:
                 return self._keep_one(session, work)
 
@@ -180,7 +201,7 @@ class Ingest:
                 more = await self.blocking(self._store.maintain)
                 for topic, payload in await self.blocking(self._keep_heard):
                     self._publish(topic, payload)
-            except Transient as error:
+            except CloudError as error:
                 self._outage.note(error)
                 more = False
             await asyncio.sleep(0 if more else HOUSEKEEPING_S)

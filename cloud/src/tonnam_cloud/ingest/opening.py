@@ -9,7 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from tonnam_cloud.database import Database
+from tonnam_cloud.errors import Transient
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.told import NAME_PATTERN
 from tonnam_cloud.store.port import Column, ReadingBatch
@@ -29,6 +32,8 @@ UNKNOWN_NODE_RETRY_S = 60.0
 _NAME = re.compile(NAME_PATTERN)
 
 STORED = Answer(Verdict.STORED)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Opener:
     def open(self, group: Sequence[Received]) -> list[Work]:
         """Work for each of a group, in its order. Raises Transient when the database is away."""
         arriving: dict[tuple[str, str], _Known] = {}
-        return [self._open(received, arriving) for received in group]
+        return [self._open_any(received, arriving) for received in group]
 
     def learned(self, tenant: str, batch: Batch) -> None:
         """A dictionary is on disk now."""
@@ -94,6 +99,18 @@ class Opener:
             while len(self._dictionaries) >= DICTIONARIES:
                 del self._dictionaries[next(iter(self._dictionaries))]
             self._dictionaries[tenant, batch.dictionary] = _known(Dictionary(batch.specs))
+
+    def _open_any(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> Work:
+        """Bytes that break the decoder are set aside: kept at the node they would come again for ever."""
+        try:
+            return self._open(received, arriving)
+        except Transient:
+            raise
+        except Exception as error:
+            log.exception("a batch cannot be read", node=f"{received.tenant}/{received.node}")
+            work = Work(received)
+            work.quarantine(f"it cannot be read: {type(error).__name__}")
+            return work
 
     def _open(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> Work:
         work = Work(received)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry import told
 from tonnam_cloud.registry.models import Command, Datastream, Event, Run, Sensor, Site, Zone
 from tonnam_link import messages
@@ -18,6 +19,7 @@ from tonnam_link.messages import CommandState
 _ORDER = {CommandState.QUEUED: 0, CommandState.SENT: 1, CommandState.ACCEPTED: 2, CommandState.RUNNING: 3}
 _FINAL = 4
 PLANS_TO_LOOK_AT = 50
+AHEAD_MS = 86_400_000
 
 
 class Source(NamedTuple):
@@ -34,6 +36,8 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
     Raises Rejected, with nothing changed, when it cannot be understood.
     """
     content = told.read(event)
+    if event.at_ms > source.received_ms + AHEAD_MS:
+        raise Rejected(f"event {event.kind!r} is from more than a day ahead: the node's clock is wrong")
     if session.get(Event, (source.tenant, source.node, event.id)) is None:
         session.add(
             Event(
@@ -209,7 +213,10 @@ def _plan_from_before(session: Session, source: Source, site: str, zone: str) ->
     newest = select(Event).where(*mine).order_by(Event.at_ms.desc()).limit(PLANS_TO_LOOK_AT)
     for event in session.scalars(newest):
         if (event.body.get("site"), event.body.get("zone")) == (site, zone):
-            content = told.read(messages.Event(event.id, event.kind, event.at_ms, event.body))
+            try:
+                content = told.read(messages.Event(event.id, event.kind, event.at_ms, event.body))
+            except Rejected:
+                continue  # an older version took what this one does not
             assert isinstance(content, told.ZonePlanned)
             _plan(session, source, event.at_ms, content)
             return

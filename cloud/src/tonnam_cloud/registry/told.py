@@ -23,7 +23,11 @@ Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}$")]
 StreamName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Phrase = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00]*$")]
 Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
-Amount = Annotated[float, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+"""Of water, ground or height: far more than there is, and never infinite."""
+Level = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
+"""A duration: no watering and no silence that anybody plans is longer than a season."""
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -45,18 +49,20 @@ class StreamTold(msgspec.Struct, frozen=True):
     id: StreamName
     name: Words
     unit: Annotated[str, msgspec.Meta(max_length=32)]
-    max_age_s: Annotated[float, msgspec.Meta(gt=0)]
+    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=1e7)]
     kind: Literal["measure", "state"]
 
 
 class ZoneTold(msgspec.Struct, frozen=True):
     id: Id
     name: Words
-    max_run_s: Amount
+    max_run_s: Seconds
     moisture: StreamName | None = None
     valve: StreamName | None = None
-    band_low_pct: float | None = None
-    band_high_pct: float | None = None
+    band_low_pct: Level | None = None
+    band_high_pct: Level | None = None
+    crop: Words | None = None
+    area_m2: Amount | None = None
 
 
 class TankTold(msgspec.Struct, frozen=True):
@@ -71,8 +77,8 @@ class SensorTold(msgspec.Struct, frozen=True):
     datastreams: list[StreamName]
     latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
-    bank_height_m: float | None = None
-    bed_m: float | None = None
+    bank_height_m: Level | None = None
+    bed_m: Level | None = None
 
 
 class SiteDescribed(msgspec.Struct, frozen=True):
@@ -96,7 +102,7 @@ class RunStarted(msgspec.Struct, frozen=True):
     site: Id
     zone: Id
     cause: Literal["timer", "moisture", "manual"]
-    planned_s: Amount
+    planned_s: Seconds
     program: Token | None = None
     command_id: Token | None = None
     reason: Words | None = None
@@ -111,8 +117,8 @@ class RunEnded(msgspec.Struct, frozen=True):
     site: Id
     zone: Id
     outcome: Literal["done", "stopped", "failed", "interrupted"]
-    duration_s: Amount
-    litres: float | None = None
+    duration_s: Seconds
+    litres: Amount | None = None
     reason: Words | None = None
 
     @property
@@ -153,12 +159,13 @@ KINDS: Mapping[str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned]] =
 class _Heading(msgspec.Struct, frozen=True):
     id: Token
     kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    at_ms: Millis
 
 
 def read(event: Event) -> Told:
     """The checked body of an event. Raises Rejected that says what is wrong with it."""
     try:
-        msgspec.convert({"id": event.id, "kind": event.kind}, _Heading)
+        msgspec.convert({"id": event.id, "kind": event.kind, "at_ms": event.at_ms}, _Heading)
         told = cast(Told, msgspec.convert(event.body, KINDS.get(event.kind, OfASite)))
     except msgspec.ValidationError as error:
         raise Rejected(f"event {event.kind[:64]!r}: {error}") from error
