@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.edge.farms import BAND, SITE, TIMER, Play, site_of
-from tonnam_edge.core import Step
+from tonnam_edge.core import Action, Step
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site import Site
+from tonnam_link.messages import Event
 
 VALVES = {1: "zone-1", 2: "zone-2"}
 LONGEST_S = 20 * 60
@@ -37,21 +40,53 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site_of(tmp_path_factory.mktemp("safety"), SITE + TIMER + BAND)
 
 
-class Witness:
-    """Looks at coils only, as a person beside the cabinet would, and at what the agent says on the wire."""
+@pytest.fixture(scope="module")
+def plain_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The same farm on a board without timers: only the edge itself ends the water."""
+    text = (SITE + TIMER + BAND).replace("waveshare-relay-8ch", "relay-8ch")
+    return site_of(tmp_path_factory.mktemp("plain"), text)
 
-    def __init__(self) -> None:
+
+class Witness:
+    """Looks at coils only, as a person beside the cabinet would, and at what the agent says on the wire.
+
+    Without `board_holds` there is no timer behind the coil: then what the agent says is all that ends the water.
+    """
+
+    def __init__(self, *, board_holds: bool = True) -> None:
+        self.board_holds = board_holds
         self.open_since: dict[int, int] = {}
         self.said_on: dict[str, bool] = {}
+        self.on_since: dict[str, int] = {}
+        self.planned_s = 0.0
+
+    def begin_anew(self) -> None:
+        """Another process speaks now; it begins by saying that everything is off."""
+        self.said_on, self.on_since = {}, {}
 
     def look(self, play: Play, step: Step) -> None:
+        for event in step.events:
+            if event.kind == "run.started":
+                self.planned_s = event.body["planned_s"]
         for action in step.actions:
-            self.said_on[action.actuator] = action.on
-            if action.on:
-                assert action.hold_s is not None
-                assert action.hold_s <= LONGEST_S + MARGIN_S
-                if action.actuator == "pump":
-                    assert self.said_on.get("valve-1") or self.said_on.get("valve-2")
+            self._hear(action, play.now_ms)
+        for name, since in self.on_since.items():
+            assert play.now_ms - since <= (self.planned_s + MARGIN_S) * 1000, name
+        if self.board_holds:
+            self._look_at_coils(play)
+
+    def _hear(self, action: Action, now_ms: int) -> None:
+        self.said_on[action.actuator] = action.on
+        if not action.on:
+            self.on_since.pop(action.actuator, None)
+            return
+        self.on_since.setdefault(action.actuator, now_ms)
+        assert (action.hold_s is not None) == self.board_holds
+        assert action.hold_s is None or action.hold_s <= LONGEST_S + MARGIN_S
+        if action.actuator == "pump":
+            assert self.said_on.get("valve-1") or self.said_on.get("valve-2")
+
+    def _look_at_coils(self, play: Play) -> None:
         for coil in (0, 1, 2):
             if not play.field.coil(coil) or coil not in play.field.until:
                 # off, or pressed by hand, where no deadline of ours is
@@ -98,18 +133,18 @@ def killed(site: Site, play: Play, seconds: int) -> Play:
     return later
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(happening | clock_change, pause), max_size=14))
-def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
-    site: Site, plot: list[tuple[tuple[object, ...], int]]
-) -> None:
-    witness = Witness()
+Plot = list[tuple[tuple[object, ...], int]]
+plots = st.lists(st.tuples(happening | clock_change, pause), max_size=14)
+
+
+def watched(site: Site, plot: Plot, witness: Witness) -> None:
+    """Play a plot under the eyes of a witness, then end: everything must be off."""
     play = Play(site)
     play.watch = witness.look
     play.leap(5, at_most_s=1)
     for number, (what, seconds) in enumerate(plot):
         if what[0] == "kill":
-            witness.said_on = {}
+            witness.begin_anew()
             play = killed(site, play, int(str(what[1])))
         play = happen(play, what, number)
         play.leap(seconds, at_most_s=120)
@@ -118,6 +153,34 @@ def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(
     play.leap(40, at_most_s=1)
     assert play.core.safe
     assert play.field.coils[:3] == [False] * 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(plots)
+def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(site: Site, plot: Plot) -> None:
+    watched(site, plot, Witness())
+
+
+@settings(max_examples=30, deadline=None)
+@given(plots)
+@example([(("water", "zone-1", 1200), 700), (("relay", True), 700)])
+@example([(("flow", 0.0), 1), (("meter", False), 15), (("water", "zone-2", 60), 700)])
+@example([(("water", "zone-1", 300), 70), (("clock", -7200), 700)])
+def test_on_a_board_without_a_timer_the_edge_itself_says_off_in_time(plain_site: Site, plot: Plot) -> None:
+    watched(plain_site, plot, Witness(board_holds=False))
+
+
+def test_the_witness_of_a_board_without_a_timer_sees_water_that_nobody_ends(plain_site: Site) -> None:
+    witness, play = Witness(board_holds=False), Play(plain_site)
+    step = play.step()
+    on = [Action("valve-1", "relay", 1, True, None, play.now_ms), Action("pump", "relay", 0, True, None, play.now_ms)]
+    started = Event("e", "run.started", play.now_ms, {"planned_s": 60})
+    witness.look(play, replace(step, actions=tuple(on), events=(started,)))
+    play.pass_time(60)
+    witness.look(play, replace(step, actions=(), events=()))
+    play.pass_time(31)
+    with pytest.raises(AssertionError, match="valve-1"):
+        witness.look(play, replace(step, actions=(), events=()))
 
 
 @settings(max_examples=25, deadline=None)
