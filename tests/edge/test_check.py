@@ -136,6 +136,47 @@ def test_a_board_that_cannot_hold_a_deadline_is_warned_about(tmp_path: Path) -> 
     assert all("cannot hold a deadline" in warning.text for warning in warnings)
 
 
+@pytest.mark.parametrize("pulse_l", ["0", "-1", "0.0", "nan"])
+def test_a_pulse_of_no_volume_is_refused(tmp_path: Path, pulse_l: str) -> None:
+    text = SITE.replace('"pulse-counter"', f'"pulse-counter"\nparameters = {{ pulse_l = {pulse_l} }}')
+    told = wrong(tmp_path, text)
+    assert any(f":{line_of(text, 'pulse_l')}: " in said and "parameters.pulse_l" in said for said in told), told
+
+
+@pytest.mark.parametrize("address", ["/dev/ttyUSB0", "rtu+tcp://10.0.0.5:4196"])
+def test_unit_0_is_refused_on_a_serial_cable_where_it_means_everybody(tmp_path: Path, address: str) -> None:
+    text = SITE.replace("tcp://127.0.0.1:1502", address).replace(
+        'bus = "cabinet"\nunit = 1', 'bus = "cabinet"\nunit = 0'
+    )
+    told = wrong(tmp_path, text)
+    assert any(f":{line_of(text, 'unit = 0')}: " in said and "Allowed: 1 to 247" in said for said in told), told
+
+
+def test_unit_0_is_good_on_modbus_tcp(tmp_path: Path) -> None:
+    site_of(tmp_path, SITE.replace('bus = "cabinet"\nunit = 1', 'bus = "cabinet"\nunit = 0'))
+
+
+@pytest.mark.parametrize("kind", ["pump", "valve-1"])
+def test_a_run_longer_than_a_board_can_guard_is_refused_for_pump_and_valve_alike(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "small.toml").write_text(
+        'id = "small"\nname = { th = "เล็ก", en = "Small" }\nsource = "its manual"\n'
+        "[relay]\ncoils = 8\nflash_address = 512\nflash_max = 6000\n",
+        encoding="utf-8",
+    )
+    board = """
+[[device]]
+id = "small"
+bus = "cabinet"
+unit = 9
+profile = "small.toml"
+name = { th = "เล็ก", en = "Small" }
+"""
+    coil = {"pump": 0, "valve-1": 1}[kind]
+    text = SITE.replace(f'device = "relay"\ncoil = {coil}', f'device = "small"\ncoil = {coil}') + board
+    told = wrong(tmp_path, text)
+    assert any(f'the relay board of "{kind}" can guard: at most 9.' in said for said in told), told
+
+
 def test_a_new_sensor_is_one_file_beside_the_site_file(tmp_path: Path) -> None:
     (tmp_path / "wind.toml").write_text(
         'id = "wind"\nname = { th = "ลม", en = "Wind" }\nsource = "its manual"\n[[value]]\nid = "wind_speed"\n'

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from tonnam_edge.address import parse_address
-from tonnam_edge.limits import CLOSE_MARGIN_S, OPEN_MARGIN_S
+from tonnam_edge.limits import CLOSE_MARGIN_S, OPEN_MARGIN_S, PUMP_MARGIN_S
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile
 from tonnam_edge.site import SOIL_MOISTURE, actuator_property, told_values
@@ -114,11 +114,14 @@ def _devices(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) 
         if other != device.id:
             text = f'unit {device.unit} on bus "{device.bus}" is already "{other}": two devices would answer at once'
             problems.error((*path, "unit"), text)
+        bus = buses.get(device.bus)
+        if device.unit == 0 and bus and parse_kind(bus.address) in {"serial", "rtu+tcp"}:
+            text = "0 means every device on a serial cable at once, and none answers. Allowed: 1 to 247"
+            problems.error((*path, "unit"), text)
         profile = profiles.get(device.id)
         if profile is None:
             continue
         _tells(device, profile, path, problems)
-        bus = buses.get(device.bus)
         if bus and parse_kind(bus.address) == "serial" and bus.baud != profile.baud:
             text = f"leaves the factory with {profile.baud} baud, and the bus has {bus.baud}: one of them must be set"
             problems.warning((*path, "profile"), text)
@@ -200,9 +203,9 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
             text = f"{zone.max_run_min:g} is more than max_day_min, which is {zone.max_day_min:g}"
             problems.error((*path, "max_run_min"), text)
         _probes(parts, zone, profiles, path, problems)
-        valve = actuators.get(zone.valve)
-        if valve is not None:
-            _deadline(zone, valve, profiles.get(valve.device), path, problems)
+        for actuator in (actuators.get(zone.valve), actuators.get(zone.pump or "")):
+            if actuator is not None:
+                _deadline(zone, actuator, profiles.get(actuator.device), path, problems)
 
 
 def _uses(parts: Parts, name: str, kind: str, path: tuple[str | int, ...], problems: Problems) -> None:
@@ -227,16 +230,18 @@ def _probes(
 
 
 def _deadline(
-    zone: ZonePart, valve: ActuatorPart, profile: Profile | None, path: tuple[str | int, ...], problems: Problems
+    zone: ZonePart, actuator: ActuatorPart, profile: Profile | None, path: tuple[str | int, ...], problems: Problems
 ) -> None:
-    """The board must be able to guard the longest run with its margins, in one timer."""
+    """Valve's and pump's board must each be able to guard the longest run with its margins, in one timer."""
     limit = profile.relay.deadline_max_s if profile and profile.relay else None
     if limit is None:
         return
-    room_min = (limit - OPEN_MARGIN_S - CLOSE_MARGIN_S - 2 * valve.travel_s) / 60
+    pump = actuator.kind == "pump"
+    margin_s = PUMP_MARGIN_S if pump else OPEN_MARGIN_S + CLOSE_MARGIN_S + 2 * actuator.travel_s
+    room_min = (limit - margin_s) / 60
     if zone.max_run_min > room_min:
-        text = f"{zone.max_run_min:g} is longer than the relay board can guard: at most {room_min:.1f}"
-        problems.error((*path, "max_run_min"), text)
+        text = f'is longer than the relay board of "{actuator.id}" can guard: at most {room_min:.1f}'
+        problems.error((*path, "max_run_min"), f"{zone.max_run_min:g} {text}")
 
 
 def _datastreams(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> dict[str, str]:

@@ -96,7 +96,7 @@ class Profile(Model):
     max_block: Annotated[int, Field(ge=1, le=125)] = 60
     poll_s: Annotated[float, Field(gt=0)] = 1.0
     baud: int = 9600
-    parameters: dict[str, float] = {}
+    parameters: dict[str, Annotated[float, Field(gt=0)]] = {}
     dead_when_zero: tuple[str, ...] = ()
     relay: Relay | None = None
     sunspec: SunSpec | None = None

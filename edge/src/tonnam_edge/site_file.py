@@ -66,7 +66,7 @@ class DevicePart(Model):
     name: Words
     thing: Id | None = None
     tells: tuple[str, ...] | None = None
-    parameters: dict[str, float] = Field(default={})
+    parameters: dict[str, Positive] = Field(default={})
     poll_s: Annotated[float, Field(ge=0.2, le=3600)] | None = None
     max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
