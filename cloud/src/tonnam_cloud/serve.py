@@ -65,7 +65,7 @@ async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
 
 
 def web_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How the application is served: what a trusted proxy says of client and scheme counts, from others it does not."""
+    """How the application is served: a trusted proxy is believed on client and scheme, nobody else is."""
     return uvicorn.Config(
         app,
         log_config=None,
