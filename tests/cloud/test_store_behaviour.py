@@ -159,3 +159,45 @@ def test_readers_in_other_threads_see_whole_batches_while_a_writer_writes(store:
     reader.join()
     assert torn == []
     assert len(store.series(MOISTURE, *EVER)) == 300
+
+
+def test_many_datastreams_are_read_with_one_question(store: Store) -> None:
+    names = [f"a/{site}/t{number}/level" for site in ("r", "s") for number in range(5)]
+    for part in range(4):
+        start_ms = START_MS + part * 3000
+        store.append([batch(*(good([float(i), None, part], name, start_ms) for i, name in enumerate(names)))])
+        while store.maintain():
+            pass
+    store.append([batch(good([99.0], names[0], START_MS))])
+    asked = [*names[::2], LEVEL, "a/s/t1/rate"]
+    found = store.series_of(asked, START_MS + 1000, START_MS + 11_000)
+    assert set(found) == set(names[::2])
+    for name in found:
+        assert rows(found[name]) == rows(store.series(name, START_MS + 1000, START_MS + 11_000))
+    assert store.series_of(asked, 0, START_MS) == {}
+    assert store.series_of([], *EVER) == {}
+
+
+def test_buckets_of_many_datastreams_are_those_of_each(store: Store) -> None:
+    start_ms = START_MS // 60_000 * 60_000
+    store.append(
+        [
+            batch(good([1.0, None, 3.0], MOISTURE, start_ms), good([8.0], LEVEL, start_ms + 120_000)),
+            batch(good([None], MOISTURE, start_ms + 180_000), good([7.0], "a/s/t/level", start_ms)),
+        ]
+    )
+    found = store.buckets_of([MOISTURE, LEVEL, "a/s/u/level"], start_ms, start_ms + 240_000, 60_000)
+    assert set(found) == {MOISTURE, LEVEL}
+    for name, buckets in found.items():
+        alone = store.buckets(name, start_ms, start_ms + 240_000, 60_000)
+        for figure in ("start_ms", "count", "minimum", "maximum", "mean"):
+            np.testing.assert_array_equal(getattr(buckets, figure), getattr(alone, figure))
+    assert store.buckets_of([LEVEL], 0, start_ms, 60_000) == {}
+
+
+def test_latest_of_many_as_of_an_instant(store: Store) -> None:
+    names = [f"a/s/t{number}/level" for number in range(4)]
+    for number, name in enumerate(names[:3]):
+        store.append([batch(good([1.0, 2.0, 3.0], name, START_MS - number * 7_200_000))])
+    found = store.latest(names, START_MS + 1000)
+    assert {name: latest.value for name, latest in found.items()} == dict(zip(names, (2.0, 3.0, 3.0), strict=False))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -112,6 +113,32 @@ def unpack_record(blob: bytes) -> Record:
     quality = cursor.take(np.uint8, readings)
     raw = cursor.take(np.float64, readings) if cursor.left else np.full(readings, np.nan)
     return Record(numbers, counts, times, values, quality, raw)
+
+
+def by_datastream(records: Sequence[Record], among: Sequence[int] | None = None) -> Iterator[tuple[int, Series]]:
+    """The readings of some records by datastream number, sorted, each time once, the first written first.
+
+    With `among`, those of these datastreams only.
+    """
+    if not records:
+        return
+    numbers = np.concatenate([np.repeat(record.numbers, record.counts) for record in records])
+    times = np.concatenate([record.observed_at_ms for record in records])
+    wanted = np.arange(len(numbers)) if among is None else np.flatnonzero(np.isin(numbers, among))
+    if not len(wanted):
+        return
+    order = wanted[np.lexsort((times[wanted], numbers[wanted]))]
+    numbers, times = numbers[order], times[order]
+    other = numbers[1:] != numbers[:-1]
+    keep = np.concatenate(([True], other | (times[1:] != times[:-1])))
+    numbers, times, order = numbers[keep], times[keep], order[keep]
+    value = np.concatenate([record.value for record in records])[order]
+    quality = np.concatenate([record.quality for record in records])[order]
+    raw = np.concatenate([record.raw for record in records])[order]
+    edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), len(numbers)]
+    for first, end in pairwise(edges):
+        part = slice(first, end)
+        yield int(numbers[first]), Series(times[part], value[part], quality[part], raw[part])
 
 
 def pack_chunk(series: Series) -> bytes:

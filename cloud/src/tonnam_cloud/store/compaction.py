@@ -9,12 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
-
-import numpy as np
 
 from tonnam_cloud.store import arrays
-from tonnam_cloud.store.chunks import Record, pack_chunk, unpack_chunk, unpack_record
+from tonnam_cloud.store.chunks import Record, by_datastream, pack_chunk, unpack_chunk, unpack_record
 from tonnam_cloud.store.newest import Newest, keep_newest, last_of
 from tonnam_cloud.store.port import Series
 
@@ -100,7 +97,7 @@ class Compactor:
             ids.append(number)
             records.append(unpack_record(blob))
             readings += count
-        self._round = _Round(ids, readings, _by_datastream(records))
+        self._round = _Round(ids, readings, by_datastream(records))
         taken_s = max(time.perf_counter() - started, 1e-4)
         self._portion = int(min(max(self._portion * min(max(budget_s / 2 / taken_s, 0.5), 2), 10_000), 1_000_000))
 
@@ -205,21 +202,3 @@ def _runs(places: list[tuple[int, int]]) -> Iterator[tuple[list[int], int]]:
         total += readings
     if ranks:
         yield ranks, total
-
-
-def _by_datastream(records: list[Record]) -> Iterator[tuple[int, Series]]:
-    """The readings of some records by datastream number, sorted, each time once, the first written first."""
-    numbers = np.concatenate([np.repeat(record.numbers, record.counts) for record in records])
-    times = np.concatenate([record.observed_at_ms for record in records])
-    order = np.lexsort((times, numbers))
-    numbers, times = numbers[order], times[order]
-    other = numbers[1:] != numbers[:-1]
-    keep = np.concatenate(([True], other | (times[1:] != times[:-1])))
-    numbers, times, order = numbers[keep], times[keep], order[keep]
-    value = np.concatenate([record.value for record in records])[order]
-    quality = np.concatenate([record.quality for record in records])[order]
-    raw = np.concatenate([record.raw for record in records])[order]
-    edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), len(numbers)]
-    for first, end in pairwise(edges):
-        part = slice(first, end)
-        yield int(numbers[first]), Series(times[part], value[part], quality[part], raw[part])

@@ -10,6 +10,7 @@ A reader in another process: `EmbeddedReader(directory)`. The writer, which also
 from __future__ import annotations
 
 import fcntl
+import json
 import queue
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import IO, Literal
 
 from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.store import arrays
-from tonnam_cloud.store.chunks import Record, make_record, pack_record, unpack_chunk, unpack_record
+from tonnam_cloud.store.chunks import Record, by_datastream, make_record, pack_record, unpack_chunk, unpack_record
 from tonnam_cloud.store.compaction import Compactor, immediate
 from tonnam_cloud.store.newest import Newest, last_of, note, read_newest
 from tonnam_cloud.store.port import Buckets, Latest, ReadingBatch, Refused, Series
@@ -45,18 +46,29 @@ class EmbeddedReader:
             found = _read(connection, datastream, from_ms, to_ms)
         return found if max_points is None else arrays.thin(found, max_points)
 
+    def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
+        """See Store.series_of: one pass over the log, however many datastreams."""
+        with self._snapshot() as connection:
+            return _read_many(connection, datastreams, from_ms, to_ms)
+
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """See Store.buckets."""
         return arrays.bucket(self.series(datastream, from_ms, to_ms), step_ms)
+
+    def buckets_of(
+        self, datastreams: Collection[str], from_ms: int, to_ms: int, step_ms: int
+    ) -> Mapping[str, Buckets]:
+        """See Store.buckets_of."""
+        found = self.series_of(datastreams, from_ms, to_ms)
+        return {name: arrays.bucket(series, step_ms) for name, series in found.items()}
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
         """See Store.latest."""
         with self._snapshot() as connection:
             if at_ms is not None:
-                found = {name: _last_until(connection, name, at_ms) for name in datastreams}
-            else:
-                newest, names = read_newest(connection), _numbers_by_id(connection)
-                found = {name: newest.get(names.get(name, -1)) for name in datastreams}
+                return {name: row.public() for name, row in _last_until(connection, datastreams, at_ms).items()}
+            newest, names = read_newest(connection), _numbers_by_id(connection)
+        found = {name: newest.get(names.get(name, -1)) for name in datastreams}
         return {name: row.public() for name, row in found.items() if row is not None}
 
     def datastreams(self) -> Sequence[str]:
@@ -174,31 +186,49 @@ class EmbeddedStore(EmbeddedReader):
 
 
 def _read(connection: sqlite3.Connection, datastream: str, from_ms: int, to_ms: int) -> Series:
+    return _read_many(connection, [datastream], from_ms, to_ms).get(datastream) or arrays.empty()
+
+
+def _read_many(
+    connection: sqlite3.Connection, datastreams: Collection[str], from_ms: int, to_ms: int
+) -> dict[str, Series]:
     """The readings of a range, from chunks and then from the log: the order in which they were written."""
-    found = connection.execute("SELECT number FROM datastream WHERE id = ?", (datastream,)).fetchone()
-    if found is None:
-        return arrays.empty()
-    number: int = found[0]
-    chunks = connection.execute(
-        "SELECT packed FROM chunk WHERE datastream = ? AND from_ms < ? AND to_ms >= ? ORDER BY rank",
-        (number, to_ms, from_ms),
+    found = connection.execute(
+        "SELECT number, id FROM datastream WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([*datastreams]),),
     )
-    parts = [unpack_chunk(packed) for (packed,) in chunks]
+    parts: dict[int, list[Series]] = {}
+    names: dict[int, str] = dict(found)
+    if not names:
+        return {}
+    numbers = json.dumps([*names])
+    chunks = connection.execute(
+        "SELECT datastream, packed FROM chunk WHERE datastream IN (SELECT value FROM json_each(?)) "
+        "AND from_ms < ? AND to_ms >= ? ORDER BY datastream, rank",
+        (numbers, to_ms, from_ms),
+    )
+    for number, packed in chunks:
+        parts.setdefault(number, []).append(unpack_chunk(packed))
     records = connection.execute(
         "SELECT record FROM log WHERE from_ms < ? AND to_ms >= ? ORDER BY id", (to_ms, from_ms)
     )
-    for (blob,) in records:
-        parts.extend(unpack_record(blob).of(number))
-    return arrays.merge(parts, from_ms, to_ms)
+    for number, series in by_datastream([unpack_record(blob) for (blob,) in records], [*names]):
+        parts.setdefault(number, []).append(series)
+    merged = {names[number]: arrays.merge(pieces, from_ms, to_ms) for number, pieces in parts.items()}
+    return {name: series for name, series in merged.items() if len(series)}
 
 
-def _last_until(connection: sqlite3.Connection, datastream: str, at_ms: int) -> Newest | None:
+def _last_until(connection: sqlite3.Connection, datastreams: Collection[str], at_ms: int) -> dict[str, Newest]:
     """The newest reading at or before an instant, looking no further back than it must."""
+    found: dict[str, Newest] = {}
     for back_ms in _LOOKS_BACK_MS:
-        newest = last_of(_read(connection, datastream, at_ms - back_ms, at_ms + 1))
-        if newest:
-            return newest
-    return None
+        missing = [name for name in datastreams if name not in found]
+        if not missing:
+            break
+        for name, series in _read_many(connection, missing, at_ms - back_ms, at_ms + 1).items():
+            if newest := last_of(series):
+                found[name] = newest
+    return found
 
 
 def _numbers_by_id(connection: sqlite3.Connection) -> dict[str, int]:

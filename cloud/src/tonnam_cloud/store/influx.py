@@ -35,6 +35,7 @@ TIMEOUT_MS = 30_000
 _EARLIEST_MS, _LATEST_MS = -9_223_372_036_854, 9_223_372_036_854
 _DROPPED = re.compile(r"dropped=(\d+)")
 _UNTAGGED = re.compile(r"\\([,= ])")
+_FIGURES = "SELECT count(value), min(value), max(value), mean(value), count(quality)"
 _BAD_CONTENT = {400, 413, 422}
 
 
@@ -98,41 +99,34 @@ class InfluxStore:
         found = _series(answer[0][0]["values"]) if answer[0] else arrays.empty()
         return found if max_points is None else arrays.thin(found, max_points)
 
+    def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
+        """See Store.series_of: one query for each property of a site."""
+        found = self._of_each("SELECT value, quality, raw", datastreams, _between(from_ms, to_ms))
+        return {name: _series(rows) for name, rows in found.items()}
+
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
         """See Store.latest: one query for each property of a site."""
-        places: dict[tuple[str, str, str], list[str]] = {}
-        for name in datastreams:
-            tenant, site, thing, measured = split_datastream(name)
-            places.setdefault((tenant, site, measured), []).append(thing)
-        until = "" if at_ms is None else f" AND time <= {_bounded(at_ms)}ms"
-        queries = [
-            f"SELECT value, quality, raw FROM {quote_name(measured)} WHERE tenant = {quote_text(tenant)} "
-            f"AND site = {quote_text(site)}{until} GROUP BY thing ORDER BY time DESC LIMIT 1"
-            for tenant, site, measured in places
-        ]
-        answers = self._query("; ".join(queries)) if queries else []
-        found = {}
-        for (tenant, site, measured), series in zip(places, answers, strict=True):
-            for one in series:
-                found[f"{tenant}/{site}/{one['tags']['thing']}/{measured}"] = _latest(one["values"][0])
-        return {name: found[name] for name in datastreams if name in found}
+        until = "" if at_ms is None else f"time <= {_bounded(at_ms)}ms"
+        found = self._of_each("SELECT value, quality, raw", datastreams, until, ending="ORDER BY time DESC LIMIT 1")
+        return {name: _latest(rows[0]) for name, rows in found.items()}
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """See Store.buckets; the server does the sums."""
         measured, place = _place(datastream)
         answer = self._query(
-            f"SELECT count(value), min(value), max(value), mean(value), count(quality) FROM {quote_name(measured)} "
+            f"{_FIGURES} FROM {quote_name(measured)} "
             f"WHERE {place} AND {_between(from_ms, to_ms)} GROUP BY time({step_ms}ms) fill(none)"
         )
-        rows = [row for row in (answer[0][0]["values"] if answer[0] else []) if row[5]]
-        starts, counts, lowest, highest, means, _ = zip(*rows, strict=True) if rows else ((),) * 6
-        return Buckets(
-            np.array(starts, np.int64),
-            np.array([count or 0 for count in counts], np.int64),
-            _floats(lowest),
-            _floats(highest),
-            _floats(means),
-        )
+        return _buckets(answer[0][0]["values"] if answer[0] else [])
+
+    def buckets_of(
+        self, datastreams: Collection[str], from_ms: int, to_ms: int, step_ms: int
+    ) -> Mapping[str, Buckets]:
+        """See Store.buckets_of: one query for each property of a site."""
+        steps = f", time({step_ms}ms)"
+        found = self._of_each(_FIGURES, datastreams, _between(from_ms, to_ms), steps, "fill(none)")
+        by_name = {name: _buckets(rows) for name, rows in found.items()}
+        return {name: buckets for name, buckets in by_name.items() if len(buckets)}
 
     def datastreams(self) -> Sequence[str]:
         """See Store.datastreams."""
@@ -143,6 +137,26 @@ class InfluxStore:
     def close(self) -> None:
         """Close the sockets."""
         self._client.close()  # type: ignore[no-untyped-call]
+
+    def _of_each(
+        self, select: str, datastreams: Collection[str], when: str, steps: str = "", ending: str = ""
+    ) -> dict[str, list[list[Any]]]:
+        """The rows of each of many datastreams, by one query for each property of a site."""
+        wanted = frozenset(datastreams)
+        split = (split_datastream(name) for name in datastreams)
+        places = dict.fromkeys((tenant, site, measured) for tenant, site, _thing, measured in split)
+        queries = [
+            f"{select} FROM {quote_name(measured)} WHERE tenant = {quote_text(tenant)} AND site = {quote_text(site)}"
+            f"{' AND ' if when else ''}{when} GROUP BY thing{steps} {ending}"
+            for tenant, site, measured in places
+        ]
+        answers = self._query("; ".join(queries)) if queries else []
+        found = {
+            f"{tenant}/{site}/{one['tags']['thing']}/{measured}": one["values"]
+            for (tenant, site, measured), series in zip(places, answers, strict=True)
+            for one in series
+        }
+        return {name: rows for name, rows in found.items() if name in wanted}
 
     def _write_all(self, lines: list[str], owners: list[_Share]) -> Iterator[Refused]:
         """Write lines; what the server can never take comes back.
@@ -274,6 +288,19 @@ def _series(rows: list[list[Any]]) -> Series:
     quality = np.array([code or 0 for code in qualities], np.uint8)
     observed_at_ms: Millis = np.array(times, np.int64)
     return Series(observed_at_ms, _floats(values), quality, _floats(raws))
+
+
+def _buckets(rows: list[list[Any]]) -> Buckets:
+    """Rows of _FIGURES; steps without readings are left out."""
+    rows = [row for row in rows if row[5]]
+    starts, counts, lowest, highest, means, _ = zip(*rows, strict=True) if rows else ((),) * 6
+    return Buckets(
+        np.array(starts, np.int64),
+        np.array([count or 0 for count in counts], np.int64),
+        _floats(lowest),
+        _floats(highest),
+        _floats(means),
+    )
 
 
 def _latest(row: list[Any]) -> Latest:

@@ -107,11 +107,19 @@ class Store(Protocol):
     def series(self, datastream: str, from_ms: int, to_ms: int, max_points: int | None = None) -> Series:
         """Readings in a range; with `max_points`, at most so many of them that keep each lowest and highest."""
 
+    def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
+        """Readings of many datastreams in a range, with one question; those without any are left out."""
+
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
         """The newest reading of each (observed at or before `at_ms`); those without any are left out."""
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """Count, minimum, maximum and mean of the known values, in steps."""
+
+    def buckets_of(
+        self, datastreams: Collection[str], from_ms: int, to_ms: int, step_ms: int
+    ) -> Mapping[str, Buckets]:
+        """The buckets of many datastreams, with one question; those without readings are left out."""
 
     def datastreams(self) -> Sequence[str]:
         """Every datastream that has readings, sorted."""
