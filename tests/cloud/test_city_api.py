@@ -112,7 +112,7 @@ async def test_gauge_that_fell_silent_in_the_morning_does_not_say_no_rain(scene:
         "since": None,
         "until": "2026-11-20T00:05:00.000Z",
         "band": "unknown",
-        "label": {"th": "ไม่รู้ตั้งแต่ 07:05 น.", "en": "Not known since 07:05"},
+        "label": {"th": "ไม่รู้ตั้งแต่ 07:05\u00a0น.", "en": "Not known since 07:05"},
     }
 
 

@@ -79,12 +79,17 @@ async def test_zero_that_was_measured_is_shown_as_zero(phone: BrowserContext, st
     await expect(page.locator(".tank .figure")).to_have_text("0 %")
 
 
-async def test_live_reading_changes_the_figure(phone: BrowserContext, stub: Stub) -> None:
+def live_reading(datastream: str, ahead_s: float, value: float) -> Json:
+    at = iso(datetime.now(UTC) + timedelta(seconds=ahead_s))
+    return {"datastream": datastream, "observed_at": at, "value": value, "quality": "good"}
+
+
+async def test_live_reading_changes_the_figure_but_none_from_the_future(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
     await expect(page.locator(".connection")).to_have_text("สด")
     datastream = stub.farm["sites"][0]["zones"][0]["moisture"]["datastream"]
-    reading = {"datastream": datastream, "observed_at": "2100-01-01T00:00:00Z", "value": 29.9, "quality": "good"}
-    stub.push("readings", {"tenant": "demo-farm", "site": "melon-greenhouse", "readings": [reading]})
+    readings = [live_reading(datastream, 2, 29.9), live_reading(datastream, 20 * 3600, 30.7)]
+    stub.push("readings", {"tenant": "demo-farm", "site": "melon-greenhouse", "readings": readings})
     await expect(page.locator("article.zone").first).to_contain_text("29.9 %")
 
 

@@ -32,7 +32,7 @@ BANDS: tuple[RainBand, ...] = (
     RainBand("very_heavy", None, Words(th="ฝนหนักมาก", en="Very heavy rain")),
 )
 UNKNOWN = RainBand("unknown", None, Words(th="ยังไม่มีข้อมูล", en="No data yet"))
-SILENT = Words(th="ไม่รู้ตั้งแต่ {time} น.", en="Not known since {time}")
+SILENT = Words(th="ไม่รู้ตั้งแต่ {time}\u00a0น.", en="Not known since {time}")
 """The label of an unknown band when the gauge was heard earlier in the day."""
 NEAR_AGES = 3
 NEAR_MS = 3_600_000

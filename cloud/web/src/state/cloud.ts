@@ -188,12 +188,16 @@ function remember(): void {
 
 // ---- live readings, put into what is shown twice a second at most
 
+/** A reading further ahead than this is from a wrong clock: it must not stand before those that are from now. */
+const AHEAD_MS = 5 * 60_000;
+
 type Fresh = Pick<Measure, "value" | "quality" | "observed_at" | "fresh">;
 const waiting = new Map<string, Fresh>();
 let flushing: ReturnType<typeof setTimeout> | undefined;
 
 function gather(what: LiveReadings): void {
   for (const { datastream, observed_at, value, quality } of what.readings) {
+    if (new Date(observed_at).getTime() > cloudNow() + AHEAD_MS) continue;
     waiting.set(datastream, { value, quality, observed_at, fresh: true });
   }
   flushing ??= setTimeout(flush, COALESCE_MS);
