@@ -99,6 +99,10 @@ class WatchedStore(EmbeddedStore):
         self._note()
         return super().latest(datastreams, at_ms)
 
+    def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
+        self._note()
+        return super().series_of(datastreams, from_ms, to_ms)
+
 
 @pytest.fixture
 def watched_store(tmp_path: Path, database: Database) -> Iterator[WatchedStore]:
@@ -117,6 +121,7 @@ async def scene(database: Database, watched_store: WatchedStore) -> AsyncIterato
     "page",
     [
         "/api/overview",
+        "/api/town",
         f"/api/sites/{FARM}/zones/zone-1/history",
         f"/api/sites/{FARM}/things/zone-1/soil_moisture/history",
     ],

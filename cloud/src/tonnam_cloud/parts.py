@@ -15,6 +15,7 @@ from tonnam_cloud.live.feed import Feed
 from tonnam_cloud.live.hub import Hub
 from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.service import People
+from tonnam_cloud.store.hours import HourMeans
 from tonnam_cloud.store.port import Store
 from tonnam_cloud.upkeep import for_ever
 from tonnam_link.clock import Clock, system_clock
@@ -28,6 +29,7 @@ class Parts:
 
     database: Database
     store: Store
+    hours: HourMeans
     clock_ms: Clock
     people: People
     commands: Commands
@@ -76,6 +78,7 @@ def build_parts(
     return Parts(
         database=database,
         store=store,
+        hours=HourMeans(store),
         clock_ms=clock_ms,
         people=People(database, clock_ms, passwords),
         commands=commands,

@@ -15,11 +15,13 @@ def sites(session: Session, tenants: Collection[str]) -> Sequence[Site]:
     return session.scalars(wanted.order_by(Site.tenant, Site.id)).all()
 
 
-def sensors(session: Session, site: Site) -> Sequence[Sensor]:
-    wanted = select(Sensor).where(Sensor.tenant == site.tenant, Sensor.site == site.id)
+def sensors(session: Session, tenants: Collection[str]) -> Sequence[Sensor]:
+    wanted = select(Sensor).where(Sensor.tenant.in_(tenants))
     return session.scalars(wanted.order_by(Sensor.position, Sensor.thing)).all()
 
 
-def datastreams(session: Session, names: Collection[str]) -> Sequence[Datastream]:
-    wanted = select(Datastream).where(Datastream.id.in_(names))
+def datastreams(session: Session, tenants: Collection[str]) -> Sequence[Datastream]:
+    """Those of all towns."""
+    its_site = (Site.tenant == Datastream.tenant) & (Site.id == Datastream.site)
+    wanted = select(Datastream).join(Site, its_site).where(Datastream.tenant.in_(tenants), Site.kind == "city")
     return session.scalars(wanted.order_by(Datastream.position, Datastream.id)).all()

@@ -13,4 +13,4 @@ router = APIRouter(prefix="/api", tags=["city"])
 @router.get("/town")
 def town(person: SignedIn, parts: PartsOf) -> schemas.Town:
     """All towns of the person, as they are now."""
-    return service.town(parts.database, parts.store, person, parts.clock_ms())
+    return service.town(parts.database, parts.store, parts.hours, person, parts.clock_ms())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy.orm import Session
 
 from tonnam_cloud.city import air, rain, repository, river, schemas
 from tonnam_cloud.database import Database
@@ -13,29 +13,68 @@ from tonnam_cloud.measures import service as measures
 from tonnam_cloud.measures.schemas import Measure
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
-from tonnam_cloud.registry.models import Sensor, Site
-from tonnam_cloud.store.port import Store
+from tonnam_cloud.registry.models import Datastream, Sensor, Site
+from tonnam_cloud.store import arrays
+from tonnam_cloud.store.hours import HourMeans
+from tonnam_cloud.store.port import Series, Store
 from tonnam_cloud.times import clock_time, utc, utc_or_none
 
-HOUR_MS = measures.HOUR_MS
+COUNTER, LEVEL = "rain_total", "river_level"
+LONGEST_AGE_S = 1e6
+"""However rarely a gauge is said to speak, days are not read for one day's rain."""
 
 
-def town(database: Database, store: Store, person: Person, now_ms: int) -> schemas.Town:
+@dataclass(frozen=True)
+class _Readings:
+    """What the store has of some datastreams, by id, read with a few questions however many sensors there are."""
+
+    now_ms: int
+    order: Mapping[str, int]
+    newest: Mapping[str, Measure]
+    air_hours: Mapping[str, Sequence[float | None]]
+    rain: Mapping[str, Series]
+    rain_near_ms: Mapping[str, int]
+    river: Mapping[str, Series]
+
+
+def town(database: Database, store: Store, hours: HourMeans, person: Person, now_ms: int) -> schemas.Town:
     """Every town of the person's tenants."""
     with database.reading() as session:
         sites = repository.sites(session, person.tenants)
-        return schemas.Town(now=utc(now_ms), sites=[_site(session, store, site, now_ms) for site in sites])
+        sensors = repository.sensors(session, person.tenants)
+        streams = repository.datastreams(session, person.tenants)
+    known = _read(store, hours, streams, now_ms)
+    by_place: dict[tuple[str, str], list[schemas.TownSensor]] = {}
+    for row in sensors:
+        by_place.setdefault((row.tenant, row.site), []).append(_sensor(known, row))
+    return schemas.Town(
+        now=utc(now_ms), sites=[_site(site, by_place.get((site.tenant, site.id), [])) for site in sites]
+    )
 
 
-def _site(session: Session, store: Store, site: Site, now_ms: int) -> schemas.TownSite:
-    sensors = [_sensor(session, store, row, now_ms) for row in repository.sensors(session, site)]
+def _read(store: Store, hours: HourMeans, streams: Sequence[Datastream], now_ms: int) -> _Readings:
+    of = {name: [row for row in streams if row.property == name] for name in (*air.POLLUTANTS, COUNTER, LEVEL)}
+    near_ms = {row.id: rain.near_ms(min(row.max_age_s, LONGEST_AGE_S)) for row in of[COUNTER]}
+    today_ms = _day_start_ms(now_ms) - max(near_ms.values(), default=0)
+    hour_ms = now_ms - river.HOUR_MS - river.WINDOW_MS
+    return _Readings(
+        now_ms=now_ms,
+        order={row.id: place for place, row in enumerate(streams)},
+        newest=measures.measures(store, streams, now_ms),
+        air_hours=hours.last([row.id for name in air.POLLUTANTS for row in of[name]], air.HOURS, now_ms),
+        rain=store.series_of(near_ms, today_ms, now_ms + 1) if near_ms else {},
+        rain_near_ms=near_ms,
+        river=store.series_of([row.id for row in of[LEVEL]], hour_ms, now_ms + 1) if of[LEVEL] else {},
+    )
+
+
+def _site(site: Site, sensors: list[schemas.TownSensor]) -> schemas.TownSite:
     return schemas.TownSite(tenant=site.tenant, id=site.id, name=words_of(site.name, site.id), sensors=sensors)
 
 
-def _sensor(session: Session, store: Store, row: Sensor, now_ms: int) -> schemas.TownSensor:
-    streams = repository.datastreams(session, row.datastreams)
-    found = measures.measures(store, streams, now_ms)
-    near_ms = rain.near_ms(max((each.max_age_s for each in streams if each.property == "rain_total"), default=0.0))
+def _sensor(known: _Readings, row: Sensor) -> schemas.TownSensor:
+    mine = [name for name in row.datastreams if name in known.newest]
+    found = {name: known.newest[name] for name in sorted(mine, key=known.order.__getitem__)}
     by_property = {each.property: each for each in found.values()}
     return schemas.TownSensor.model_validate(
         {
@@ -45,15 +84,15 @@ def _sensor(session: Session, store: Store, row: Sensor, now_ms: int) -> schemas
             "latitude": row.latitude,
             "longitude": row.longitude,
             "measures": list(found.values()),
-            "air": _air(store, by_property, now_ms) if row.kind == "air" else None,
-            "rain": _rain(store, by_property.get("rain_total"), near_ms, now_ms) if row.kind == "rain" else None,
-            "river": _river(store, row, by_property.get("river_level"), now_ms) if row.kind == "river" else None,
+            "air": _air(known, by_property) if row.kind == "air" else None,
+            "rain": _rain(known, by_property.get(COUNTER)) if row.kind == "rain" else None,
+            "river": _river(known, row, by_property.get(LEVEL)) if row.kind == "river" else None,
         }
     )
 
 
-def _air(store: Store, found: Mapping[str, Measure], now_ms: int) -> schemas.Air:
-    hours = {name: _hour_means(store, found[name].datastream, now_ms) for name in air.POLLUTANTS if name in found}
+def _air(known: _Readings, found: Mapping[str, Measure]) -> schemas.Air:
+    hours = {name: known.air_hours[found[name].datastream] for name in air.POLLUTANTS if name in found}
     means = {name: air.running_mean(each) for name, each in hours.items()}
     index = air.air_index(means)
     mean = means.get("pm2_5")
@@ -71,18 +110,8 @@ def _air(store: Store, found: Mapping[str, Measure], now_ms: int) -> schemas.Air
     )
 
 
-def _hour_means(store: Store, datastream: str, now_ms: int) -> list[float | None]:
-    """The means of the last 24 whole clock hours; None for an hour without a known value."""
-    end_ms = now_ms // HOUR_MS * HOUR_MS
-    start_ms = end_ms - air.HOURS * HOUR_MS
-    buckets = store.buckets(datastream, start_ms, end_ms, HOUR_MS)
-    means = dict(zip(buckets.start_ms.tolist(), buckets.mean.tolist(), strict=True))
-    found = [means.get(at_ms) for at_ms in range(start_ms, end_ms, HOUR_MS)]
-    return [None if mean is None or mean != mean else mean for mean in found]
-
-
-def _rain(store: Store, counter: Measure | None, near_ms: int, now_ms: int) -> schemas.Rain:
-    fallen = _fallen_today(store, counter.datastream, near_ms, now_ms) if counter else None
+def _rain(known: _Readings, counter: Measure | None) -> schemas.Rain:
+    fallen = _fallen_today(known, counter.datastream) if counter else None
     silent = fallen is not None and not (counter and counter.fresh)
     band = rain.rain_band(None if silent or fallen is None else fallen.mm)
     until = utc(fallen.until_ms) if silent and fallen else None
@@ -97,14 +126,18 @@ def _rain(store: Store, counter: Measure | None, near_ms: int, now_ms: int) -> s
     )
 
 
-def _fallen_today(store: Store, datastream: str, near_ms: int, now_ms: int) -> rain.Fallen | None:
-    start_ms = int(rain.day_start(utc(now_ms)).timestamp() * 1000)
-    series = store.series(datastream, start_ms - near_ms, now_ms + 1)
-    known = ~np.isnan(series.value)
-    return rain.fallen_today(series.observed_at_ms[known].tolist(), series.value[known].tolist(), start_ms)
+def _fallen_today(known: _Readings, datastream: str) -> rain.Fallen | None:
+    start_ms = _day_start_ms(known.now_ms)
+    series = known.rain.get(datastream, arrays.empty())
+    times_ms, counter_mm = _known(arrays.clip(series, start_ms - known.rain_near_ms[datastream], known.now_ms + 1))
+    return rain.fallen_today(times_ms, counter_mm, start_ms)
 
 
-def _river(store: Store, row: Sensor, level: Measure | None, now_ms: int) -> schemas.River:
+def _day_start_ms(now_ms: int) -> int:
+    return int(rain.day_start(utc(now_ms)).timestamp() * 1000)
+
+
+def _river(known: _Readings, row: Sensor, level: Measure | None) -> schemas.River:
     level_m = measures.trusted(level)
     pct = river.bank_pct(level_m, row.bank_height_m, row.bed_m or 0.0)
     band = river.river_band(pct)
@@ -115,12 +148,17 @@ def _river(store: Store, row: Sensor, level: Measure | None, now_ms: int) -> sch
             "bank_pct": pct,
             "band": band.id,
             "label": band.label,
-            "trend": _trend(store, level.datastream, now_ms) if level else None,
+            "trend": _trend(known, level.datastream) if level else None,
         }
     )
 
 
-def _trend(store: Store, datastream: str, now_ms: int) -> river.Trend | None:
-    series = store.series(datastream, now_ms - river.HOUR_MS - river.WINDOW_MS, now_ms + 1)
+def _trend(known: _Readings, datastream: str) -> river.Trend | None:
+    times_ms, level_m = _known(known.river.get(datastream, arrays.empty()))
+    return river.trend(times_ms, level_m, known.now_ms)
+
+
+def _known(series: Series) -> tuple[list[int], list[float]]:
+    """Times and values of the readings whose value is known."""
     known = ~np.isnan(series.value)
-    return river.trend(series.observed_at_ms[known].tolist(), series.value[known].tolist(), now_ms)
+    return series.observed_at_ms[known].tolist(), series.value[known].tolist()

@@ -214,8 +214,13 @@ def _read_many(
     )
     for number, series in by_datastream([unpack_record(blob) for (blob,) in records], [*names]):
         parts.setdefault(number, []).append(series)
-    merged = {names[number]: arrays.merge(pieces, from_ms, to_ms) for number, pieces in parts.items()}
+    merged = {names[number]: _joined(pieces, from_ms, to_ms) for number, pieces in parts.items()}
     return {name: series for name, series in merged.items() if len(series)}
+
+
+def _joined(pieces: list[Series], from_ms: int, to_ms: int) -> Series:
+    """Sorted pieces as one, without sorting when there is but one."""
+    return arrays.clip(pieces[0], from_ms, to_ms) if len(pieces) == 1 else arrays.merge(pieces, from_ms, to_ms)
 
 
 def _last_until(connection: sqlite3.Connection, datastreams: Collection[str], at_ms: int) -> dict[str, Newest]:
