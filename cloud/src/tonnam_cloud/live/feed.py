@@ -19,7 +19,9 @@ from tonnam_link.session import Message
 
 QUEUE = 1_000
 REFRESH_S = 30.0
-"""What is on a phone grows old by itself: so often it is asked to fetch anew."""
+"""What is on a phone grows old by itself: so often it is asked to fetch anew, each phone at its own moment."""
+SPREAD_S = 5.0
+"""After an outage of the broker all phones fetch anew within so long."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,12 +85,12 @@ class Feed:
 
     def refresh(self) -> None:
         """Ask everybody to fetch anew."""
-        self._hub.changed(None, "overview", "town", "alerts")
+        self._hub.changed_by_turns(SPREAD_S, "overview", "town", "alerts")
 
     async def _refresh_steadily(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
-            self._hub.changed(None, "overview", "town")
+            self._hub.changed_by_turns(REFRESH_S, "overview", "town")
 
 
 def _readings(heard: bus.Heard) -> Readings:

@@ -4,9 +4,12 @@ from any thread."""
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from fastapi.sse import format_sse_event
 from pydantic import BaseModel
 
 from tonnam_cloud.live.schemas import Changed, End, EndReason, What
@@ -23,13 +26,20 @@ class Told:
     event: str
     content: BaseModel
 
+    @cached_property
+    def wire(self) -> bytes:
+        """The event as it is sent: encoded once, however many watch."""
+        return format_sse_event(event=self.event, data_str=self.content.model_dump_json())
+
 
 class Watcher:
-    """One connected client. `ended` is set once nothing more is to come."""
+    """One connected client. `ended` is set once nothing more is to come; `turn`, from 0 to 1, is its own moment in
+    whatever is spread over time."""
 
     def __init__(self, tenants: Collection[str]) -> None:
         self.tenants = frozenset(tenants)
         self.ended = False
+        self.turn = random.random()
         self._queue: asyncio.Queue[Told] = asyncio.Queue(QUEUE)
         self._resting: dict[What, bool] = {}
 
@@ -102,6 +112,10 @@ class Hub:
         """Hint to those who may see the tenant (None: to all) that something is worth fetching again."""
         self._soon(self._hint, tenant, whats)
 
+    def changed_by_turns(self, over_s: float, *whats: What) -> None:
+        """Hint to all, to each at its own moment within `over_s`, so that not all of them fetch at once."""
+        self._soon(self._hint_by_turns, over_s, whats)
+
     def close(self) -> None:
         """End every stream, and those that still come, so that the server can stop."""
         self._closed = True
@@ -116,6 +130,11 @@ class Hub:
         for watcher in self._watchers:
             if tenant in watcher.tenants:
                 watcher.put(told)
+
+    def _hint_by_turns(self, over_s: float, whats: Sequence[What]) -> None:
+        for watcher in self._watchers:
+            for what in whats:
+                asyncio.get_running_loop().call_later(watcher.turn * over_s, watcher.changed, what)
 
     def _hint(self, tenant: str | None, whats: Sequence[What]) -> None:
         for watcher in self._watchers:

@@ -55,7 +55,7 @@ class LiveStream(StreamingResponse):
             await _send(send, format_sse_event(comment="connected", retry=RECONNECT_MS))
             while True:
                 told = await self._next()
-                await _send(send, KEEPALIVE_COMMENT if told is None else _wire(told))
+                await _send(send, KEEPALIVE_COMMENT if told is None else told.wire)
                 if told is not None and told.event == "end":
                     await _send(send, b"", more=False)
                     return
@@ -83,7 +83,3 @@ async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
-
-
-def _wire(told: Told) -> bytes:
-    return format_sse_event(event=told.event, data_str=told.content.model_dump_json())
