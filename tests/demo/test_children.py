@@ -72,6 +72,19 @@ async def test_child_that_ends_by_itself_says_what_it_last_said(tmp_path: Path) 
     assert "it last said: no such site file" in reports[0]
 
 
+@pytest.mark.parametrize(
+    ("line", "gist"),
+    [
+        (b"2026-11-20 22:49:08 [info     ] zone.planned                   zone=zone-2\n", "zone.planned zone=zone-2"),
+        (b"22:50:43 [warning  ] the town goes on               hour=4.9\n", "the town goes on hour=4.9"),
+        (b"[1099] 2026/11/20 22:50:42.184988 [INF] Server is ready\n", "Server is ready"),
+        (b"\x1b[32mplain words\x1b[0m\n", "plain words"),
+    ],
+)
+def test_last_line_is_told_without_time_level_and_columns(line: bytes, gist: str) -> None:
+    assert children._gist(line) == gist
+
+
 async def test_stop_ends_the_process_and_is_not_reported_as_a_death(tmp_path: Path) -> None:
     reports: list[str] = []
     async with supervised(SLEEPER, tmp_path, reports) as child:

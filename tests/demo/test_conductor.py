@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tonnam_demo.conductor import CannotStart, check_space
+from tests import servers
 from tonnam_demo.plan import settings_from_environment, without_password
+from tonnam_demo.surroundings import CannotStart, check_answers, check_space
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -20,6 +21,12 @@ def test_full_disk_says_how_much_is_left_and_how_much_is_needed(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 12_000_000, 12_000_000))
     with pytest.raises(CannotStart, match="has 12 MB left; the demo needs 300 MB"):
         check_space(tmp_path)
+
+
+def test_server_that_does_not_answer_is_named_with_its_address() -> None:
+    port = servers.free_port()
+    with pytest.raises(CannotStart, match=f"^InfluxDB does not answer at 127.0.0.1:{port} "):
+        check_answers("127.0.0.1", port, "InfluxDB")
 
 
 @pytest.mark.parametrize("port", ["eighty", "0", "65536", "-1", "80.5", "８０"])

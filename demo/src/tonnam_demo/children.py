@@ -19,6 +19,9 @@ LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
 LOG_LIMIT_BYTES = 5_000_000
 _TERMINAL_CODES = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+_TIME_AND_LEVEL = re.compile(
+    r"^(\[\d+\] )?(\d{4}[-/]\d\d[-/]\d\d )?\d\d:\d\d:\d\d(\.\d+)? \[(info|warning|error|debug|INF|WRN|ERR) *\] *"
+)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -141,8 +144,7 @@ class Child:
             return
         while line := await _read_line(stream):
             self._write(line)
-            text = _TERMINAL_CODES.sub(b"", line).decode(errors="replace").strip()
-            self.last_line = text or self.last_line
+            self.last_line = _gist(line) or self.last_line
 
     def _write(self, line: bytes) -> None:
         """One line into the log. A disk that is full costs the log, never the child; it is said once."""
@@ -160,6 +162,12 @@ class Child:
 
     def _hint(self) -> str:
         return f" (it last said: {self.last_line})" if self.last_line else f" (see {self._log})"
+
+
+def _gist(line: bytes) -> str:
+    """What a log line says, without its time, level and columns."""
+    text = _TERMINAL_CODES.sub(b"", line).decode(errors="replace")
+    return " ".join(_TIME_AND_LEVEL.sub("", text).split())
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:

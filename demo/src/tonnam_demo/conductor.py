@@ -3,64 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import shutil
+import signal
 import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tonnam_demo import broker, plan
 from tonnam_demo.children import Child, ChildSpec
 from tonnam_demo.plan import Plan
 from tonnam_demo.screen import Screen, address_on_the_network
+from tonnam_demo.surroundings import CannotStart
 from tonnam_gateway.loader import load as load_mapping
 
-NEEDED_BYTES = 300_000_000
 LOW_BYTES = 100_000_000
 SPACE_EVERY_S = 30.0
 READY_TIMEOUT_S = 45.0
 USER = "farmer"
-
-
-class CannotStart(Exception):
-    """Something outside the demo is in the way; the message says what and what to do."""
-
-
-def check_space(directory: Path) -> None:
-    """Raise CannotStart when the disk is nearly full."""
-    free = shutil.disk_usage(directory).free
-    if free < NEEDED_BYTES:
-        raise CannotStart(
-            f"The disk of {directory} has {free // 1_000_000} MB left; the demo needs {NEEDED_BYTES // 1_000_000} MB."
-        )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise CannotStart when somebody listens on the web port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CannotStart(
-                f"Port {port} cannot be used ({error.strerror}). Choose another: TONNAM_PORT={port + 1} make demo"
-            ) from error
-
-
-@contextlib.contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the data directory; CannotStart when another demo holds it."""
-    with (home / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CannotStart(f"A demo runs already with the data in {home}. End it first.") from error
-        yield
 
 
 class Conductor:
@@ -139,7 +102,7 @@ class Conductor:
     async def _register(self) -> None:
         """Tell the cloud who may speak: two nodes and one person. Running it again changes nothing."""
         cloud = plan.program("tonnam-cloud")
-        names = {plan.FARM: ("เรือนเมล่อน", "Melon greenhouse"), plan.TOWN: ("เมืองตัวอย่าง", "Example town")}
+        names = {plan.FARM: ("เรือนเมลอน", "Melon greenhouse"), plan.TOWN: ("เมืองตัวอย่าง", "Example town")}
         for (tenant, node), (thai, english) in names.items():
             await self._cloud([cloud, "node", "add", tenant, node, "--name-th", thai, "--name-en", english])
         known = (await self._cloud([cloud, "user", "list"])).splitlines()
@@ -152,6 +115,7 @@ class Conductor:
         process = await asyncio.create_subprocess_exec(
             *command,
             env={**os.environ, **plan.cloud_environment(self.plan)},
+            start_new_session=True,  # Ctrl-C in the terminal is ours to act on
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -165,28 +129,39 @@ class Conductor:
     async def _show_page(self) -> None:
         if self.stop.is_set():
             return
-        port = self.plan.web_port
         seen_as = address_on_the_network() if self.plan.web_host == "0.0.0.0" else None
-        base = f"http://{seen_as or 'localhost'}:{port}"
+        if seen_as is None:
+            self.screen.page(self._page_lines(), None)
+            return
+        base = f"http://{seen_as}:{self.plan.web_port}"
         link = await self._cloud([plan.program("tonnam-cloud"), "user", "link", USER, "--base-url", base])
-        self.screen.page(self._page_lines(seen_as), link)
+        phone = [
+            f"  On a phone in this network: {base}",
+            "  This code signs you in there, once, within 15 minutes. A new one:",
+            f"  TONNAM_DATA={_short(self.plan.home / 'cloud')} {_short(Path(plan.program('tonnam-cloud')))} "
+            f"user link {USER} --base-url {base}",
+        ]
+        self.screen.page([*self._page_lines(), *phone], link)
 
-    def _page_lines(self, seen_as: str | None) -> list[str]:
-        port, chosen = self.plan.web_port, self.plan
+    def _page_lines(self) -> list[str]:
+        chosen = self.plan
+        kept = _short(chosen.home / "credentials.json")
         password = (
-            f"password [bold]{chosen.credentials.login}[/] (shown this once; kept in {_short(chosen.home)})"
+            f"with the password [bold]{chosen.credentials.login}[/] (shown this once; kept in {kept})"
             if self._login_is_new
-            else f"with the password shown at the first start (kept in {_short(chosen.home / 'credentials.json')})"
+            else f"with the password that the first start showed (kept in {kept})"
         )
-        where = plan.without_password(chosen.external_broker) if chosen.external_broker else "embedded NATS, MQTT"
-        phone = f"On a phone in this network: http://{seen_as}:{port}" if seen_as else "No network for a phone found."
+        broker_is = plan.without_password(chosen.external_broker) if chosen.external_broker else "embedded (NATS)"
+        store = os.environ.get("TONNAM_STORE") or "embedded"
+        where = os.environ.get("TONNAM_INFLUX_URL", "") if store == "influx" else _short(chosen.home / "cloud")
         return [
             f"[bold green]Tonnam ต้นน้ำ[/] runs: a melon greenhouse and a town, {chosen.speed:g} times nature's pace.",
-            f"  Page       [bold]http://localhost:{port}[/]   sign in as [bold]{USER}[/] {password}",
-            f"  Broker     {where}",
-            f"  Store      {os.environ.get('TONNAM_STORE', 'embedded')}, in {_short(chosen.home)}",
+            "  The weather is simulated: the farm has half past one on a dry afternoon, whatever your clock says.",
+            f"  Page       [bold]http://localhost:{chosen.web_port}[/]",
+            f"  Sign in    as [bold]{USER}[/] {password}",
+            f"  Broker     {broker_is}; town devices speak to the address in {_short(chosen.home / 'field-broker')}",
+            f"  Store      {store}, {where}",
             f"  Logs       {_short(self._logs)}",
-            f"  {phone} The code signs you in, once, within 15 minutes:",
         ]
 
     async def _watch_space(self) -> None:
@@ -207,7 +182,8 @@ class Conductor:
         codes = {child.spec.name: await child.stop() for child in children}
         if codes.get("edge") == 0:
             self.screen.say("Valves and pump are off. Everything has ended; the data stays for the next time.")
-        bad = {name: code for name, code in codes.items() if code not in (0, None)}
+        # A child that was told to end while Python was still loading it ends by the signal itself: that is clean too.
+        bad = {name: code for name, code in codes.items() if code not in (0, None, -signal.SIGTERM)}
         if bad:
             self.screen.say(f"Not all ended cleanly: {bad}. The logs in {_short(self._logs)} say more.")
         return not bad

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def _make_weeks(folder: Path, seed: int, days: int) -> int:
     # A little before now, so that the first live readings are later than the last of the history.
     end_ms = int(time.time()) * 1000 - 5000
     start_ms = end_ms - days * 86_400_000
-    with multiprocessing.get_context("spawn").Pool(2, initializer=_leave_signals_to_parent) as pool:
+    with _workers() as pool:
         farm = pool.apply_async(make_farm_week, (folder / "edge", folder / "farm-sim.json", seed, start_ms, end_ms))
         town = pool.apply_async(
             make_town_week, (folder / "gateway", folder / "town-sim.json", seed, start_ms, end_ms)
@@ -205,6 +206,10 @@ def _make_weeks(folder: Path, seed: int, days: int) -> int:
         return farm.get() + town.get()
 
 
-def _leave_signals_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+def _workers() -> Pool:
+    """Two processes that leave Ctrl-C to this one, from their first moment on, and end when it does."""
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return multiprocessing.get_context("spawn").Pool(2, initializer=end_with_parent)
+    finally:
+        signal.signal(signal.SIGINT, ours)
