@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Annotated
 
 import structlog
@@ -20,7 +21,10 @@ from tonnam_link.clock import system_clock
 app = typer.Typer(
     help="Tonnam's cloud: takes in what farms and towns send, keeps it, and shows it on phones. "
     "It is set up by environment variables: TONNAM_DATA is the directory for its files, TONNAM_BROKER the address of "
-    "the MQTT broker, such as mqtt://user:password@host:1883.",
+    "the MQTT broker, such as mqtt://user:password@host:1883. Readings are kept in TONNAM_DATA, or with "
+    "TONNAM_STORE=influx in the InfluxDB of TONNAM_INFLUX_URL (and _DATABASE, or _BUCKET, _ORG and _TOKEN). "
+    "Everything else is kept there too, or in the PostgreSQL of TONNAM_DATABASE_URL. TONNAM_RULES is a file with "
+    "rules for alerts of your own.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -30,6 +34,21 @@ quarantine_app = typer.Typer(help="What came in and could not be taken as it was
 app.add_typer(node_app, name="node")
 app.add_typer(user_app, name="user")
 app.add_typer(quarantine_app, name="quarantine")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tonnam-cloud {version('tonnam-cloud')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Options of the program itself; what it is for stands in its help."""
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -48,6 +49,21 @@ BusOption = Annotated[
         help=f"Where a bus is, instead of what the site file says; may be repeated. ADDRESS: {ALLOWED}.",
     ),
 ]
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tonnam-edge {version('tonnam-edge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Options of the program itself; what it is for stands in its help."""
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -121,6 +122,21 @@ def _logging() -> Any:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     return structlog.get_logger("tonnam.gateway")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tonnam-gateway {version('tonnam-gateway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Options of the program itself; what it is for stands in its help."""
 
 
 def main() -> None:
