@@ -165,3 +165,23 @@ async def test_a_strict_board_that_refuses_a_flash_is_heard() -> None:
         with pytest.raises(Rejected):
             await port.write(Write(1, 0x0200, 600))
         await port.close()
+
+
+async def test_a_bus_that_is_cancelled_in_the_middle_of_a_request_ends(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    def silent(unit: int, request: bytes) -> bytes | None:
+        asked.set()
+        return None
+
+    async with ModbusServer(silent) as server:
+        site = site_of(tmp_path, SITE.replace("tcp://127.0.0.1:1502", server.address))
+        port = ModbusTransport(site.buses["cabinet"])
+        bus = Bus("cabinet", site, port, lambda seen: None, mono_ms, structlog.get_logger())
+        task = asyncio.create_task(bus.run())
+        await asked.wait()
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=5)
+        task.cancel()
+    assert done
+    assert task.cancelled()

@@ -74,6 +74,20 @@ def test_a_valve_is_opened_only_with_a_deadline_that_outlasts_the_pumps(site: Si
     assert valve.hold_s < 340
 
 
+def test_no_water_starts_while_the_disk_takes_nothing_and_what_runs_comes_to_its_end(site: Site) -> None:
+    play = Play(site)
+    play.run(3)
+    play.water(seconds=60)
+    play.run(10)
+    play.core.remembers = False
+    play.run(80)
+    assert play.states("c1")[-1] == "done"
+    play.water(command_id="c2")
+    play.run(2)
+    assert play.states("c2") == ["refused"]
+    assert "cannot write to its disk" in play.outcomes[-1].reason["en"]
+
+
 def test_the_longest_run_of_the_zone_cuts_a_command_short(site: Site) -> None:
     play = Play(site)
     play.run(3)

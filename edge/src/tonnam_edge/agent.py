@@ -84,7 +84,6 @@ class Agent:
         """
         link = asyncio.create_task(self._link.run())
         try:
-            await self._begin()
             await self._serve(link)
             self._is_off = self.core.safe or await self._all_off(LAST_TRY_S)
         except BaseException as failure:
@@ -98,9 +97,10 @@ class Agent:
         async with asyncio.TaskGroup() as tasks:
             buses = [tasks.create_task(bus.run()) for bus in self._buses.values()]
             watch = tasks.create_task(_watch(link))
-            tasks.create_task(self._tell())
+            tell = tasks.create_task(self._tell())
             await self._cycle()
-            for task in (*buses, watch):
+            await asyncio.wait([tell], timeout=FINISH_S)
+            for task in (*buses, watch, tell):
                 task.cancel()
 
     async def _all_off(self, within_s: float) -> bool:
@@ -108,7 +108,7 @@ class Agent:
 
     async def _begin(self) -> None:
         """Hand over what the last process left, and say that we are here. Raises sqlite3.Error on a full disk."""
-        now_ms, gap_from_ms = self._clocks.wall_ms(), self._store.told_until_ms()
+        now_ms, gap_from_ms = self._clocks.wall_ms(), await asyncio.to_thread(self._store.told_until_ms)
         started = Event(
             uuid.uuid4().hex,
             "node.started",
@@ -116,7 +116,7 @@ class Agent:
             {"boot": uuid.uuid4().hex, "gap_from_ms": gap_from_ms, "gap_to_ms": now_ms},
         )
         self._log.info("agent.started", site=self.site.id, gap_from_ms=gap_from_ms)
-        self._store.commit(None, [started, self.core.describe(now_ms)], ())
+        await asyncio.to_thread(self._store.commit, None, [started, self.core.describe(now_ms)], ())
         await self._custody.hand_over()
 
     async def _cycle(self) -> None:
@@ -134,7 +134,8 @@ class Agent:
                 self.core.shut_down()
             self._one_cycle()
             due = max(due + CYCLE_S, loop.time())
-        await self._steps.put(None)
+        with contextlib.suppress(asyncio.QueueFull):  # the disk hangs: `_serve` ends the telling
+            self._steps.put_nowait(None)
 
     async def _until(self, due: float) -> None:
         """Wait for the next cycle, or for the end."""
@@ -163,6 +164,7 @@ class Agent:
 
         While the disk takes nothing, nothing opens: an opening that is not remembered is dropped, not kept.
         """
+        await self._begin()
         while (step := await self._steps.get()) is not None:
             if await self._custody.commit(step):
                 self._act([action for action in step.actions if action.on])

@@ -98,6 +98,7 @@ class ModbusTransport:
         try:
             answer: ModbusPDU | None = await call
         except (ModbusException, OSError, struct.error, IndexError, ValueError) as failure:
+            _heed_cancelling()
             await self._settle()
             raise Transient(f"unit {unit} did not answer {what}") from failure
         if answer is None or answer.isError():
@@ -112,6 +113,7 @@ class ModbusTransport:
             self._client.close()
             self._client = self._make()
             if not await self._client.connect():
+                _heed_cancelling()
                 raise Transient(f"no connection to {self._address}")
         return self._client
 
@@ -142,3 +144,13 @@ class ModbusTransport:
             retries=0,
             reconnect_delay=0,
         )
+
+
+def _heed_cancelling() -> None:
+    """Raise CancelledError if this task is being cancelled: pymodbus turns that into an error of its own.
+
+    A bus that took it for silence would go on for ever, and hold up the end of the agent.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -105,7 +105,15 @@ def replay(
     file: Annotated[Path, typer.Argument(help="Recorded data: a CSV, may be gzipped; line 1 names the columns.")],
     broker: Broker,
     column: Annotated[list[str], typer.Option(help="Name of a column, exactly as in the file. May be repeated.")],
-    as_: Annotated[list[str], typer.Option("--as", help="thing/property of that column, in the same order.")],
+    as_: Annotated[
+        list[str],
+        typer.Option(
+            "--as",
+            help="What the column becomes, in the same order: THING/MEASURE is published on town/THING/state as "
+            '{"MEASURE": value, "ts": seconds}; '
+            "the gateway's mapping file must listen there (the demo's: river-1/level_m).",
+        ),
+    ],
     rate: Annotated[float, typer.Option(min=0.001, max=500, help="Rows a second.")] = 10.0,
 ) -> None:
     """Play recorded data into the town, as MQTT readings of town/THING/state."""
