@@ -101,6 +101,7 @@ class ModbusTransport:
             _heed_cancelling()
             await self._settle()
             raise Transient(f"unit {unit} did not answer {what}") from failure
+        _heed_cancelling()
         if answer is None or answer.isError():
             code = answer.exception_code if answer else 0
             if code in GATEWAY_SILENT or code == BUSY or not code:
@@ -147,9 +148,9 @@ class ModbusTransport:
 
 
 def _heed_cancelling() -> None:
-    """Raise CancelledError if this task is being cancelled: pymodbus turns that into an error of its own.
-
-    A bus that took it for silence would go on for ever, and hold up the end of the agent.
+    """Raise CancelledError if this task is being cancelled. pymodbus waits with `asyncio.wait_for`, which before
+    Python 3.12 forgets a cancellation that comes together with the answer: the bus would go on for ever then, and
+    hold up the end of the agent.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
