@@ -79,6 +79,13 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: st
     assert any(f"site.toml:{line_of(text, at)}: " in line and says in line for line in told), told
 
 
+def test_the_mark_that_windows_notepad_writes_first_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    site, warnings = load_site(file)
+    assert (site.id, warnings) == ("melon-greenhouse", [])
+
+
 def test_a_key_that_does_not_exist_is_refused_with_a_near_one(tmp_path: Path) -> None:
     text = SITE.replace("max_run_min = 20", "max_run_mins = 20", 1)
     told = wrong(tmp_path, text)

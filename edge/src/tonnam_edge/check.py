@@ -79,7 +79,7 @@ def load_site(path: Path, addresses: Mapping[str, str] | None = None) -> tuple[S
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8-sig")  # Windows Notepad begins with a mark
     except OSError as failure:
         reason = failure.strerror or "cannot be read"
         raise BadSiteFile(str(path), [Problem(1, "file", f"{reason}. Give the path of a site file")]) from failure

@@ -32,7 +32,7 @@ PartT = TypeVar("PartT", bound=BaseModel)
 def load(path: Path) -> Mapping:
     """The mapping in the file. Raises Misconfigured with all that is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows Notepad begins with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(str(path), [Problem(1, "", f"cannot be read: {error}")]) from error
     return parse(text, path.name if path.parent == Path() else str(path))

@@ -142,6 +142,8 @@ class Sensor(Part):
             raise ValueError("a river needs bank_height_m, the level in m at which it overflows")
         if self.kind != "river" and (self.bank_height_m is not None or self.bed_m is not None):
             raise ValueError("bank_height_m and bed_m are for kind river only")
+        if self.bank_height_m is not None and self.bed_m is not None and self.bed_m >= self.bank_height_m:
+            raise ValueError("bed_m must be below bank_height_m: the river has no room")
         return self
 
 
