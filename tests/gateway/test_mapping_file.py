@@ -53,7 +53,6 @@ def test_example_is_right_and_subscribes_to_what_it_needs() -> None:
         ('form = "s"', 'form = "min"', "devices[2].time.form", '"s" or "ms" since 1970'),
         ('thing = "rain-1"', 'thing = "air-1"', "sensors[1].thing", "already used"),
         ("bank_height_m = 4.5\n", "", "sensors[2]", "needs bank_height_m"),
-        ("bed_m = 0.0\n", "bed_m = 9.0\n", "sensors[2]", "bed_m must be below"),
         ("range = [-1, 15]", "range = [15, -1]", "sensors[2].datastreams.river_level.range", "the lowest first"),
         ('unit = "mm"\n', "", "sensors[1].datastreams.rain_total.unit", "is missing"),
         ("datastreams.pm10]", "datastreams.PM10]", "sensors[0].datastreams.PM10", "a-z, 0-9 and _"),
@@ -103,6 +102,12 @@ def test_what_is_not_toml_is_said_with_its_line() -> None:
 
 def test_empty_file_says_what_must_be_there() -> None:
     assert [line.split(": ")[1] for line in wrong("")] == ["devices", "node", "sensors", "site", "tenant"]
+
+
+def test_river_without_room_is_refused_at_its_table() -> None:
+    text = TEXT.replace("bed_m = 0.0", "bed_m = 9.0")
+    at = line_of(text, "[[sensors]]", 'thing = "rain-1"')
+    assert wrong(text) == [f"{at}: sensors[2]: bed_m must be below bank_height_m: the river has no room"]
 
 
 def test_mark_that_windows_notepad_writes_first_is_passed_over(tmp_path: Path) -> None:
