@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tonnam_edge.core.memory import Text
 from tonnam_edge.profile import Words
 
@@ -11,10 +13,25 @@ def text(th: str, en: str) -> Text:
 
 
 def minutes(seconds: float) -> Text:
-    """A length of time: seconds when it is short, else minutes."""
-    if seconds < 90:
-        return text(f"{seconds:.0f} วินาที", f"{seconds:.0f} seconds")
-    return text(f"{seconds / 60:.0f} นาที", f"{seconds / 60:.0f} minutes")
+    """A length of time: whole minutes as minutes, a short or an odd one with its seconds."""
+    whole, rest = divmod(round(seconds), 60)
+    parts = [(whole, "นาที", "minute"), (rest, "วินาที", "second")]
+    told = [part for part in parts if part[0]] or parts[1:]
+    return text(
+        " ".join(f"{number} {th}" for number, th, _ in told),
+        " ".join(f"{number} {en}{'' if number == 1 else 's'}" for number, _, en in told),
+    )
+
+
+_THAI_SEAM = re.compile(r"[\s\u0e00-\u0e7f]{2}")
+
+
+def joined(*parts: str) -> str:
+    """Thai words and a farm's own names in a row, with a space only where either is not Thai: "แปลง 1 อยู่"."""
+    whole = parts[0]
+    for part in parts[1:]:
+        whole += part if _THAI_SEAM.fullmatch(whole[-1:] + part[:1]) else f" {part}"
+    return whole
 
 
 # Why a run begins
@@ -120,7 +137,7 @@ def busy_here() -> Text:
 
 def busy_elsewhere(zone: Words) -> Text:
     return text(
-        f"กำลังรด{zone.th}อยู่ ปั๊มรดได้ทีละแปลง รอให้เสร็จก่อน",
+        joined("กำลังรด", zone.th, "อยู่ ปั๊มรดได้ทีละแปลง รอให้เสร็จก่อน"),
         f"{zone.en} is being watered, and the pump serves one zone at a time. Wait until it is done",
     )
 
@@ -191,11 +208,11 @@ def interrupted() -> Text:
 def not_proven(name: Words, on: bool) -> Text:
     if on:
         return text(
-            f"สั่งเปิด{name.th}แล้วแต่ตู้ไม่ยืนยัน จึงปิดทั้งหมด ตรวจตู้ควบคุม",
+            joined("สั่งเปิด", name.th, "แล้วแต่ตู้ไม่ยืนยัน จึงปิดทั้งหมด ตรวจตู้ควบคุม"),
             f"{name.en} was told to open but the cabinet did not confirm it, so all is off. Check the cabinet",
         )
     return text(
-        f"สั่งปิด{name.th}แล้วแต่ตู้ไม่ยืนยัน กำลังสั่งปิดซ้ำ ไปดูที่ตู้และปิดวาล์วมือ",
+        joined("สั่งปิด", name.th, "แล้วแต่ตู้ไม่ยืนยัน กำลังสั่งปิดซ้ำ ไปดูที่ตู้และปิดวาล์วมือ"),
         f"{name.en} was told to close but the cabinet does not confirm it. Trying again; go and close it by hand",
     )
 
@@ -203,11 +220,11 @@ def not_proven(name: Words, on: bool) -> Text:
 def not_as_said(name: Words, on: bool) -> Text:
     if on:
         return text(
-            f"{name.th}เปิดเองโดยไม่ได้สั่ง ปิดทุกอย่างแล้ว ตรวจว่ามีใครกดที่ตู้หรือไม่",
+            joined(name.th, "เปิดเองโดยไม่ได้สั่ง ปิดทุกอย่างแล้ว ตรวจว่ามีใครกดที่ตู้หรือไม่"),
             f"{name.en} went on without being told. All is off now. Did someone press it at the cabinet?",
         )
     return text(
-        f"{name.th}ดับเองระหว่างรด ปิดทุกอย่างแล้ว ตรวจไฟที่ตู้ควบคุม",
+        joined(name.th, "ดับเองระหว่างรด ปิดทุกอย่างแล้ว ตรวจไฟที่ตู้ควบคุม"),
         f"{name.en} went off by itself. All was turned off. Check the cabinet's power",
     )
 
@@ -276,8 +293,8 @@ def day_word(days_ahead: int, weekday: int) -> Text:
 
 
 def device_lost(name: Words) -> Text:
-    return text(f"{name.th}ไม่ตอบ ตรวจไฟและสาย", f"{name.en} does not answer. Check its power and cable")
+    return text(joined(name.th, "ไม่ตอบ ตรวจไฟและสาย"), f"{name.en} does not answer. Check its power and cable")
 
 
 def device_back(name: Words) -> Text:
-    return text(f"{name.th}กลับมาตอบแล้ว", f"{name.en} answers again")
+    return text(joined(name.th, "กลับมาตอบแล้ว"), f"{name.en} answers again")
