@@ -26,9 +26,15 @@ async def test_home_says_in_words_what_each_zone_is_like(phone: BrowserContext, 
     await expect(first).to_contain_text("28.4 %")
     await expect(first).to_contain_text("ควรอยู่ 26–31 %")
     await expect(first).to_contain_text("ปิดน้ำอยู่")
-    await expect(first).to_contain_text("ได้ยินล่าสุด")
+    await expect(first).to_contain_text("ข้อมูลล่าสุด")
     await expect(second).to_contain_text("ดินแห้ง")
     await expect(second.get_by_role("img")).to_have_attribute("aria-label", "ความชื้นดิน 24.6 % ควรอยู่ 26–31 %")
+
+
+async def test_zones_in_one_sentence_have_thai_spaces(phone: BrowserContext, stub: Stub) -> None:
+    stub.farm["sites"][0]["zones"] = [zone(1, 20.4, "dry"), zone(2, 24.6, "dry")]
+    page = await open_page(phone, stub)
+    await expect(page.locator(".verdict")).to_have_text("แปลง 1 และแปลง 2 ดินแห้ง")
 
 
 async def test_dates_are_of_the_buddhist_era_in_thai_and_not_in_english(phone: BrowserContext, stub: Stub) -> None:
@@ -86,7 +92,7 @@ def live_reading(datastream: str, ahead_s: float, value: float) -> Json:
 
 async def test_live_reading_changes_the_figure_but_none_from_the_future(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     datastream = stub.farm["sites"][0]["zones"][0]["moisture"]["datastream"]
     readings = [live_reading(datastream, 2, 29.9), live_reading(datastream, 20 * 3600, 30.7)]
     stub.push("readings", {"tenant": "demo-farm", "site": "melon-greenhouse", "readings": readings})
@@ -95,7 +101,7 @@ async def test_live_reading_changes_the_figure_but_none_from_the_future(phone: B
 
 async def test_change_told_live_is_fetched_and_shown(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     stub.begin_run(1)
     stub.farm["alerts"] = [alert("critical")]
     stub.push("changed", {"what": "overview"})
@@ -106,19 +112,19 @@ async def test_change_told_live_is_fetched_and_shown(phone: BrowserContext, stub
 
 async def test_lost_signal_says_from_when_the_figures_are_and_comes_back(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     stub.away = True
     stub.cut()
     await expect(page.get_by_role("status").first).to_contain_text("ที่เห็นอยู่เป็นของเวลา")
     await expect(page.locator("article.zone").first).to_contain_text("28.4 %")
     stub.away = False
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await expect(page.locator(".notice")).to_have_count(0)
 
 
 async def test_page_opens_without_signal_with_what_was_last_seen(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     stub.away = True
     await page.reload()
     await expect(page.locator("article.zone").first).to_contain_text("28.4 %")
@@ -127,7 +133,7 @@ async def test_page_opens_without_signal_with_what_was_last_seen(phone: BrowserC
 
 async def test_hidden_page_listens_no_more_and_listens_again_when_seen(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     hide = """hidden => {
         Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
         document.dispatchEvent(new Event('visibilitychange'));
@@ -137,7 +143,7 @@ async def test_hidden_page_listens_no_more_and_listens_again_when_seen(phone: Br
     stub.farm["sites"][0]["zones"][0]["moisture"]["value"] = 30.3
     await page.evaluate(hide, False)
     await expect(page.locator("article.zone").first).to_contain_text("30.3 %")
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
 
 
 async def test_shell_is_kept_by_the_service_worker(phone: BrowserContext, stub: Stub) -> None:
@@ -217,7 +223,7 @@ async def test_spent_link_says_so_and_offers_the_password(phone: BrowserContext,
 
 async def test_signing_out_forgets_what_was_kept_on_the_phone(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await page.get_by_role("button", name="ออกจากระบบ").click()
     await expect(page.get_by_label("ชื่อผู้ใช้")).to_be_visible()
     assert await page.evaluate("localStorage.getItem('tonnam.kept.1')") is None

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.cloud.web_browser import ZONE_1, ZONE_2, open_page
-from tests.cloud.web_samples import text
+from tests.cloud.web_samples import run, text
 from tests.cloud.web_stub import Stub
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
@@ -50,24 +50,60 @@ async def test_water_is_asked_for_once_and_named_before_it_is_sent(phone: Browse
 
 async def test_command_is_told_step_by_step_in_a_live_region(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub, ZONE_2)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await water(page)
     region = page.locator("[role=status].command-place")
     await expect(region).to_contain_text("ส่งไปที่ฟาร์มแล้ว รอฟาร์มตอบ")
-    for state, words in [
-        ("accepted", "ฟาร์มรับคำสั่งแล้ว กำลังเปิดน้ำ"),
-        ("running", "น้ำกำลังไหล จะปิดเองเมื่อครบเวลา"),
-        ("done", "รดน้ำเสร็จแล้ว วาล์วปิดแล้ว"),
+    await expect(region.locator(".is-now")).to_have_text("ส่งแล้ว")
+    for state, words, step in [
+        ("accepted", "ฟาร์มรับคำสั่งแล้ว กำลังเปิดน้ำ", ["ฟาร์มรับแล้ว"]),
+        ("running", "น้ำกำลังไหล จะปิดเองเมื่อครบเวลา", ["น้ำไหล"]),
+        ("done", "รดน้ำเสร็จแล้ว วาล์วปิดแล้ว", []),
     ]:
         stub.move_command(state)
         await expect(region).to_contain_text(words)
+        await expect(region.locator(".is-now")).to_have_text(step)
     await page.get_by_role("button", name="ปิดข้อความนี้").click()
     await expect(page.locator(".command")).to_have_count(0)
 
 
+async def test_readings_from_before_the_water_began_or_ended_are_waited_for(
+    phone: BrowserContext, stub: Stub
+) -> None:
+    page = await open_page(phone, stub)
+    site, second = stub.farm["sites"][0], page.locator("article.zone").last
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
+    await expect(page.locator(".pump")).to_contain_text("หยุดอยู่")
+    site["zones"][1]["run"] = run("now", "zone-2", 2, ended=False)
+    stub.push("changed", {"what": "overview"})
+    await expect(page.locator(".pump dd")).to_have_text(["รอค่าใหม่", "รอค่าใหม่"])
+    await expect(second).to_contain_text("รอค่าใหม่จากวาล์ว")
+    stub.begin_run(2)
+    stub.push("changed", {"what": "overview"})
+    await expect(page.locator(".pump dd")).to_have_text(["ทำงานอยู่", "60 ลิตร/นาที"])
+    await expect(second).to_contain_text("น้ำกำลังไหล")
+    site["zones"][1].update(run=None, last_run=run("now", "zone-2", 602))
+    stub.push("changed", {"what": "overview"})
+    await expect(second).to_contain_text("รอค่าใหม่จากวาล์ว")
+    await expect(page.locator(".pump dd")).to_have_text(["รอค่าใหม่", "รอค่าใหม่"])
+
+
+async def test_farm_is_fetched_at_once_when_a_command_ends(phone: BrowserContext, stub: Stub) -> None:
+    stub.begin_run(2)
+    page = await open_page(phone, stub)
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
+    await page.get_by_role("button", name="หยุดน้ำ แปลง 2").click()
+    await expect(page.locator(".command")).to_contain_text("ส่งคำสั่งหยุดไปที่ฟาร์มแล้ว")
+    second = stub.farm["sites"][0]["zones"][1]
+    second.update(running=False, run=None)
+    second["valve"].update(value=0)
+    stub.move_command("done")
+    await expect(page.locator("article.zone").last).to_contain_text("ปิดน้ำอยู่")
+
+
 async def test_refusal_says_why_and_that_no_water_ran(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub, ZONE_2)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await water(page)
     await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
     stub.move_command("refused", text("ถังน้ำเหลือน้อยกว่า 50 ซม.", "The tank is under 50 cm"))
@@ -77,7 +113,7 @@ async def test_refusal_says_why_and_that_no_water_ran(phone: BrowserContext, stu
 
 async def test_command_is_followed_without_the_live_stream(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub, ZONE_2)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await water(page)
     await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
     stub.listeners.clear()
@@ -124,7 +160,7 @@ async def test_stop_is_offered_when_nobody_knows_whether_water_runs(phone: Brows
 async def test_focus_is_not_lost_when_the_stop_goes_away(phone: BrowserContext, stub: Stub) -> None:
     stub.begin_run(1)
     page = await open_page(phone, stub, ZONE_1)
-    await expect(page.locator(".connection")).to_have_text("สด")
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await page.get_by_role("button", name="หยุดน้ำ แปลง 1").focus()
     stub.farm["sites"][0]["zones"][0].update(running=False, run=None)
     stub.push("changed", {"what": "overview"})
@@ -144,3 +180,6 @@ async def test_controller_out_of_reach_is_said_before_one_waters(phone: BrowserC
     stub.farm["sites"][0]["node"]["online"] = False
     page = await open_page(phone, stub, ZONE_1)
     await expect(page.get_by_text("ติดต่อตู้ควบคุมที่ฟาร์มไม่ได้ คำสั่งอาจไปไม่ถึง")).to_be_visible()
+    await expect(page.locator(".connection.is-away")).to_have_text("ฟาร์มขาดการติดต่อ")
+    await page.get_by_role("link", name="เมือง").click()
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")

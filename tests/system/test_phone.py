@@ -56,7 +56,7 @@ async def test_farmer_waters_for_a_minute_from_the_phone(tmp_path: Path, nats_br
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name="แปลง 2")).to_be_visible(timeout=40_000)
         await page.goto(f"{stack.url}/{ZONE_2}")
-        await expect(page.locator(".connection")).to_have_text("สด", timeout=20_000)
+        await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว", timeout=20_000)
         before = await moisture_pct(page)
         assert (await contacts(stack))[VALVE_2] is False
 

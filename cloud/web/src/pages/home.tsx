@@ -5,6 +5,7 @@ import { CommandStatus } from "../parts/command_status";
 import { Icon } from "../parts/icons";
 import { Hero } from "../parts/shell";
 import { SiteWater } from "../parts/site_water";
+import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { verdict } from "../parts/verdict";
 import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
@@ -92,7 +93,7 @@ function ZoneCard({ site, zone }: { site: FarmSite; zone: Zone }) {
   const name = words.pick(zone.name);
   const about = [zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
   return (
-    <article class={`card zone zone-${zone.state}${zone.running ? " is-watering" : ""}`}>
+    <article class={`card zone zone-${zone.state}${waterOf(zone) === "on" ? " is-watering" : ""}`}>
       <div class="zone-top">
         <Gauge zone={zone} />
         <div class="zone-says">

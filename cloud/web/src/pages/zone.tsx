@@ -10,6 +10,7 @@ import { RunTable } from "../parts/run_table";
 import { extent, withGaps, withNewest } from "../parts/series";
 import { scaleAround } from "../parts/gauges";
 import { Hero } from "../parts/shell";
+import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { WaterNow } from "../parts/water_now";
 import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
@@ -48,7 +49,7 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
 function SoilNow({ zone }: { zone: Zone }) {
   const { t } = useWords();
   return (
-    <section class={`card zone zone-${zone.state}${zone.running ? " is-watering" : ""}`}>
+    <section class={`card zone zone-${zone.state}${waterOf(zone) === "on" ? " is-watering" : ""}`}>
       <div class="zone-top">
         <Gauge zone={zone} />
         <div class="zone-says">

@@ -5,7 +5,8 @@ import { useStore } from "../state/store";
 import { useWords, type Key, type Words } from "../words";
 import { Icon, type IconName } from "./icons";
 
-const STEP_OF: Partial<Record<Stage, number>> = { sending: 0, unsure: 0, queued: 0, sent: 1, accepted: 2, running: 3, done: 4 };
+/** Which of the four steps a command stands at now; none before the cloud has it, and none is left when it is done. */
+const STEP_AT: Partial<Record<Stage, number>> = { queued: 0, sent: 0, accepted: 1, running: 2 };
 
 export function CommandStatus({ place }: { place: ZonePlace }) {
   const { t } = useWords();
@@ -23,7 +24,7 @@ export function CommandStatus({ place }: { place: ZonePlace }) {
               </button>
             )}
           </div>
-          {(STEP_OF[wish.stage] ?? 0) < 4 && !isFinal(wish.stage) && <Steps wish={wish} />}
+          {!isFinal(wish.stage) && <Steps wish={wish} />}
         </div>
       )}
     </div>
@@ -60,12 +61,12 @@ function icon(wish: Wish): IconName {
 
 function Steps({ wish }: { wish: Wish }) {
   const { t } = useWords();
-  const reached = STEP_OF[wish.stage] ?? 0;
+  const now = STEP_AT[wish.stage] ?? -1;
   const names = [t("step_sent"), t("step_accepted"), wish.action === "water" ? t("step_running") : t("step_closed"), t("step_done")];
   return (
     <ol class="steps" aria-hidden="true">
       {names.map((name, i) => (
-        <li key={name} class={i < reached ? "is-past" : i === reached ? "is-next" : ""}>
+        <li key={name} class={i < now ? "is-past" : i === now ? "is-now" : ""}>
           {name}
         </li>
       ))}

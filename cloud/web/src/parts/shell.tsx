@@ -2,8 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { heardAt, link, session, signOut, type Link } from "../state/cloud";
-import { justMoved, route } from "../route";
+import type { Overview } from "../api/types";
+import { heardAt, link, overview, session, signOut, type Link } from "../state/cloud";
+import { justMoved, route, type Route } from "../route";
 import { useStore } from "../state/store";
 import { speak, useWords } from "../words";
 import { clock } from "../words/format";
@@ -38,12 +39,26 @@ export function LanguageSwitch() {
 
 const SHAPE: Record<Link, string> = { live: "is-live", connecting: "is-waiting", reconnecting: "is-waiting", offline: "is-offline" };
 
+/** True when a farm that the page shows is out of touch with the cloud. */
+function farmAway(seen: Overview | null, at: Route): boolean {
+  if (at.page !== "home" && at.page !== "zone") return false;
+  const shown = seen?.sites.filter((site) => at.page === "home" || (site.tenant === at.tenant && site.id === at.site));
+  return shown?.some((site) => !site.node.online) ?? false;
+}
+
+/** The page's own connection, but for a farm that is not heard, which matters more than a page that is well connected. */
 function Connection() {
   const { t } = useWords();
   const now = useStore(link);
+  const away = farmAway(useStore(overview), useStore(route));
+  if (now === "live" && away) return <Badge shape="is-away" word={t("farm_away")} title={t("verdict_away")} />;
   const word = now === "live" ? t("live") : now === "offline" ? t("offline") : t("reconnecting");
+  return <Badge shape={SHAPE[now]} word={word} title={now === "live" ? t("live_long") : word} />;
+}
+
+function Badge({ shape, word, title }: { shape: string; word: string; title: string }) {
   return (
-    <p class={`connection ${SHAPE[now]}`} title={now === "live" ? t("live_long") : word}>
+    <p class={`connection ${shape}`} title={title}>
       <span class="connection-dot" aria-hidden="true" />
       {word}
     </p>

@@ -5,6 +5,7 @@ import { useWords, type Key } from "../words";
 import { known, number } from "../words/format";
 import { TankGauge } from "./gauges";
 import { Icon, type IconName } from "./icons";
+import { isOvertaken } from "./running";
 import { measureText } from "./zone_words";
 
 export function SiteWater({ site }: { site: FarmSite }) {
@@ -51,37 +52,34 @@ function Tank({ site, tank }: { site: FarmSite; tank: TankLevel }) {
           <p class="hint">{pct === null ? t("tank_unknown") : t("tank_full_of")}</p>
         </div>
         <dl class="pump">
-          <PumpFact measure={site.pump} />
-          {site.flow && <FlowFact measure={site.flow} />}
+          {site.pump && <PumpFact measure={site.pump} waits={isOvertaken(site.pump, site)} />}
+          {site.flow && <FlowFact measure={site.flow} waits={isOvertaken(site.flow, site)} />}
         </dl>
       </div>
     </section>
   );
 }
 
-function PumpFact({ measure }: { measure: Measure | null }) {
+function PumpFact({ measure, waits }: { measure: Measure; waits: boolean }) {
   const { t } = useWords();
-  const running = known(measure);
-  if (!measure) return null;
+  const running = waits ? null : known(measure);
   return (
     <div class="fact">
       <Icon name={running === null ? "unknown" : "pump"} />
       <dt>{t("pump")}</dt>
-      <dd>{running === null ? t("unknown") : t(running > 0 ? "pump_on" : "pump_off")}</dd>
+      <dd class={waits ? "is-awaited" : ""}>{waits ? t("new_awaited") : running === null ? t("unknown") : t(running > 0 ? "pump_on" : "pump_off")}</dd>
     </div>
   );
 }
 
-function FlowFact({ measure }: { measure: Measure }) {
+function FlowFact({ measure, waits }: { measure: Measure; waits: boolean }) {
   const words = useWords();
   const { number: digits, unit } = measureText(known(measure), measure.unit, words);
   return (
     <div class="fact">
       <Icon name="flow" />
       <dt>{words.t("flow")}</dt>
-      <dd>
-        {digits} {unit}
-      </dd>
+      <dd class={waits ? "is-awaited" : ""}>{waits ? words.t("new_awaited") : `${digits} ${unit}`}</dd>
     </div>
   );
 }

@@ -2,6 +2,8 @@
 
 import type { FarmSite, Zone } from "../api/types";
 import type { Key, Words } from "../words";
+import { listed } from "../words/format";
+import { waterOf } from "./running";
 
 type Sentence = Extract<Key, "verdict_running" | "verdict_dry" | "verdict_wet" | "verdict_unknown" | "verdict_good_some">;
 
@@ -9,12 +11,12 @@ export function verdict(site: FarmSite, words: Words): string[] {
   const { zones, node } = site;
   if (zones.length === 0) return [words.t("verdict_none")];
   const about = (key: Sentence, some: Zone[]) => (some.length ? [words.t(key, { zones: names(some, words) })] : []);
-  const still = zones.filter((zone) => !zone.running);
+  const still = zones.filter((zone) => waterOf(zone) !== "on");
   const inState = (state: Zone["state"]) => still.filter((zone) => zone.state === state);
-  const allGood = zones.every((zone) => zone.state === "good" && !zone.running);
+  const allGood = zones.every((zone) => zone.state === "good" && waterOf(zone) !== "on");
   return [
     ...(node.online ? [] : [words.t("verdict_away")]),
-    ...about("verdict_running", zones.filter((zone) => zone.running)),
+    ...about("verdict_running", zones.filter((zone) => waterOf(zone) === "on")),
     ...about("verdict_dry", inState("dry")),
     ...about("verdict_unknown", inState("unknown")),
     ...about("verdict_wet", inState("wet")),
@@ -23,5 +25,5 @@ export function verdict(site: FarmSite, words: Words): string[] {
 }
 
 function names(zones: Zone[], words: Words): string {
-  return new Intl.ListFormat(words.language, { type: "conjunction" }).format(zones.map((zone) => words.pick(zone.name)));
+  return listed(zones.map((zone) => words.pick(zone.name)), words.language);
 }

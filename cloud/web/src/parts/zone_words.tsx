@@ -9,12 +9,13 @@ import { useWords, type Words } from "../words";
 import { ago, amount, clock, clockTime, known, number, remaining_s, span, when } from "../words/format";
 import { SoilGauge } from "./gauges";
 import { Icon, SOIL_ICON, type IconName } from "./icons";
+import { waterOf } from "./running";
 
 export function Gauge({ zone }: { zone: Zone }) {
   const words = useWords();
   const value = known(zone.moisture);
   const level = value === null ? words.t("gauge_unknown") : words.t("gauge_known", { value: number(value, 1, words.language) });
-  return <SoilGauge value={value} band={zone.band} running={zone.running === true} label={`${level} ${bandWords(zone.band, words)}`} />;
+  return <SoilGauge value={value} band={zone.band} running={waterOf(zone) === "on"} label={`${level} ${bandWords(zone.band, words)}`} />;
 }
 
 function bandWords({ low_pct: low, high_pct: high }: Band, { t }: Words): string {
@@ -73,8 +74,9 @@ export function Fact({ icon, name, children, strong }: { icon: IconName; name?: 
 export function WaterFact({ zone }: { zone: Zone }) {
   const { t } = useWords();
   const connection = useStore(link);
-  if (zone.running === null) return <Fact icon="unknown">{t("water_unknown")}</Fact>;
-  if (!zone.running) return <Fact icon="drop-off">{t("water_off")}</Fact>;
+  const water = waterOf(zone);
+  if (water === "unknown" || water === "waiting") return <Fact icon="unknown">{t(`water_${water}`)}</Fact>;
+  if (water === "off") return <Fact icon="drop-off">{t("water_off")}</Fact>;
   return (
     <Fact icon="drop" strong>
       <b>{t(connection === "offline" ? "was_running" : "water_on")}</b> <Remaining run={zone.run} />

@@ -3,7 +3,7 @@
 import { api, Failure } from "../api/client";
 import { listen } from "../api/live";
 import type { Changed, FarmSite, LiveReadings, Me, Measure, Overview, Town } from "../api/types";
-import { hear } from "./commands";
+import { hear, wishes, type Stage } from "./commands";
 import { forget, keep, kept } from "./kept";
 import { store } from "./store";
 
@@ -23,6 +23,8 @@ const COALESCE_MS = 500;
 const REFETCH_MS = 400;
 const LIVE_CHECK_MS = 60_000;
 const BLIND_CHECK_MS = 10_000;
+/** The stages of a command at which water begins or ends. */
+const TURNS: ReadonlySet<Stage> = new Set<Stage>(["running", "done", "failed"]);
 
 let clockAhead_ms = 0;
 
@@ -142,6 +144,7 @@ export function watchThePage(): void {
   window.addEventListener("offline", () => link.set("offline"));
   window.addEventListener("pagehide", suspend);
   window.addEventListener("pageshow", resume);
+  wishes.watch(refetchForCommands);
   link.watch(() => stopListening && scheduleCheck());
 }
 
@@ -163,6 +166,17 @@ export function refetchSoon(what: Changed): void {
       void refetch(which);
     }, REFETCH_MS),
   );
+}
+
+/** The turns of commands that were seen, each as "id stage". */
+const turned = new Set<string>();
+
+/** When a command has begun or ended the water, the farm is asked for at once, that the two say the same. */
+function refetchForCommands(): void {
+  const turns = [...wishes.get().values()].filter(({ stage }) => TURNS.has(stage)).map(({ id, stage }) => `${id} ${stage}`);
+  const unseen = turns.filter((turn) => !turned.has(turn));
+  unseen.forEach((turn) => turned.add(turn));
+  if (unseen.length > 0) void refetch("overview");
 }
 
 async function refetch(which: "overview" | "town"): Promise<void> {

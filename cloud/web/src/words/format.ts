@@ -39,6 +39,13 @@ export function unit(code: string, inLanguage: Language): string {
   return UNITS[code]?.[inLanguage] ?? code;
 }
 
+/** Names in a row. Thai has spaces around its "and", which the browser's own list leaves out: "แปลง 1 และแปลง 2". */
+export function listed(names: string[], inLanguage: Language): string {
+  if (inLanguage === "en" || names.length < 2) return new Intl.ListFormat(LOCALE[inLanguage], { type: "conjunction" }).format(names);
+  const last = names.at(-1) ?? "";
+  return `${names.slice(0, -1).join(" ")} และ${/^[\u0e00-\u0e7f]/.test(last) ? "" : " "}${last}`;
+}
+
 export interface Amount {
   number: string;
   unit: string;
