@@ -53,7 +53,7 @@ def _now() -> Sequence[Panel]:
         in_words("ดินเป็นอย่างไร / How is the soil", moisture, bands.SOIL_VWC_PCT),
         now("น้ำไหล / Water flowing", Ask(newest("rate")), units.LitrePerMinute, span=4),
         now("ระดับน้ำในถัง / Tank level", Ask(newest("level")), "cm", decimals=0, span=4, of=bands.TANK_CM),
-        age("ได้ยินจากฟาร์มล่าสุด / Farm last heard", span=4),
+        age("ข้อมูลล่าสุดจากฟาร์ม / Farm last heard", span=4),
     ]
 
 

@@ -144,7 +144,7 @@ def states(title: str, asks: Sequence[Ask], of: Sequence[Band], *, span: int = 2
 def last_seen(title: str, *, span: int = 24) -> Table:
     """Each datastream, when it was last heard, and how good that reading was; silent for a month still shows."""
     ask = Ask(last_heard(), alias="[[tag_thing]] · $m")
-    rename = {"Time": "ได้ยินล่าสุด / Last heard", "Metric": "จุดวัด / Datastream", "Value": "คุณภาพ / Quality"}
+    rename = {"Time": "ข้อมูลล่าสุด / Last heard", "Metric": "จุดวัด / Datastream", "Value": "คุณภาพ / Quality"}
     quality = [
         DynamicConfigValue("mappings", bands.by_number(bands.QUALITY)),
         DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),

@@ -64,7 +64,7 @@ def _now() -> Sequence[Panel]:
         in_words("คุณภาพอากาศ / Air quality", dust, bands.PM2_5, span=5),
         now("แม่น้ำเทียบตลิ่ง / River against its bank", river, units.Percent, of=bands.RIVER_PCT_OF_BANK, span=4),
         in_words("แม่น้ำ / River", river, bands.RIVER_PCT_OF_BANK, span=4),
-        age("ได้ยินจากเมืองล่าสุด / Town last heard", span=5),
+        age("ข้อมูลล่าสุดจากเมือง / Town last heard", span=5),
     ]
 
 

@@ -46,7 +46,10 @@ async def _conduct(chosen: Plan, screen: Screen, login_is_new: bool) -> int:
     loop = asyncio.get_running_loop()
     for number in ENDING:
         loop.add_signal_handler(number, conductor.stop.set)
-    return await conductor.run()
+    try:
+        return await conductor.run()
+    finally:
+        screen.finish()
 
 
 @app.command()

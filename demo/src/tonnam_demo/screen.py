@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import os
 import socket
 import sys
 import time
@@ -70,7 +71,22 @@ class Screen:
         try:
             self.console.print(what)
         except OSError:
-            self._closed = True  # the terminal is gone; what is said goes to the log only
+            self._leave_terminal()
+
+    def _leave_terminal(self) -> None:
+        """The terminal is gone: what is said goes to the log only, and what is still buffered goes nowhere."""
+        self._closed = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+    def finish(self) -> None:
+        """Write out what is buffered, if there is still somebody to read it."""
+        try:
+            sys.stdout.flush()
+        except OSError:
+            self._leave_terminal()
 
     def page(self, lines: Sequence[str], qr_target: str | None) -> None:
         """The page that says what is running and where."""
@@ -89,7 +105,7 @@ class Screen:
             try:
                 await self._keep_live(children, stop)
             except OSError:
-                self._closed = True
+                self._leave_terminal()
         await self._keep_plain(children, stop)
 
     async def _keep_live(self, children: Sequence[Child], stop: asyncio.Event) -> None:
