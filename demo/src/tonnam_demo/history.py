@@ -6,22 +6,22 @@ Nothing is written into the store from here. Frames and events go into the nodes
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
 from tonnam_demo.children import end_with_parent
 from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM_SITE, TOWN_SITE
+from tonnam_demo.surroundings import CannotStart
 from tonnam_edge.check import load_site
 from tonnam_edge.core import Core, Step
 from tonnam_edge.direct import DirectTransport, act_once, poll_once
@@ -194,22 +194,47 @@ def make_once(home: Path, seed: int, days: int, say: Callable[[str], None]) -> N
 
 
 def _make_weeks(folder: Path, seed: int, days: int) -> int:
-    """Farm and town beside each other, each in a process that ends when this one does."""
+    """Farm and town beside each other, each in a process that hears no Ctrl-C of ours and ends when we do."""
     # A little before now, so that the first live readings are later than the last of the history.
     end_ms = int(time.time()) * 1000 - 5000
     start_ms = end_ms - days * 86_400_000
-    with _workers() as pool:
-        farm = pool.apply_async(make_farm_week, (folder / "edge", folder / "farm-sim.json", seed, start_ms, end_ms))
-        town = pool.apply_async(
-            make_town_week, (folder / "gateway", folder / "town-sim.json", seed, start_ms, end_ms)
-        )
-        return farm.get() + town.get()
-
-
-def _workers() -> Pool:
-    """Two processes that leave Ctrl-C to this one, from their first moment on, and end when it does."""
-    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    trouble = folder.parent / "log" / "history.log"
+    trouble.parent.mkdir(exist_ok=True)
+    makers: list[subprocess.Popen[bytes]] = []
     try:
-        return multiprocessing.get_context("spawn").Pool(2, initializer=end_with_parent)
+        for what in WEEKS:
+            command = [sys.executable, "-m", __name__, what, str(folder), str(seed), str(start_ms), str(end_ms)]
+            with trouble.open("ab") as log:
+                makers.append(
+                    subprocess.Popen(
+                        command,
+                        stdout=subprocess.PIPE,
+                        stderr=log,
+                        start_new_session=True,
+                        preexec_fn=end_with_parent,
+                    )
+                )
+        told = [maker.communicate()[0] for maker in makers]
     finally:
-        signal.signal(signal.SIGINT, ours)
+        for maker in makers:
+            maker.kill()
+            maker.wait()
+    if any(maker.returncode for maker in makers):
+        raise CannotStart(f"The history could not be made; {trouble} says why.")
+    return sum(map(int, told))
+
+
+def _make_one(what: str, folder: str, *numbers: str) -> int:
+    """One of the two weeks; the number of its readings."""
+    place, (state, sim_state) = Path(folder), WEEKS[what][1:]
+    seed, start_ms, end_ms = map(int, numbers)
+    return WEEKS[what][0](place / state, place / sim_state, seed, start_ms, end_ms)
+
+
+WEEKS = {
+    "farm": (make_farm_week, "edge", "farm-sim.json"),
+    "town": (make_town_week, "gateway", "town-sim.json"),
+}
+
+if __name__ == "__main__":
+    sys.stdout.write(str(_make_one(*sys.argv[1:])))
