@@ -64,7 +64,7 @@ def converse(edge: int, device: int) -> None:
 
 
 def call_until_heard(edge: int, device: int) -> None:
-    """Send single bytes until one comes through: while the line is being connected they are lost, as on a cut cable."""
+    """Send single bytes until one comes through: until the line is connected they are lost, as on a cut cable."""
 
     def heard() -> bool:
         os.write(edge, b"?")
