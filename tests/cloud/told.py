@@ -9,9 +9,10 @@ from tonnam_link.codec import Dictionary, Row, encode_dictionary, encode_events,
 from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
 from tonnam_link.quality import Quality
 from tonnam_link.receiver import Received
-from tonnam_link.topics import Channel
+from tonnam_link.topics import Channel, Origin
 
 TENANT, NODE, SITE = "demo-farm", "edge-1", "melon-greenhouse"
+ORIGIN = Origin(TENANT, NODE)
 NOW_MS = 1_795_000_000_000
 EPOCH = -5_000_000_000_000_000_000
 SPECS = (
@@ -102,7 +103,7 @@ def received(payload: bytes, channel: Channel = Channel.UP, node: str = NODE, at
 
 
 def sealed_dictionary(dictionary: Dictionary = DICTIONARY) -> bytes:
-    return encode_dictionary(EPOCH, next(_ids), dictionary)
+    return encode_dictionary(ORIGIN, EPOCH, next(_ids), dictionary)
 
 
 def sealed_readings(*rows: tuple[int, float | None], dictionary: Dictionary = DICTIONARY, number: int = 0) -> bytes:
@@ -111,12 +112,12 @@ def sealed_readings(*rows: tuple[int, float | None], dictionary: Dictionary = DI
         Row(at_ms, [(number, Sample(value, Quality.GOOD if value is not None else Quality.DEVICE_FAULT))])
         for at_ms, value in rows
     ]
-    return encode_readings(EPOCH, next(_ids), dictionary, images)
+    return encode_readings(ORIGIN, EPOCH, next(_ids), dictionary, images)
 
 
 def sealed_events(*events: Event) -> bytes:
-    return encode_events(EPOCH, next(_ids), events)
+    return encode_events(ORIGIN, EPOCH, next(_ids), events)
 
 
 def sealed_outcomes(*outcomes: Outcome) -> bytes:
-    return encode_outcomes(EPOCH, next(_ids), outcomes)
+    return encode_outcomes(ORIGIN, EPOCH, next(_ids), outcomes)

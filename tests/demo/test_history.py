@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tonnam_demo import history
-from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM_SITE
+from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM, FARM_SITE, TOWN
 from tonnam_edge.check import load_site
 from tonnam_edge.state_store import StateStore
 from tonnam_link.outbox import Outbox
+from tonnam_link.topics import Origin
 from tonnam_sim.farm import build_farm
 
 DAY_MS = 86_400_000
@@ -58,7 +59,8 @@ def test_every_run_of_the_history_has_an_end_and_times_only_rise() -> None:
 def test_history_waits_in_the_outboxes_and_the_simulators_go_on_from_it(tmp_path: Path) -> None:
     said: list[str] = []
     history.make_once(tmp_path, seed=1, days=1, say=said.append)
-    edge, gateway = Outbox(tmp_path / "edge" / "outbox.sqlite3"), Outbox(tmp_path / "gateway" / "outbox.sqlite")
+    edge = Outbox(tmp_path / "edge" / "outbox.sqlite3", Origin(*FARM))
+    gateway = Outbox(tmp_path / "gateway" / "outbox.sqlite", Origin(*TOWN))
     assert edge.backlog.readings > 1440 * 20
     assert gateway.backlog.readings > 288 * 4
     edge.close()
@@ -79,6 +81,6 @@ def test_history_that_was_broken_off_is_begun_again(tmp_path: Path) -> None:
     half.parent.mkdir()
     half.write_bytes(b"half of a file")
     history.make_once(tmp_path, seed=1, days=1, say=lambda line: None)
-    outbox = Outbox(half)
+    outbox = Outbox(half, Origin(*FARM))
     assert outbox.set_aside is None
     outbox.close()

@@ -18,6 +18,7 @@ from tonnam_link.codec import Dictionary
 from tonnam_link.decode import decode
 from tonnam_link.messages import CommandState, DatastreamSpec, Event, Frame, Outcome, Sample
 from tonnam_link.outbox import Outbox
+from tonnam_link.topics import Origin
 from tonnam_link.uplink import Uplink
 
 T = 1_800_000_000_000
@@ -61,7 +62,7 @@ async def close(link: Uplink) -> None:
 def kept(folder: Path) -> list[str]:
     """The ids of events and commands in the outbox on disk, in the order in which they would be sent."""
     found: list[str] = []
-    outbox = Outbox(folder / "outbox")
+    outbox = Outbox(folder / "outbox", Origin("t", "n"))
     while (sealed := outbox.oldest()) is not None:
         payload = outbox.payload(sealed.sequence)
         assert payload is not None

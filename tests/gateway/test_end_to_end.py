@@ -16,7 +16,7 @@ from tonnam_link.decode import decode
 from tonnam_link.messages import Command, CommandAction, CommandState
 from tonnam_link.outbox import Outbox
 from tonnam_link.quality import Quality
-from tonnam_link.topics import Channel, node_topic
+from tonnam_link.topics import Channel, Origin, node_topic
 
 RIVER = "town/river-1/river_level"
 
@@ -68,7 +68,7 @@ async def test_kill_loses_nothing_that_was_accepted(tmp_path: Path, nats_broker:
 
 def in_outbox(path: Path) -> dict[Key, tuple[float | None, int]]:
     """All readings that the file holds."""
-    outbox = Outbox(path)
+    outbox = Outbox(path, Origin("demo-town", "gateway-1"))
     dictionary = outbox.register(town().specs())
     try:
         outbox.seal()

@@ -13,6 +13,7 @@ from tonnam_gateway import events, loader
 from tonnam_gateway.errors import Misconfigured
 from tonnam_gateway.toml_lines import Lines
 from tonnam_link.outbox import Outbox
+from tonnam_link.topics import Origin
 
 TEXT = TOWN.read_text(encoding="utf-8")
 
@@ -142,7 +143,7 @@ def test_largest_site_that_is_right_can_be_told(tmp_path: Path) -> None:
     fit = int(re.findall(r"about (\d+)", line)[0])
     mapping = loader.parse(with_rivers(fit - 10), "town.toml")
     assert "are too many" in wrong(with_rivers(fit + 10))[0]
-    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox = Outbox(tmp_path / "outbox.sqlite", Origin("demo-town", "gateway-1"))
     outbox.register(mapping.specs())
     assert len(outbox.accept(events=[events.site_described(mapping, 1_795_154_405_000)])) == 1
     outbox.close()

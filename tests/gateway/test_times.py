@@ -11,7 +11,9 @@ from tests.gateway.sent import LEVEL, SENSOR, UP, after, frame, town
 from tonnam_gateway.translator import Translator
 from tonnam_link.decode import decode
 from tonnam_link.outbox import Outbox
+from tonnam_link.topics import Origin
 
+ORIGIN = Origin("demo-town", "gateway-1")
 Told = tuple[str, bytes]
 Key = tuple[str, int]
 
@@ -23,13 +25,13 @@ def uplink(time: str, rain_mm: float) -> Told:
 def sealed(path: Path, *starts: list[Told]) -> list[tuple[Key, float]]:
     """All sealed readings, as often as they are there, when the gateway heard these messages start after start."""
     for number, messages in enumerate(starts):
-        outbox, translator = Outbox(path), Translator(town())
+        outbox, translator = Outbox(path, ORIGIN), Translator(town())
         dictionary = outbox.register(town().specs())
         for topic, payload in messages:
             outbox.accept(translator.translate(topic, payload, after(600 * (number + 1))).frames)
         batches = outbox.seal()
         outbox.close()
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     payloads = [outbox.payload(sequence) for sequence in range(1, batches[-1].sequence + 1)]
     outbox.close()
     columns = [column for one in payloads if one for column in decode(one, {dictionary.hash: dictionary}).columns]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.link.harness import SPECS, frame
+from tests.link.harness import ORIGIN, SPECS, frame
 from tonnam_link.outbox import Outbox
 
 
 def accept_for_ever(path: Path, first: int) -> None:
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     outbox.register(SPECS)
     number = first
     while True:

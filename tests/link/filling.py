@@ -6,7 +6,7 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.link.harness import SPECS, frame, identities
+from tests.link.harness import ORIGIN, SPECS, frame, identities
 from tests.link.test_outbox import contents
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.outbox import Outbox
@@ -15,7 +15,7 @@ FULL_AT_BYTES = 150_000
 
 
 def fill(path: Path) -> None:
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     outbox.register(SPECS)
     resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
     number, reason = 0, ""
@@ -34,7 +34,7 @@ def fill(path: Path) -> None:
 
 
 def check(path: Path, frames: int) -> None:
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     assert outbox.set_aside is None
     outbox.seal()
     assert contents(outbox).keys() == identities([frame(n) for n in range(frames)])

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary
+from tonnam_link.codec import Dictionary, checksum
 from tonnam_link.decode import Batch, decode
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import DatastreamSpec, Frame, Sample, Verdict
 from tonnam_link.receiver import Answer, Received, Receiver
 from tonnam_link.session import Session
-from tonnam_link.topics import Channel, all_nodes
+from tonnam_link.topics import Channel, Origin, all_nodes
 
 SPECS = [
     DatastreamSpec("melon/zone-1/soil_moisture", "%", 0.1),
@@ -28,6 +30,7 @@ SPECS = [
     DatastreamSpec("melon/pump/running", "1", 1.0),
     DatastreamSpec("melon/climate/air_temperature", "Cel", 0.0),
 ]
+ORIGIN = Origin("farm", "edge-1")
 START_MS = 1_795_000_000_000
 Identity = tuple[str, int]
 
@@ -37,6 +40,12 @@ def frame(number: int, start_ms: int = START_MS) -> Frame:
     values = (20 + number % 100 / 10, 30 - number % 50 / 10, float(number % 2), 25 + number / 7)
     samples = {spec.datastream: Sample(value) for spec, value in zip(SPECS, values, strict=True)}
     return Frame(start_ms + number * 1000, samples)
+
+
+def sealed(version: bytes, array: Sequence[Any]) -> bytes:
+    """Any array as a batch of any version, with its checksum."""
+    packed = msgspec.msgpack.encode(array)
+    return version + checksum(ORIGIN, version, packed) + packed
 
 
 def identities(frames: Sequence[Frame]) -> set[Identity]:

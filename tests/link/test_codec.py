@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.link.harness import ORIGIN
 from tonnam_link import codec
 from tonnam_link.codec import Dictionary, Row
 from tonnam_link.decode import Column, decode, peek
@@ -62,10 +63,10 @@ def samples(rows: list[Row], dictionary: Dictionary) -> dict[tuple[str, int], Sa
 
 def batches() -> dict[str, bytes]:
     return {
-        "readings": codec.encode_readings(EPOCH, SEQUENCE, DICTIONARY, ROWS),
-        "events": codec.encode_events(EPOCH, SEQUENCE, EVENTS),
-        "outcomes": codec.encode_outcomes(EPOCH, SEQUENCE, OUTCOMES),
-        "dictionary": codec.encode_dictionary(EPOCH, SEQUENCE, DICTIONARY),
+        "readings": codec.encode_readings(ORIGIN, EPOCH, SEQUENCE, DICTIONARY, ROWS),
+        "events": codec.encode_events(ORIGIN, EPOCH, SEQUENCE, EVENTS),
+        "outcomes": codec.encode_outcomes(ORIGIN, EPOCH, SEQUENCE, OUTCOMES),
+        "dictionary": codec.encode_dictionary(ORIGIN, EPOCH, SEQUENCE, DICTIONARY),
     }
 
 
@@ -105,7 +106,7 @@ def test_uncompressed_body_of_readings_is_pinned_to_the_byte() -> None:
     body = codec.readings_body(DICTIONARY, ROWS)
     assert msgspec.msgpack.encode(body).hex() == GOLDEN["readings_body"]
     assert DICTIONARY.body.hex() == GOLDEN["dictionary_body"]
-    one = codec.encode_readings(EPOCH, SEQUENCE, DICTIONARY, [Row(1_795_000_000_000, [(0, Sample(26.4))])])
+    one = codec.encode_readings(ORIGIN, EPOCH, SEQUENCE, DICTIONARY, [Row(1_795_000_000_000, [(0, Sample(26.4))])])
     assert one.hex() == GOLDEN["one_reading"]
 
 
@@ -150,7 +151,7 @@ def sample_on_the_grid(resolution: float) -> st.SearchStrategy[Sample]:
 @settings(max_examples=60, deadline=None)
 def test_every_value_on_its_grid_comes_back_exactly(batch: tuple[Dictionary, list[Row]]) -> None:
     dictionary, rows = batch
-    payload = codec.encode_readings(EPOCH, SEQUENCE, dictionary, rows)
+    payload = codec.encode_readings(ORIGIN, EPOCH, SEQUENCE, dictionary, rows)
     assert cells(decode(payload, {dictionary.hash: dictionary}).columns) == samples(rows, dictionary)
 
 
@@ -159,7 +160,7 @@ def test_every_value_on_its_grid_comes_back_exactly(batch: tuple[Dictionary, lis
 def test_every_value_comes_back_to_half_a_step(values: list[float], resolution: float) -> None:
     dictionary = Dictionary([DatastreamSpec("s/t/p", "1", resolution)])
     rows = [Row(at, [(0, Sample(value))]) for at, value in enumerate(values)]
-    (column,) = decode(codec.encode_readings(1, 1, dictionary, rows), {dictionary.hash: dictionary}).columns
+    (column,) = decode(codec.encode_readings(ORIGIN, 1, 1, dictionary, rows), {dictionary.hash: dictionary}).columns
     assert all(
         abs(back - value) <= resolution / 2 + 1e-9 for back, value in zip(column.value.tolist(), values, strict=True)
     )
@@ -167,13 +168,13 @@ def test_every_value_comes_back_to_half_a_step(values: list[float], resolution: 
 
 def test_column_that_does_not_fit_16_bits_travels_as_exact_float64() -> None:
     rows = [Row(1, [(0, Sample(0.123456789))]), Row(2, [(0, Sample(1e12))])]
-    (column,) = decode(codec.encode_readings(1, 1, DICTIONARY, rows), {DICTIONARY.hash: DICTIONARY}).columns
+    (column,) = decode(codec.encode_readings(ORIGIN, 1, 1, DICTIONARY, rows), {DICTIONARY.hash: DICTIONARY}).columns
     assert column.value.tolist() == [0.123456789, 1e12]
 
 
 def test_zero_is_a_value_and_unknown_is_none() -> None:
     rows = [Row(1, [(0, Sample(0.0))]), Row(2, [(0, Sample(None))])]
-    (column,) = decode(codec.encode_readings(1, 1, DICTIONARY, rows), {DICTIONARY.hash: DICTIONARY}).columns
+    (column,) = decode(codec.encode_readings(ORIGIN, 1, 1, DICTIONARY, rows), {DICTIONARY.hash: DICTIONARY}).columns
     assert column.value[0] == 0.0
     assert math.isnan(column.value[1])
 
@@ -187,12 +188,12 @@ def test_number_that_is_not_finite_is_unknown_and_a_fault(value: float) -> None:
 def test_too_many_readings_do_not_fit_into_one_batch() -> None:
     rows = [Row(at, [(0, Sample(1.0))]) for at in range(codec.MAX_FRAMES + 1)]
     with pytest.raises(TooLarge):
-        codec.encode_readings(1, 1, DICTIONARY, rows)
+        codec.encode_readings(ORIGIN, 1, 1, DICTIONARY, rows)
 
 
 def test_readings_that_lie_years_apart_do_not_fit_into_one_batch() -> None:
     with pytest.raises(TooLarge):
-        codec.encode_readings(1, 1, DICTIONARY, [Row(0, [(0, Sample(1.0))]), Row(2**40, [(0, Sample(1.0))])])
+        codec.encode_readings(ORIGIN, 1, 1, DICTIONARY, [Row(0, [(0, Sample(1.0))]), Row(2**40, [(0, Sample(1.0))])])
 
 
 def test_dictionary_refuses_a_name_twice_and_a_resolution_that_is_none() -> None:
@@ -208,7 +209,7 @@ def test_batch_of_a_minute_costs_less_than_two_bytes_a_reading() -> None:
         Row(1_795_000_000_000 + k * 10_000, [(n, Sample(20 + n + math.sin(n + k / 9) / 2)) for n in range(30)])
         for k in range(6)
     ]
-    payload = codec.encode_readings(EPOCH, 100_000, Dictionary(specs), rows)
+    payload = codec.encode_readings(ORIGIN, EPOCH, 100_000, Dictionary(specs), rows)
     assert len(payload) / 180 < 2.0
 
 

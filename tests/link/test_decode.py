@@ -12,6 +12,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.link.harness import ORIGIN, sealed
 from tests.link.test_codec import DICTIONARY, EPOCH, ROWS, SEQUENCE, batches
 from tonnam_link import codec
 from tonnam_link.codec import Kind, ReadingsBody
@@ -28,7 +29,7 @@ def envelope(body: bytes, *, kind: int = Kind.READINGS, compressed: bool = False
     """A batch with any body and any field changed."""
     digest = DICTIONARY.digest if kind in {Kind.READINGS, Kind.DICTIONARY} else None
     fields = {"epoch": EPOCH, "sequence": SEQUENCE, "kind": kind, "dictionary": digest, "compressed": compressed}
-    return b"\x01" + msgspec.msgpack.encode([*(fields | changed).values(), body])
+    return sealed(b"\x02", [*(fields | changed).values(), body])
 
 
 def readings(**changed: Any) -> bytes:
@@ -47,7 +48,7 @@ def open_safely(payload: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 def test_arbitrary_bytes_never_raise_anything_else(payload: bytes) -> None:
     open_safely(payload)
-    open_safely(b"\x01" + payload)
+    open_safely(b"\x02" + payload)
     for kind in Kind:
         open_safely(envelope(payload, kind=kind))
 
@@ -170,13 +171,13 @@ def test_too_many_readings_are_rejected_before_they_are_unpacked() -> None:
     body = ReadingsBody(
         0, 2, b"\x01\x00" * (frames - 1), list(range(8)), bytes(32), bytes(16 * (frames - 1)), [], b"", [], [], [], []
     )
-    payload = codec.wrap(1, 1, Kind.READINGS, dictionary.digest, msgspec.msgpack.encode(body))
+    payload = codec.wrap(ORIGIN, 1, 1, Kind.READINGS, dictionary.digest, msgspec.msgpack.encode(body))
     with pytest.raises(Rejected, match="readings"):
         decode(payload, {dictionary.hash: dictionary})
 
 
 def test_batch_of_a_later_version_can_still_be_answered() -> None:
-    later = b"\x07" + msgspec.msgpack.encode([EPOCH, SEQUENCE, {"anything": 1}])
+    later = sealed(b"\x07", [EPOCH, SEQUENCE, {"anything": 1}])
     assert codec.identify(later) == (EPOCH, SEQUENCE)
     assert codec.identify(b"\x07nonsense") is None
     assert codec.identify(b"") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.harness import SPECS, START_MS, Identity, frame, identities
+from tests.link.harness import ORIGIN, SPECS, START_MS, Identity, frame, identities
 from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary, Kind
 from tonnam_link.decode import Batch, decode
 from tonnam_link.errors import OutboxInUse, OutboxUnavailable, TooLarge
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path) -> Outbox:
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     outbox.register(SPECS)
     return outbox
 
@@ -193,7 +193,7 @@ def test_what_is_pending_keeps_its_dictionary_when_the_site_file_changes(path: P
     first = opened(path)
     first.accept([frame(0)])
     first.close()
-    second = Outbox(path)
+    second = Outbox(path, ORIGIN)
     other = second.register([DatastreamSpec("melon/tank/level", "cm", 1.0)])
     second.accept([Frame(START_MS, {"melon/tank/level": Sample(120.0)})])
     sealed = second.seal()
@@ -205,7 +205,7 @@ def test_what_is_pending_keeps_its_dictionary_when_the_site_file_changes(path: P
 
 def test_what_does_not_fit_into_one_batch_is_split(path: Path) -> None:
     specs = [DatastreamSpec(f"s/t/p{n}", "1", 0.0) for n in range(40)]
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     dictionary = outbox.register(specs)
     noise = random.Random(7)
     frames = [Frame(START_MS + k, {s.datastream: Sample(noise.random()) for s in specs}) for k in range(2_500)]
@@ -221,7 +221,7 @@ def test_what_does_not_fit_into_one_batch_is_split(path: Path) -> None:
 def test_outbox_is_open_in_one_process_only(path: Path) -> None:
     outbox = opened(path)
     with pytest.raises(OutboxInUse):
-        Outbox(path)
+        Outbox(path, ORIGIN)
     outbox.close()
     opened(path).close()
 
@@ -258,10 +258,10 @@ def test_damaged_file_is_set_aside_and_a_new_epoch_begun(path: Path, damage: str
 def test_outbox_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(OutboxUnavailable, match=r"folder\.db"):
-        Outbox(tmp_path / "folder.db")
+        Outbox(tmp_path / "folder.db", ORIGIN)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutboxUnavailable):
-        Outbox(tmp_path / "file" / "outbox.db")
+        Outbox(tmp_path / "file" / "outbox.db", ORIGIN)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder.db", "folder.db.lock"]
 
 
@@ -270,7 +270,7 @@ def test_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(Exception, match="newer"):
-        Outbox(path)
+        Outbox(path, ORIGIN)
     assert not list(path.parent.glob("*damaged*"))
 
 
@@ -315,7 +315,7 @@ def test_everything_whose_accept_returned_is_there_after_kill_9(path: Path) -> N
 
 def test_history_is_sealed_whole_and_sent_by_the_next_uplink_of_the_path(path: Path) -> None:
     frames = [frame(n) for n in range(20_000)]
-    assert write_backlog(path, SPECS, iter(frames), [EVENT]) == 80_000
+    assert write_backlog(path, ORIGIN, SPECS, iter(frames), [EVENT]) == 80_000
     outbox = opened(path)
     assert outbox.backlog.readings == 80_000
     assert contents(outbox).keys() == identities(frames)
@@ -325,7 +325,7 @@ def test_history_is_sealed_whole_and_sent_by_the_next_uplink_of_the_path(path: P
 def test_history_that_breaks_off_leaves_nothing(path: Path) -> None:
     bad = Frame(START_MS, {"melon/nobody/knows": Sample(1.0)})
     with pytest.raises(ValueError, match="nobody"):
-        write_backlog(path, SPECS, [*(frame(n) for n in range(20_000)), bad], [])
+        write_backlog(path, ORIGIN, SPECS, [*(frame(n) for n in range(20_000)), bad], [])
     assert opened(path).backlog.empty
 
 

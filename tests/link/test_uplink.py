@@ -15,6 +15,7 @@ import structlog
 
 from tests import servers
 from tests.link.harness import (
+    ORIGIN,
     SPECS,
     START_MS,
     Identity,
@@ -24,6 +25,7 @@ from tests.link.harness import (
     identities,
     node_process,
     running,
+    sealed,
     until,
 )
 from tests.link.test_outbox import batches, identities_of
@@ -46,9 +48,10 @@ from tonnam_link.messages import (
 )
 from tonnam_link.outbox import Outbox
 from tonnam_link.receiver import Answer, Received
+from tonnam_link.replies import decode_reply, encode_reply
 from tonnam_link.sealing import Sealed
 from tonnam_link.session import Session
-from tonnam_link.topics import Channel
+from tonnam_link.topics import Channel, Origin
 from tonnam_link.uplink import Uplink, write_backlog
 
 TOPIC = "tonnam/1/farm/edge-1"
@@ -232,10 +235,10 @@ async def test_reply_of_another_epoch_releases_nothing(broker: str, path: Path) 
                 Reply(epoch + 1, first, Verdict.STORED, 0),
                 Reply(epoch, first + 1, Verdict.QUARANTINED, 0, reason="a test"),
             ):
-                stranger.publish(f"{TOPIC}/reply", msgspec.msgpack.encode(reply))
+                stranger.publish(f"{TOPIC}/reply", encode_reply(ORIGIN, reply))
             stranger.publish(f"{TOPIC}/reply", b"nonsense")
             await until(lambda: uplink.backlog().batches < 2, "the release")
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     oldest = outbox.oldest()
     assert oldest is not None
     assert oldest.sequence == first
@@ -246,7 +249,7 @@ async def test_backlog_drains_behind_what_is_new(broker: str, path: Path) -> Non
     """Days of history wait in the outbox; what happens now does not wait for them."""
     ledger = Ledger()
     history = [frame(n) for n in range(25_000)]
-    assert write_backlog(path, SPECS, history, [event(n) for n in range(50)]) == 100_000
+    assert write_backlog(path, ORIGIN, SPECS, history, [event(n) for n in range(50)]) == 100_000
     live = [frame(n, START_MS + 10**9) for n in range(20)]
     uplink = node(path, broker)
     history_left_at_first_live = []
@@ -271,8 +274,8 @@ async def test_live_batches_are_committed_before_backlog_that_waited_longer(brok
     ledger = Ledger()
     ledger.gate.clear()
     paths = [path.with_name(f"{n}.db") for n in range(6)]
-    for one in paths:
-        write_backlog(one, SPECS, [frame(n) for n in range(10)], [])
+    for n, one in enumerate(paths):
+        write_backlog(one, Origin("farm", f"edge-{n}"), SPECS, [frame(n) for n in range(10)], [])
     nodes = [node(one, broker, name=f"edge-{n}") for n, one in enumerate(paths)]
     async with cloud(broker, ledger), running(*(one.run() for one in nodes)):
         await until(lambda: sum(topic.endswith("back") for topic in ledger.arrived) >= 6, "backlog of all six")
@@ -327,10 +330,8 @@ async def test_garbage_and_strangers_do_not_stop_the_receiver(broker: str, path:
     uplink = node(path, broker)
     replies: list[Reply] = []
     stranger = Session(Broker.parse(broker), client_id="stranger")
-    stranger.subscribe(
-        f"{TOPIC}/reply", lambda message: replies.append(msgspec.msgpack.decode(message.payload, type=Reply))
-    )
-    later = b"\x09" + msgspec.msgpack.encode([7, 8, "of the future"])
+    stranger.subscribe(f"{TOPIC}/reply", lambda message: replies.append(decode_reply(ORIGIN, message.payload)))
+    later = sealed(b"\x09", [7, 8, "of the future"])
     async with cloud(broker, ledger), running(stranger.run()):
         await stranger.connected.wait()
         for payload in (b"", b"\x01", b"\xff" * 1000, later, bytes(300_000)):
@@ -358,7 +359,7 @@ async def test_end_seals_what_waits_and_closes_within_a_second(broker: str, path
     assert time.monotonic() - started < 1.0
     with pytest.raises(OutboxUnavailable, match="ended"):
         await uplink.accept([frame(1)])
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     assert (outbox.backlog.batches, outbox.backlog.readings) == (1, 4)
 
 
@@ -369,7 +370,7 @@ async def accepted_twice(path: Path, first: Callable[[Uplink], Awaitable[object]
     await uplink.accept([frame(0)])
     async with running(uplink.run()):
         await asyncio.sleep(0)
-    outbox = Outbox(path)
+    outbox = Outbox(path, ORIGIN)
     outbox.register(SPECS)
     return [identities_of(batch) for batch in batches(outbox)]
 

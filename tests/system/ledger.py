@@ -15,6 +15,7 @@ from tonnam_link.decode import decode, peek
 from tonnam_link.messages import Sample
 from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import unpack_samples
+from tonnam_link.topics import Origin
 
 # Whatever is inserted by a transaction of the outbox is noted in the same transaction, so the ledger holds exactly
 # what was committed, and production code knows nothing of it.
@@ -52,11 +53,11 @@ class Ledger:
     """The ledger of one node's outbox."""
 
     path: Path
-    tenant: str
+    origin: Origin
 
     def begin(self) -> None:
         """Make the outbox and put the notebook into it, before its node first starts."""
-        Outbox(self.path).close()
+        Outbox(self.path, self.origin).close()
         with sqlite3.connect(self.path) as db:
             db.executescript(TRIGGERS)
         db.close()
@@ -79,7 +80,7 @@ class Ledger:
             rows = db.execute("SELECT dictionary, observed_at_ms, samples FROM ledger").fetchall()
         db.close()
         return {
-            (f"{self.tenant}/{spec.datastream}", at): Committed(sample, spec.resolution)
+            (f"{self.origin.tenant}/{spec.datastream}", at): Committed(sample, spec.resolution)
             for dictionary, at, packed in rows
             for spec, sample in (
                 (dictionaries[dictionary][number], sample) for number, sample in unpack_samples(packed)

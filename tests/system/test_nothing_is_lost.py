@@ -13,6 +13,7 @@ from tests import servers
 from tests.system.ledger import Committed, Ledger, Reading, too_close
 from tests.system.stack import Stack, plan_in, running, wait_for
 from tonnam_cloud.store.embedded import EmbeddedReader
+from tonnam_link.topics import Origin
 
 PROCESSES = ["edge", "broker", "gateway", "cloud"]
 SEED = 20261120
@@ -75,8 +76,8 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
     tmp_path: Path, broker_server: servers.BrokerServer
 ) -> None:
     ledgers = [
-        Ledger(tmp_path / "edge" / "outbox.sqlite3", "demo-farm"),
-        Ledger(tmp_path / "gateway" / "outbox.sqlite", "demo-town"),
+        Ledger(tmp_path / "edge" / "outbox.sqlite3", Origin("demo-farm", "edge-1")),
+        Ledger(tmp_path / "gateway" / "outbox.sqlite", Origin("demo-town", "gateway-1")),
     ]
     for ledger in ledgers:
         ledger.begin()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tonnam_demo.children import end_with_parent
-from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM_SITE, TOWN_SITE
+from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM, FARM_SITE, TOWN, TOWN_SITE
 from tonnam_demo.surroundings import CannotStart
 from tonnam_edge.check import load_site
 from tonnam_edge.core import Core, Step
@@ -31,6 +31,7 @@ from tonnam_gateway.gateway import OUTBOX as GATEWAY_OUTBOX
 from tonnam_gateway.loader import load as load_mapping
 from tonnam_gateway.translator import Translator
 from tonnam_link.messages import Command, CommandAction, Event, Frame
+from tonnam_link.topics import Origin
 from tonnam_link.uplink import write_backlog
 from tonnam_sim.farm import Farm, build_farm
 from tonnam_sim.town import build_town
@@ -132,6 +133,7 @@ def make_farm_week(state: Path, sim_state: Path, seed: int, start_ms: int, end_m
     described = week.core.describe(start_ms)
     readings = write_backlog(
         state / "outbox.sqlite3",
+        Origin(*FARM),
         [datastream.spec for datastream in site.datastreams],
         week.told.frames,
         [described, *week.told.events],
@@ -158,7 +160,7 @@ def make_town_week(state: Path, sim_state: Path, seed: int, start_ms: int, end_m
             told.events.extend(translated.events)
     told.frames.sort(key=lambda frame: frame.observed_at_ms)
     state.mkdir(parents=True, exist_ok=True)
-    readings = write_backlog(state / GATEWAY_OUTBOX, mapping.specs(), told.frames, told.events)
+    readings = write_backlog(state / GATEWAY_OUTBOX, Origin(*TOWN), mapping.specs(), told.frames, told.events)
     _write_json(sim_state, town.state())
     return readings
 

@@ -1,7 +1,7 @@
 """How a sealed batch looks on the wire. Needs no numpy, so that a small node can seal. The layout is in docs/link.md.
 
-A batch is one byte of wire version, then an array in MessagePack: epoch, sequence, kind, the hash of its dictionary
-or nil, whether the body is compressed with zstd, and the body.
+A batch is one byte of wire version, a CRC-32, then an array in MessagePack: epoch, sequence, kind, the hash of its
+dictionary or nil, whether the body is compressed with zstd, and the body. The CRC covers the name of the sender too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
@@ -18,10 +19,12 @@ import msgspec
 import zstandard
 
 from tonnam_link.errors import Rejected, TooLarge
-from tonnam_link.messages import LATEST_MS, DatastreamSpec, Event, Outcome, Sample
+from tonnam_link.messages import LATEST_MS, DatastreamSpec, Event, Forwarded, Outcome, Sample
 from tonnam_link.quality import Quality
+from tonnam_link.topics import Origin
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
+HEADER_BYTES = 5
 MAX_BATCH_BYTES = 256 * 1024
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_READINGS = 65_536
@@ -29,6 +32,7 @@ MAX_FRAMES = 16_384
 MAX_DATASTREAMS = 4_096
 MAX_EVENT_BYTES = 192 * 1024
 ZSTD_LEVEL = 6
+FORWARD_BYTES = 1024
 
 
 class Kind(IntEnum):
@@ -38,6 +42,8 @@ class Kind(IntEnum):
     EVENTS = 1
     OUTCOMES = 2
     DICTIONARY = 3
+    AGGREGATES = 4
+    FORWARD = 5
 
     @property
     def label(self) -> str:
@@ -105,10 +111,21 @@ class Envelope(msgspec.Struct, array_like=True, forbid_unknown_fields=True, froz
     body: bytes
 
 
+def checksum(origin: Origin, version: bytes, array: bytes) -> bytes:
+    """The CRC-32 that goes before an array: over the version (if any), the sender's name, a zero byte, the array."""
+    name = version + str(origin).encode() + b"\0"
+    return zlib.crc32(array, zlib.crc32(name)).to_bytes(4, "little")
+
+
+def intact(payload: bytes, origin: Origin) -> bool:
+    """Whether a batch of any wire version is as `origin` sealed it: no byte of it, or of its topic, was changed."""
+    return payload[1:HEADER_BYTES] == checksum(origin, payload[:1], payload[HEADER_BYTES:])
+
+
 def identify(payload: bytes) -> tuple[int, int] | None:
     """Epoch and sequence of a batch of any wire version, so that it can be answered; None when there are none."""
     try:
-        epoch, sequence = msgspec.msgpack.decode(payload[1:], type=list[msgspec.Raw])[:2]
+        epoch, sequence = msgspec.msgpack.decode(payload[HEADER_BYTES:], type=list[msgspec.Raw])[:2]
         return msgspec.msgpack.decode(epoch, type=int), msgspec.msgpack.decode(sequence, type=int)
     except (ValueError, RecursionError):
         return None
@@ -143,37 +160,53 @@ def steps_per_unit(resolution: float) -> int | None:
     return whole if abs(whole * resolution - 1) < 1e-9 else None
 
 
-def wrap(epoch: int, sequence: int, kind: Kind, digest: bytes | None, body: bytes) -> bytes:
+def wrap(origin: Origin, epoch: int, sequence: int, kind: Kind, digest: bytes | None, body: bytes) -> bytes:
     """The batch around a body. Raises TooLarge."""
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are allowed")
     packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
     compressed = len(packed) < len(body)
     envelope = Envelope(epoch, sequence, kind, digest, compressed, packed if compressed else body)
-    payload = bytes([WIRE_VERSION]) + msgspec.msgpack.encode(envelope)
-    if len(payload) > MAX_BATCH_BYTES:
-        raise TooLarge(f"the batch has {len(payload)} bytes, at most {MAX_BATCH_BYTES} are allowed")
+    return _sealed(origin, envelope, MAX_BATCH_BYTES)
+
+
+def _sealed(origin: Origin, envelope: Envelope, most: int) -> bytes:
+    version, array = bytes([WIRE_VERSION]), msgspec.msgpack.encode(envelope)
+    payload = version + checksum(origin, version, array) + array
+    if len(payload) > most:
+        raise TooLarge(f"the batch has {len(payload)} bytes, at most {most} are allowed")
     return payload
 
 
-def encode_dictionary(epoch: int, sequence: int, dictionary: Dictionary) -> bytes:
+def encode_dictionary(origin: Origin, epoch: int, sequence: int, dictionary: Dictionary) -> bytes:
     """The batch that tells a receiver what the numbers of `dictionary` stand for."""
-    return wrap(epoch, sequence, Kind.DICTIONARY, dictionary.digest, dictionary.body)
+    return wrap(origin, epoch, sequence, Kind.DICTIONARY, dictionary.digest, dictionary.body)
 
 
-def encode_events(epoch: int, sequence: int, events: Iterable[Event]) -> bytes:
-    """A batch of events; their bodies travel as JSON text. Raises TooLarge."""
+def encode_events(origin: Origin, epoch: int, sequence: int, events: Iterable[Event]) -> bytes:
+    """A batch of events; their bodies travel as JSON text. Raises TooLarge.
+
+    Without any event it is a hello: it asks for nothing but a reply.
+    """
     rows = [[e.id, e.kind, e.at_ms, msgspec.json.encode(e.body).decode()] for e in events]
-    return wrap(epoch, sequence, Kind.EVENTS, None, msgspec.msgpack.encode(rows))
+    return wrap(origin, epoch, sequence, Kind.EVENTS, None, msgspec.msgpack.encode(rows))
 
 
-def encode_outcomes(epoch: int, sequence: int, outcomes: Iterable[Outcome]) -> bytes:
+def encode_outcomes(origin: Origin, epoch: int, sequence: int, outcomes: Iterable[Outcome]) -> bytes:
     """A batch of command outcomes. Raises TooLarge."""
     rows = [[o.command_id, o.state, o.at_ms, o.reason, o.run_id] for o in outcomes]
-    return wrap(epoch, sequence, Kind.OUTCOMES, None, msgspec.msgpack.encode(rows))
+    return wrap(origin, epoch, sequence, Kind.OUTCOMES, None, msgspec.msgpack.encode(rows))
 
 
-def encode_readings(epoch: int, sequence: int, dictionary: Dictionary, rows: Sequence[Row]) -> bytes:
+def encode_forward(origin: Origin, epoch: int, sequence: int, forwarded: Forwarded) -> bytes:
+    """A sealed batch of another node in one of `origin`, which has it in custody. Raises TooLarge."""
+    tenant, node = forwarded.origin
+    body = msgspec.msgpack.encode([tenant, node, forwarded.channel, forwarded.payload])
+    envelope = Envelope(epoch, sequence, Kind.FORWARD, None, False, body)
+    return _sealed(origin, envelope, MAX_BATCH_BYTES + FORWARD_BYTES)
+
+
+def encode_readings(origin: Origin, epoch: int, sequence: int, dictionary: Dictionary, rows: Sequence[Row]) -> bytes:
     """A batch of readings. Raises TooLarge: seal fewer rows at once then.
 
     A value is sent as the nearest multiple of its datastream's resolution; where the column does not fit into
@@ -181,7 +214,7 @@ def encode_readings(epoch: int, sequence: int, dictionary: Dictionary, rows: Seq
     first in `rows` counts, as in the store: a reading is not judged again. A value that is not finite is unknown.
     """
     body = msgspec.msgpack.encode(readings_body(dictionary, rows))
-    return wrap(epoch, sequence, Kind.READINGS, dictionary.digest, body)
+    return wrap(origin, epoch, sequence, Kind.READINGS, dictionary.digest, body)
 
 
 def readings_body(dictionary: Dictionary, rows: Sequence[Row]) -> ReadingsBody:

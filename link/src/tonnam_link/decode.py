@@ -14,6 +14,8 @@ import msgspec
 import zstandard
 
 from tonnam_link.codec import (
+    FORWARD_BYTES,
+    HEADER_BYTES,
     MAX_BATCH_BYTES,
     MAX_BODY_BYTES,
     WIRE_VERSION,
@@ -22,16 +24,18 @@ from tonnam_link.codec import (
     Kind,
     ReadingsBody,
     check_time,
+    intact,
     parse_dictionary,
 )
 from tonnam_link.errors import LinkError, MissingDictionary, Rejected
-from tonnam_link.messages import CommandState, DatastreamSpec, Event, Outcome
+from tonnam_link.messages import CommandState, DatastreamSpec, Event, Forwarded, Outcome
+from tonnam_link.topics import Channel, Origin, is_id
 from tonnam_link.unpack import Column, unpack_readings
 
-KindLabel = Literal["readings", "events", "outcomes", "dictionary"]
+KindLabel = Literal["readings", "events", "outcomes", "dictionary", "aggregates", "forward"]
 
 
-__all__ = ["Batch", "Column", "Peek", "decode", "peek"]
+__all__ = ["Batch", "Column", "Peek", "decode", "intact", "peek"]
 
 
 class Peek(NamedTuple):
@@ -55,6 +59,7 @@ class Batch:
     outcomes: list[Outcome] = field(default_factory=list)
     dictionary: str | None = None
     specs: tuple[DatastreamSpec, ...] = ()
+    forwarded: Forwarded | None = None
 
 
 class _EventRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -72,7 +77,16 @@ class _OutcomeRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     run_id: str | None
 
 
+class _ForwardRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    tenant: str
+    node: str
+    channel: Channel
+    payload: bytes
+
+
 _Row = TypeVar("_Row", _EventRow, _OutcomeRow)
+WITH_DICTIONARY = {Kind.READINGS, Kind.DICTIONARY, Kind.AGGREGATES}
+FORWARDED_CHANNELS = {Channel.UP, Channel.BACK, Channel.OUTCOME}
 
 
 def peek(payload: bytes) -> Peek:
@@ -93,19 +107,21 @@ def decode(payload: bytes, dictionaries: Mapping[str, Dictionary] | None = None)
 
 
 def _envelope(payload: bytes) -> Envelope:
-    if len(payload) > MAX_BATCH_BYTES:
+    if len(payload) > MAX_BATCH_BYTES + FORWARD_BYTES:
         raise Rejected(f"oversized: {len(payload)} bytes, at most {MAX_BATCH_BYTES} are allowed")
     if not payload or payload[0] != WIRE_VERSION:
         raise Rejected(f"wrong version: {payload[:1].hex() or 'empty'}, here it is {WIRE_VERSION:02x}")
     try:
-        envelope = msgspec.msgpack.decode(memoryview(payload)[1:], type=Envelope)
+        envelope = msgspec.msgpack.decode(memoryview(payload)[HEADER_BYTES:], type=Envelope)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"malformed envelope: {error}") from error
     if not (-(2**63) <= envelope.epoch < 2**63 and 0 < envelope.sequence < 2**63):
         raise Rejected("malformed envelope: epoch or sequence out of range")
     if envelope.kind not in set(Kind):
         raise Rejected(f"unknown kind {envelope.kind}")
-    if (envelope.dictionary is None) == (envelope.kind in {Kind.READINGS, Kind.DICTIONARY}):
+    if len(payload) > MAX_BATCH_BYTES and envelope.kind != Kind.FORWARD:
+        raise Rejected(f"oversized: {len(payload)} bytes, at most {MAX_BATCH_BYTES} are allowed")
+    if (envelope.dictionary is None) == (envelope.kind in WITH_DICTIONARY):
         raise Rejected("a dictionary's hash is missing, or stands where none belongs")
     if envelope.dictionary is not None and len(envelope.dictionary) != 8:
         raise Rejected("a dictionary's hash has 8 bytes")
@@ -133,6 +149,8 @@ def _decode(payload: bytes, dictionaries: Mapping[str, Dictionary]) -> Batch:
             if dictionary.hash != content["dictionary"]:
                 raise Rejected("the dictionary does not have the hash that it claims")
             content["specs"] = dictionary.specs
+        case Kind.FORWARD:
+            content["forwarded"] = _forwarded(envelope)
     return Batch(envelope.epoch, envelope.sequence, _label(envelope), **content)
 
 
@@ -157,6 +175,15 @@ def _readings(envelope: Envelope, dictionaries: Mapping[str, Dictionary]) -> lis
     if dictionary is None:
         raise MissingDictionary(name)
     return unpack_readings(msgspec.msgpack.decode(_body(envelope), type=ReadingsBody), dictionary)
+
+
+def _forwarded(envelope: Envelope) -> Forwarded:
+    if envelope.compressed:
+        raise Rejected("a forwarded batch is not compressed again")
+    row = msgspec.msgpack.decode(envelope.body, type=_ForwardRow)
+    if not (is_id(row.tenant) and is_id(row.node)) or row.channel not in FORWARDED_CHANNELS:
+        raise Rejected("a forwarded batch names no node, or not the channel of a batch")
+    return Forwarded(Origin(row.tenant, row.node), row.channel, row.payload)
 
 
 def _event(row: _EventRow) -> Event:

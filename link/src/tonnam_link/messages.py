@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from tonnam_link.quality import Quality
-from tonnam_link.topics import ID_PATTERN
+from tonnam_link.topics import ID_PATTERN, Channel, Origin
 
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as calendars go
 
@@ -35,11 +35,22 @@ class DatastreamSpec(msgspec.Struct, frozen=True):
     resolution: float
 
 
+class Stamp(NamedTuple):
+    """When something happened at a node that does not know the time yet: which boot, and how long after its begin.
+
+    It never travels. A time that goes with a stamp is only a guess.
+    """
+
+    boot: str
+    mono_ms: int
+
+
 class Frame(msgspec.Struct, frozen=True):
     """The samples of one frozen image: all observed at the same instant, in milliseconds since 1970 (UTC)."""
 
     observed_at_ms: int
     samples: Mapping[str, Sample]
+    stamp: Stamp | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -49,6 +60,7 @@ class Event(msgspec.Struct, frozen=True):
     kind: str
     at_ms: int
     body: dict[str, Any]
+    stamp: Stamp | None = None
 
 
 class CommandAction(StrEnum):
@@ -97,6 +109,15 @@ class Outcome(msgspec.Struct, frozen=True):
     at_ms: int
     reason: dict[str, str] = {}
     run_id: str | None = None
+    stamp: Stamp | None = None
+
+
+class Forwarded(msgspec.Struct, frozen=True):
+    """A sealed batch of another node, passed on unopened by the gateway that has it in custody."""
+
+    origin: Origin
+    channel: Channel
+    payload: bytes
 
 
 class Verdict(StrEnum):
@@ -115,7 +136,8 @@ class Verdict(StrEnum):
 class Reply(msgspec.Struct, frozen=True, array_like=True):
     """The answer to one batch, after the receiver's own commit. On the wire it is an array in MessagePack.
 
-    `epoch` and `sequence` name the batch; `utc_ms` is the receiver's clock; `back_credit` how many backlog batches
+    `epoch` and `sequence` name the batch; `utc_ms` is the receiver's clock (0: it does not know the time);
+    `back_credit` how many backlog batches
     may now be sent; `retry_s` goes with `busy`, `reason` with `quarantined` and `busy`.
     """
 

@@ -17,6 +17,7 @@ from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.errors import LinkError, OutboxUnavailable, Rejected
 from tonnam_link.messages import DatastreamSpec, Event, Frame, Outcome
 from tonnam_link.sealing import Sealed, Sealing, unpack_samples
+from tonnam_link.topics import Origin
 
 __all__ = ["Backlog", "Outbox", "Sealed"]
 
@@ -42,8 +43,9 @@ class Outbox:
     A file that is damaged is renamed, `set_aside` says to what, and a new one with a new epoch is begun.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, origin: Origin) -> None:
         self.path = path
+        self.origin = origin
         self.set_aside: Path | None = None
         self.dictionary: Dictionary | None = None
         self._released: set[int] = set()
@@ -220,7 +222,7 @@ class Outbox:
     def _sealing(self) -> Iterator[Sealing]:
         """A transaction; what it changes in memory is changed only after its commit."""
         with self._transaction() as db:
-            sealing = Sealing(db, self.epoch, self._next, self._dictionaries)
+            sealing = Sealing(db, self.origin, self.epoch, self._next, self._dictionaries)
             db.executemany("DELETE FROM batch WHERE sequence = ?", [(sequence,) for sequence in self._released])
             yield sealing
             if sealing.sealed:

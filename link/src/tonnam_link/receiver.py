@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import structlog
 
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.codec import MAX_BATCH_BYTES, identify
 from tonnam_link.messages import Reply, Verdict
+from tonnam_link.replies import encode_reply
 from tonnam_link.session import Message, Session
-from tonnam_link.topics import Channel, all_nodes, node_topic, parse_node_topic
+from tonnam_link.topics import Channel, Origin, all_nodes, node_topic, parse_node_topic
 
 LIVE_WAITING = 10_000
 LIVE_WAITING_BYTES = 32 * 1024 * 1024
@@ -22,7 +22,7 @@ LIVE_A_GROUP = 64
 BACK_BUDGET = 8
 BACK_WAITING = 32
 BACK_A_GROUP = 4
-IDENTITY_BYTES = 20
+IDENTITY_BYTES = 25
 FAILED_RETRY_S = 5.0
 
 
@@ -35,6 +35,12 @@ class Received:
     channel: Channel
     payload: bytes
     received_at_ms: int
+    garbled: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """The node that the topic names."""
+        return Origin(self.tenant, self.node)
 
 
 @dataclass(frozen=True)
@@ -137,4 +143,4 @@ class Receiver:
         credit = 1 if len(self._back) < BACK_BUDGET else 0
         reply = Reply(*identity, answer.verdict, self._clock(), credit, answer.retry_s, answer.reason)
         topic = node_topic(received.tenant, received.node, Channel.REPLY)
-        self._session.publish(topic, msgspec.msgpack.encode(reply))
+        self._session.publish(topic, encode_reply(received.origin, reply))

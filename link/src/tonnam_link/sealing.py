@@ -13,6 +13,7 @@ from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.errors import TooLarge
 from tonnam_link.messages import Event, Outcome, Sample
 from tonnam_link.quality import Quality
+from tonnam_link.topics import Origin
 
 EVENTS_A_BATCH = 1_000
 
@@ -31,9 +32,15 @@ class Sealing:
     """The writes of one transaction. The outbox takes over `next`, `sealed` and the counts after its commit."""
 
     def __init__(
-        self, db: sqlite3.Connection, epoch: int, first: int, dictionaries: Mapping[str, Dictionary]
+        self,
+        db: sqlite3.Connection,
+        origin: Origin,
+        epoch: int,
+        first: int,
+        dictionaries: Mapping[str, Dictionary],
     ) -> None:
         self._db = db
+        self._origin = origin
         self._epoch = epoch
         self._dictionaries = dictionaries
         self.next = first
@@ -72,23 +79,24 @@ class Sealing:
     def events(self, events: Iterable[Event]) -> None:
         """Seal events, in as many batches as they need. Raises TooLarge, ValueError."""
         for part in _parts(events):
-            self._insert(Kind.EVENTS, None, 0, codec.encode_events(self._epoch, self.next, part))
+            self._insert(Kind.EVENTS, None, 0, codec.encode_events(self._origin, self._epoch, self.next, part))
 
     def outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Seal outcomes in one batch. Raises TooLarge, ValueError."""
         for outcome in outcomes:
             codec.check_time(outcome.at_ms)
         if outcomes:
-            self._insert(Kind.OUTCOMES, None, 0, codec.encode_outcomes(self._epoch, self.next, outcomes))
+            payload = codec.encode_outcomes(self._origin, self._epoch, self.next, outcomes)
+            self._insert(Kind.OUTCOMES, None, 0, payload)
 
     def definition(self, dictionary: Dictionary) -> None:
         """Seal a dictionary."""
-        payload = codec.encode_dictionary(self._epoch, self.next, dictionary)
+        payload = codec.encode_dictionary(self._origin, self._epoch, self.next, dictionary)
         self._insert(Kind.DICTIONARY, dictionary.hash, 0, payload)
 
     def _rows(self, dictionary: Dictionary, rows: Sequence[Row]) -> None:
         try:
-            payload = codec.encode_readings(self._epoch, self.next, dictionary, rows)
+            payload = codec.encode_readings(self._origin, self._epoch, self.next, dictionary, rows)
         except TooLarge:
             for half in _halves(rows):
                 self._rows(dictionary, half)

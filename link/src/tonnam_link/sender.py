@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import structlog
 
 from tonnam_link.clock import Clock
 from tonnam_link.disk import Disk
-from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.errors import OutboxUnavailable, Rejected
 from tonnam_link.flow import Flight, Flow
-from tonnam_link.messages import Reply, Verdict
+from tonnam_link.messages import Verdict
+from tonnam_link.replies import decode_reply
 from tonnam_link.sealing import Sealed
 from tonnam_link.session import Message, Session
-from tonnam_link.topics import Channel, node_topic
+from tonnam_link.topics import Channel, Origin, node_topic
 
 DISK_PAUSE_S = 5.0
 SHORTEST_PAUSE_S = 0.005
@@ -31,6 +31,7 @@ class Sender:
         self.utc_offset_ms: float | None = None
         self._disk = disk
         self._session = session
+        self._origin = Origin(tenant, node)
         self._topics = {channel: node_topic(tenant, node, channel) for channel in Channel}
         self._clock = clock
         self._log = log or structlog.get_logger("tonnam.link")
@@ -115,9 +116,9 @@ class Sender:
 
     def _on_reply(self, message: Message) -> None:
         try:
-            reply = msgspec.msgpack.decode(message.payload, type=Reply)
-        except (msgspec.MsgspecError, ValueError) as error:
-            self._log.warning("reply.malformed", reason=str(error))
+            reply = decode_reply(self._origin, message.payload)
+        except Rejected as error:
+            self._log.warning("reply.malformed", reason=error.reason)
             return
         if reply.epoch != self._disk.outbox.epoch:
             return
@@ -125,7 +126,7 @@ class Sender:
             self._log.warning("batch.quarantined", sequence=reply.sequence, reason=reply.reason)
         sent_at = self._flow.sent_at(reply.sequence)
         wanted = self._flow.answered(reply, self._now())
-        if sent_at is not None:
+        if sent_at is not None and reply.utc_ms:
             half_trip_ms = (self._now() - sent_at) * 500
             self.utc_offset_ms = reply.utc_ms + half_trip_ms - self._clock()
         if wanted is not None:

@@ -23,10 +23,24 @@ class Channel(StrEnum):
     PRESENCE = "presence"
 
 
+class Origin(NamedTuple):
+    """The node that sealed a batch, or that a command is for."""
+
+    tenant: str
+    node: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.node}"
+
+
 class NodeTopic(NamedTuple):
     tenant: str
     node: str
     channel: Channel
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.tenant, self.node)
 
 
 def is_id(text: str) -> bool:

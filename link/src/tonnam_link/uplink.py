@@ -22,7 +22,7 @@ from tonnam_link.outbox import Backlog, Outbox
 from tonnam_link.sealing import Sealed
 from tonnam_link.sender import Sender
 from tonnam_link.session import Message, Session
-from tonnam_link.topics import Channel, node_topic
+from tonnam_link.topics import Channel, Origin, node_topic
 
 SEAL_EVERY_S = 60.0
 COMMANDS_WAITING = 64
@@ -57,7 +57,7 @@ class Uplink:
         self._session = Session(broker, client_id=f"tonnam-{tenant}-{node}", will=self._will, log=self._log)
         self._session.subscribe(node_topic(tenant, node, Channel.COMMAND), self._on_command)
         self._session.when_connected(self._announce)
-        outbox = Outbox(outbox_path)
+        outbox = Outbox(outbox_path, Origin(tenant, node))
         outbox.register(datastreams)
         self._disk = Disk(outbox)
         self._sender = Sender(self._disk, self._session, tenant, node, clock=clock, log=self._log)
@@ -187,13 +187,17 @@ class Uplink:
 
 
 def write_backlog(
-    outbox_path: Path, specs: Sequence[DatastreamSpec], frames: Iterable[Frame], events: Iterable[Event]
+    outbox_path: Path,
+    origin: Origin,
+    specs: Sequence[DatastreamSpec],
+    frames: Iterable[Frame],
+    events: Iterable[Event],
 ) -> int:
     """Fill an outbox with sealed history, without a broker: all of it or nothing. Returns the number of readings.
 
     Frames must come in order of time. A later Uplink on the same path sends them as backlog.
     """
-    outbox = Outbox(outbox_path)
+    outbox = Outbox(outbox_path, origin)
     try:
         outbox.register(specs)
         return outbox.seal_history(frames, events, HISTORY_READINGS_A_BATCH)
