@@ -47,6 +47,14 @@ class Node(Base):
     session: Mapped[str | None] = mapped_column(String(64))
     online_changed_ms: Mapped[Millis | None]
     last_heard_ms: Mapped[Millis | None]
+    via: Mapped[Id | None]
+    """The gateway of the same tenant that may pass on what this node seals, and speak of its presence."""
+    password_bcrypt: Mapped[str | None] = mapped_column(String(100))
+    """The hash of its broker password, as NATS reads it; None before it has one."""
+    password_pbkdf2: Mapped[str | None] = mapped_column(String(200))
+    """The hash of the same password, as Mosquitto reads it."""
+    revoked_ms: Mapped[Millis | None]
+    """Since when it may not connect nor send; None while it may."""
 
 
 class Site(Base):
