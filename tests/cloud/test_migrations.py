@@ -75,4 +75,4 @@ def test_a_transaction_that_fails_leaves_nothing(empty: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         half_way()
     with empty.reading() as session:
-        assert repository.node_keys(session) == set()
+        assert repository.senders(session) == {}

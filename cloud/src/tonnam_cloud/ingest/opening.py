@@ -6,7 +6,7 @@ Blocking: the database is asked for nodes and dictionaries that are not known ye
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -84,7 +84,7 @@ class Opener:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._nodes: frozenset[tuple[str, str]] = frozenset()
+        self._nodes: Mapping[tuple[str, str], repository.Sender] = {}
         self._nodes_at_ms: int | None = None
         self._dictionaries: dict[tuple[str, str], _Known] = {}
 
@@ -114,9 +114,9 @@ class Opener:
 
     def _open(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> Work:
         work = Work(received)
-        if not self._is_registered(received.tenant, received.node):
-            named = f"{received.tenant} {received.node}"
-            work.wait(f"this node is not registered: tonnam-cloud node add {named}", UNKNOWN_NODE_RETRY_S)
+        why_not = self._why_not(received.tenant, received.node)
+        if why_not:
+            work.wait(why_not, UNKNOWN_NODE_RETRY_S)
             return work
         try:
             known = self._dictionary(received, arriving)
@@ -149,15 +149,21 @@ class Opener:
                 columns.append(_full(received.tenant, column, len(column.observed_at_ms) - ahead))
         return ReadingBatch(work.source, batch.epoch, batch.sequence, columns)
 
-    def _is_registered(self, tenant: str, node: str) -> bool:
-        """Nodes are asked for again every few seconds, and at once (but not all the time) for an unknown one."""
+    def _why_not(self, tenant: str, node: str) -> str:
+        """Why nothing is taken from a node, or "". It keeps its batches, and sends them when it may again.
+
+        Nodes are asked for again every few seconds, and at once (but not all the time) for an unknown one.
+        """
         age_ms = None if self._nodes_at_ms is None else abs(self._clock() - self._nodes_at_ms)
         known = (tenant, node) in self._nodes
         if age_ms is None or age_ms > (NODES_FOR_MS if known else NODES_AGAIN_MS):
             with self._database.reading() as session:
-                self._nodes = frozenset(repository.node_keys(session))
+                self._nodes = repository.senders(session)
             self._nodes_at_ms = self._clock()
-        return (tenant, node) in self._nodes
+        sender = self._nodes.get((tenant, node))
+        if sender is None:
+            return f"this node is not registered: tonnam-cloud node add {tenant} {node}"
+        return f"this node is revoked: tonnam-cloud node restore {tenant} {node}" if sender.revoked else ""
 
     def _dictionary(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> _Known | None:
         """The dictionary that a batch needs, if it needs one and it is known. Raises Rejected."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -17,23 +18,36 @@ QUARANTINED_A_NODE = 200
 LONGEST_REASON = 500
 
 
-def add_node(session: Session, tenant: str, node: str, name: Mapping[str, str], now_ms: int) -> bool:
+class Sender(NamedTuple):
+    """What ingest must know of a node: the gateway that may speak for it, and whether it may speak at all."""
+
+    via: str | None
+    revoked: bool
+
+
+def add_node(
+    session: Session, tenant: str, node: str, name: Mapping[str, str], now_ms: int, via: str | None = None
+) -> bool:
     """Register a node, and its tenant with it. Doing it again changes the name; True when it is new.
 
-    Raises Rejected when an id is not one.
+    `via` is the gateway that may pass on what the node seals: None leaves it as it is, "" is no gateway.
+    Raises Rejected when an id is not one, or when the gateway is not a node of the tenant.
     """
     for text in (tenant, node):
         if not is_id(text):
             raise Rejected(f"{text!r} is not an id: small letters, digits and '-' ({ID_PATTERN}), and not 'live'")
+    if via and (via == node or session.get(Node, (tenant, via)) is None):
+        raise Rejected(f"{via!r} cannot speak for {tenant} {node}: add it as another node of {tenant} first")
     if session.get(Tenant, tenant) is None:
         session.add(Tenant(id=tenant, name={"th": tenant, "en": tenant}, created_ms=now_ms))
         session.flush()
     known = session.get(Node, (tenant, node))
-    if known is not None:
-        known.name = dict(name)
-        return False
-    session.add(Node(tenant=tenant, id=node, name=dict(name), created_ms=now_ms))
-    return True
+    if known is None:
+        session.add(Node(tenant=tenant, id=node, name=dict(name), created_ms=now_ms, via=via or None))
+        return True
+    known.name = dict(name)
+    known.via = known.via if via is None else via or None
+    return False
 
 
 def all_nodes(session: Session) -> Sequence[Node]:
@@ -41,9 +55,10 @@ def all_nodes(session: Session) -> Sequence[Node]:
     return session.scalars(select(Node).order_by(Node.tenant, Node.id)).all()
 
 
-def node_keys(session: Session) -> Collection[tuple[str, str]]:
-    """(tenant, id) of every node."""
-    return {(tenant, node) for tenant, node in session.execute(select(Node.tenant, Node.id))}
+def senders(session: Session) -> dict[tuple[str, str], Sender]:
+    """Every node by (tenant, id), the revoked ones too."""
+    rows = session.execute(select(Node.tenant, Node.id, Node.via, Node.revoked_ms))
+    return {(tenant, node): Sender(via, revoked_ms is not None) for tenant, node, via, revoked_ms in rows}
 
 
 def dictionary(session: Session, tenant: str, name: str) -> bytes | None:
@@ -103,10 +118,10 @@ def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collec
 def presence(session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int) -> bool:
     """Note that a session came or went, at `at_ms` of our clock. True when the node's state changed.
 
-    A last will of another session than the node's own is old news.
+    A last will of another session than the node's own is old news; so is what a broker has kept of a revoked node.
     """
     node = session.get(Node, (tenant, node_id), with_for_update=True)
-    if node is None or (not online and node.session not in {None, name}):
+    if node is None or node.revoked_ms is not None or (not online and node.session not in {None, name}):
         return False
     changed = node.online != online
     node.session = name
