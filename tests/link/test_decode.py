@@ -17,6 +17,7 @@ from tests.link.test_codec import DICTIONARY, EPOCH, ROWS, SEQUENCE, batches
 from tonnam_link import codec
 from tonnam_link.codec import Kind, ReadingsBody
 from tonnam_link.decode import decode, peek
+from tonnam_link.envelope import WITH_DICTIONARY
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import LATEST_MS, DatastreamSpec
 
@@ -27,7 +28,7 @@ BODY = codec.readings_body(DICTIONARY, ROWS)
 
 def envelope(body: bytes, *, kind: int = Kind.READINGS, compressed: bool = False, **changed: Any) -> bytes:
     """A batch with any body and any field changed."""
-    digest = DICTIONARY.digest if kind in {Kind.READINGS, Kind.DICTIONARY} else None
+    digest = DICTIONARY.digest if kind in WITH_DICTIONARY else None
     fields = {"epoch": EPOCH, "sequence": SEQUENCE, "kind": kind, "dictionary": digest, "compressed": compressed}
     return sealed(b"\x02", [*(fields | changed).values(), body])
 
@@ -125,8 +126,8 @@ BOMB = bytes(64 * 1024 * 1024)
     ("payload", "reason"),
     [
         (b"", "wrong version"),
-        (b"\x02" + GOOD[0][1:], "wrong version"),
-        (b"\x01" + bytes(codec.MAX_BATCH_BYTES), "oversized"),
+        (b"\x01" + GOOD[0][1:], "wrong version"),
+        (b"\x02" + bytes(codec.MAX_BATCH_BYTES + codec.FORWARD_BYTES), "oversized"),
         (envelope(zstandard.ZstdCompressor().compress(BOMB), compressed=True), "oversized"),
         (envelope(zstd_without_size(BOMB), compressed=True), "oversized"),
         (envelope(zstd_that_lies(BOMB, 1000), compressed=True), "malformed"),

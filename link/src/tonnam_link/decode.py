@@ -11,31 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
-import zstandard
 
-from tonnam_link.codec import (
-    FORWARD_BYTES,
-    HEADER_BYTES,
-    MAX_BATCH_BYTES,
-    MAX_BODY_BYTES,
-    WIRE_VERSION,
-    Dictionary,
-    Envelope,
-    Kind,
-    ReadingsBody,
-    check_time,
-    intact,
-    parse_dictionary,
-)
+from tonnam_link.aggregates import AggregatesBody
+from tonnam_link.dictionary import Dictionary, parse_dictionary
+from tonnam_link.envelope import Envelope, Kind, intact, open_body, open_envelope
 from tonnam_link.errors import LinkError, MissingDictionary, Rejected
 from tonnam_link.messages import CommandState, DatastreamSpec, Event, Forwarded, Outcome
+from tonnam_link.readings import ReadingsBody, check_time
 from tonnam_link.topics import Channel, Origin, is_id
-from tonnam_link.unpack import Column, unpack_readings
+from tonnam_link.unpack import AggregateColumn, Column, unpack_aggregates, unpack_readings
 
 KindLabel = Literal["readings", "events", "outcomes", "dictionary", "aggregates", "forward"]
 
 
-__all__ = ["Batch", "Column", "Peek", "decode", "intact", "peek"]
+__all__ = ["AggregateColumn", "Batch", "Column", "Peek", "decode", "intact", "peek"]
 
 
 class Peek(NamedTuple):
@@ -55,6 +44,7 @@ class Batch:
     sequence: int
     kind: KindLabel
     columns: list[Column] = field(default_factory=list)
+    aggregates: list[AggregateColumn] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     dictionary: str | None = None
@@ -85,13 +75,12 @@ class _ForwardRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 _Row = TypeVar("_Row", _EventRow, _OutcomeRow)
-WITH_DICTIONARY = {Kind.READINGS, Kind.DICTIONARY, Kind.AGGREGATES}
 FORWARDED_CHANNELS = {Channel.UP, Channel.BACK, Channel.OUTCOME}
 
 
 def peek(payload: bytes) -> Peek:
     """Whose batch this is and what it carries. Raises Rejected."""
-    envelope = _envelope(payload)
+    envelope = open_envelope(payload)
     digest = envelope.dictionary
     return Peek(envelope.epoch, envelope.sequence, _label(envelope), None if digest is None else digest.hex())
 
@@ -102,30 +91,8 @@ def decode(payload: bytes, dictionaries: Mapping[str, Dictionary] | None = None)
         return _decode(payload, dictionaries or {})
     except LinkError:
         raise
-    except (ValueError, OverflowError, IndexError, RecursionError, zstandard.ZstdError) as error:
+    except (ValueError, OverflowError, IndexError, RecursionError) as error:
         raise Rejected(f"malformed: {error}") from error
-
-
-def _envelope(payload: bytes) -> Envelope:
-    if len(payload) > MAX_BATCH_BYTES + FORWARD_BYTES:
-        raise Rejected(f"oversized: {len(payload)} bytes, at most {MAX_BATCH_BYTES} are allowed")
-    if not payload or payload[0] != WIRE_VERSION:
-        raise Rejected(f"wrong version: {payload[:1].hex() or 'empty'}, here it is {WIRE_VERSION:02x}")
-    try:
-        envelope = msgspec.msgpack.decode(memoryview(payload)[HEADER_BYTES:], type=Envelope)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"malformed envelope: {error}") from error
-    if not (-(2**63) <= envelope.epoch < 2**63 and 0 < envelope.sequence < 2**63):
-        raise Rejected("malformed envelope: epoch or sequence out of range")
-    if envelope.kind not in set(Kind):
-        raise Rejected(f"unknown kind {envelope.kind}")
-    if len(payload) > MAX_BATCH_BYTES and envelope.kind != Kind.FORWARD:
-        raise Rejected(f"oversized: {len(payload)} bytes, at most {MAX_BATCH_BYTES} are allowed")
-    if (envelope.dictionary is None) == (envelope.kind in WITH_DICTIONARY):
-        raise Rejected("a dictionary's hash is missing, or stands where none belongs")
-    if envelope.dictionary is not None and len(envelope.dictionary) != 8:
-        raise Rejected("a dictionary's hash has 8 bytes")
-    return envelope
 
 
 def _label(envelope: Envelope) -> KindLabel:
@@ -133,19 +100,23 @@ def _label(envelope: Envelope) -> KindLabel:
 
 
 def _decode(payload: bytes, dictionaries: Mapping[str, Dictionary]) -> Batch:
-    envelope = _envelope(payload)
+    envelope = open_envelope(payload)
     content: dict[str, Any] = {}
     if envelope.dictionary is not None:
         content["dictionary"] = envelope.dictionary.hex()
     match envelope.kind:
         case Kind.READINGS:
-            content["columns"] = _readings(envelope, dictionaries)
+            readings = msgspec.msgpack.decode(open_body(envelope), type=ReadingsBody)
+            content["columns"] = unpack_readings(readings, _dictionary(envelope, dictionaries))
+        case Kind.AGGREGATES:
+            aggregates = msgspec.msgpack.decode(open_body(envelope), type=AggregatesBody)
+            content["aggregates"] = unpack_aggregates(aggregates, _dictionary(envelope, dictionaries))
         case Kind.EVENTS:
             content["events"] = [_event(row) for row in _rows(envelope, _EventRow)]
         case Kind.OUTCOMES:
             content["outcomes"] = [_outcome(row) for row in _rows(envelope, _OutcomeRow)]
         case Kind.DICTIONARY:
-            dictionary = parse_dictionary(_body(envelope))
+            dictionary = parse_dictionary(open_body(envelope))
             if dictionary.hash != content["dictionary"]:
                 raise Rejected("the dictionary does not have the hash that it claims")
             content["specs"] = dictionary.specs
@@ -154,27 +125,17 @@ def _decode(payload: bytes, dictionaries: Mapping[str, Dictionary]) -> Batch:
     return Batch(envelope.epoch, envelope.sequence, _label(envelope), **content)
 
 
-def _body(envelope: Envelope) -> bytes:
-    if not envelope.compressed:
-        return envelope.body
-    size = zstandard.get_frame_parameters(envelope.body).content_size
-    if size > MAX_BODY_BYTES:
-        raise Rejected(f"oversized: the body unpacks to more than {MAX_BODY_BYTES} bytes or does not say its size")
-    decompressor = zstandard.ZstdDecompressor(max_window_size=2 * MAX_BODY_BYTES)
-    return decompressor.decompress(envelope.body, max_output_size=MAX_BODY_BYTES, allow_extra_data=False)
-
-
 def _rows(envelope: Envelope, row: type[_Row]) -> list[_Row]:
-    rows: list[_Row] = msgspec.msgpack.decode(_body(envelope), type=list[row])  # type: ignore[valid-type]
+    rows: list[_Row] = msgspec.msgpack.decode(open_body(envelope), type=list[row])  # type: ignore[valid-type]
     return rows
 
 
-def _readings(envelope: Envelope, dictionaries: Mapping[str, Dictionary]) -> list[Column]:
+def _dictionary(envelope: Envelope, dictionaries: Mapping[str, Dictionary]) -> Dictionary:
     name = (envelope.dictionary or b"").hex()
     dictionary = dictionaries.get(name)
     if dictionary is None:
         raise MissingDictionary(name)
-    return unpack_readings(msgspec.msgpack.decode(_body(envelope), type=ReadingsBody), dictionary)
+    return dictionary
 
 
 def _forwarded(envelope: Envelope) -> Forwarded:
