@@ -70,10 +70,11 @@ class CommandAction(StrEnum):
     STOP = "stop"
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice.
 
-    The bounds hold for what is read from the wire (see `commands`).
+    The bounds hold for what is read from the wire (see `commands`). `signed_by` is the id of the key whose signature
+    was right, in hex; the node's inbox sets it, whatever the wire says.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
@@ -82,6 +83,7 @@ class Command(msgspec.Struct, frozen=True):
     issued_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
     expires_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
     max_run_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    signed_by: str = ""
 
 
 class CommandState(StrEnum):
@@ -151,8 +153,14 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """Whether a node is connected. A last will names its session, so that a will of an older one is ignored."""
+    """Whether a node is connected. A last will names its session, so that a will of an older one is ignored.
+
+    `keys` is the serial of the key document that counts at the node, `trusts` the ids of its keys (see `keyring`);
+    None when it does not say.
+    """
 
     session: str
     online: bool
     at_ms: int
+    keys: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    trusts: Annotated[list[Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]], Meta(max_length=8)] | None = None
