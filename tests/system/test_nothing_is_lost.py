@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import random
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tests import servers
-from tests.system.ledger import Committed, Ledger, Reading, too_close
+from tests.ledger import Committed, Ledger, Reading, too_close
+from tests.stored import stored, stored_events
 from tests.system.stack import Stack, plan_in, running, wait_for
-from tonnam_cloud.store.embedded import EmbeddedReader
 from tonnam_link.topics import Origin
 
 PROCESSES = ["edge", "broker", "gateway", "cloud"]
 SEED = 20261120
-FAR_FUTURE_MS = 2**45
 
 
 def kill_and_start(name: str, stack: Stack, broker: servers.BrokerServer) -> None:
@@ -49,26 +46,9 @@ def readings_of(ledgers: list[Ledger]) -> dict[Reading, Committed]:
     return {reading: what for ledger in ledgers for reading, what in ledger.readings().items()}
 
 
-def stored(home: Path) -> dict[Reading, float | None]:
-    """Everything in the embedded store; AssertionError when a reading stands there twice."""
-    reader = EmbeddedReader(home / "cloud")
-    found: dict[Reading, float | None] = {}
-    for datastream in reader.datastreams():
-        series = reader.series(datastream, 0, FAR_FUTURE_MS)
-        times = series.observed_at_ms.tolist()
-        assert len(set(times)) == len(times), f"{datastream} has a reading twice"
-        for at, value in zip(times, series.value.tolist(), strict=True):
-            found[datastream, at] = None if math.isnan(value) else value
-    reader.close()
-    return found
-
-
-def stored_events(home: Path) -> list[str]:
-    """The ids of all events in the cloud's database."""
-    with sqlite3.connect(home / "cloud" / "tonnam.db", timeout=30) as db:
-        ids = [event_id for (event_id,) in db.execute("SELECT id FROM event")]
-    db.close()
-    return ids
+def ids(data: Path) -> set[str]:
+    """The ids of all events that the cloud has."""
+    return {event.id for event in stored_events(data)}
 
 
 @pytest.mark.timeout(240)
@@ -81,7 +61,7 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
     ]
     for ledger in ledgers:
         ledger.begin()
-    dice = random.Random(SEED)
+    dice, data = random.Random(SEED), tmp_path / "cloud"
     order = [*PROCESSES, *dice.sample(PROCESSES, 4), *dice.sample(PROCESSES, 4)]
     with running(Stack(plan_in(tmp_path, broker_server.url), hurried=True)) as stack:
         for victim in order:
@@ -91,9 +71,9 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
         wait_for(3)
         events = set().union(*(ledger.events() for ledger in ledgers))
         committed = readings_of(ledgers)
-        servers.wait_until(lambda: committed.keys() <= stored(tmp_path).keys(), "every reading in the store", 90)
-        servers.wait_until(lambda: events <= set(stored_events(tmp_path)), "every event in the database", 30)
-        found, found_events = stored(tmp_path), stored_events(tmp_path)
+        servers.wait_until(lambda: committed.keys() <= stored(data).keys(), "every reading in the store", 90)
+        servers.wait_until(lambda: events <= ids(data), "every event in the database", 30)
+        found, found_events = stored(data), [event.id for event in stored_events(data)]
         committed |= readings_of(ledgers)  # read after the store, so all that is stored must be among it
     assert min(known(ledger) for ledger in ledgers) > len(order)
     assert len(events) >= 2 * (1 + order.count("edge"))
