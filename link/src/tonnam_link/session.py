@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from tonnam_link.broker import Broker
+from tonnam_link.tls import NOT_YET_VALID, ClientContext, client_context, why
 
 
 class Message(NamedTuple):
@@ -39,7 +41,7 @@ MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
 
 
 class Session:
-    """A clean session with a fixed client id.
+    """A clean session with a fixed client id: `client_id`, and a mark of the password (`Broker.client_id`).
 
     `will` is published, retained with QoS 1, when the connection breaks (by the broker) or ends well (by us); a
     function is asked anew at every connect, so that each connection can have a will of its own. Callbacks run on
@@ -59,7 +61,7 @@ class Session:
         self.connected = asyncio.Event()
         self.connections = 0
         self._broker = broker
-        self._client_id = client_id
+        self._client_id = broker.client_id(client_id)
         self._make_will = will
         log = log or structlog.get_logger("tonnam.link")
         self._log = log.bind(broker=str(broker), client_id=client_id)
@@ -110,7 +112,7 @@ class Session:
             self._start(connection)
             reason = await connection.ended()
         except (OSError, TimeoutError, ValueError) as error:
-            return False, str(error) or type(error).__name__
+            return False, why(error)
         finally:
             self.connected.clear()
             self._connection = None
@@ -144,9 +146,11 @@ class _Connection:
         self, broker: Broker, client_id: str, will: Will | None, keepalive_s: int, deliver: OnMessage
     ) -> None:
         self._broker = broker
+        self._client_id = client_id
         self._keepalive_s = keepalive_s
         self._deliver = deliver
         self._will = will
+        self._tls: ClientContext | None = None
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._end: asyncio.Future[str] = self._loop.create_future()
@@ -155,15 +159,13 @@ class _Connection:
         self._unwritten: dict[int, int] = {}
         self._unwritten_bytes = 0
         self._watched: Any = None
-        self._client = self._make_client(client_id)
+        self._client = self._make_client()
 
-    def _make_client(self, client_id: str) -> mqtt.Client:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=mqtt.MQTTv311)
+    def _make_client(self) -> mqtt.Client:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, self._client_id, clean_session=True, protocol=mqtt.MQTTv311)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.username = self._broker.username
         client.password = self._broker.password
-        if self._broker.tls:
-            client.tls_set()
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         client.on_connect = self._on_connect
@@ -178,8 +180,7 @@ class _Connection:
     async def open(self, filters: list[str]) -> None:
         """Connect and subscribe. Raises OSError, ValueError or TimeoutError when the broker refuses or is silent."""
         self._filters = filters
-        connect, broker = self._client.connect, self._broker
-        await self._loop.run_in_executor(None, connect, broker.host, broker.port, self._keepalive_s)
+        await self._connect()
         self._watched = self._client.socket()
         if self._watched is None:
             raise ConnectionError("the connection broke at once")
@@ -191,6 +192,30 @@ class _Connection:
             raise ConnectionError(self._end.result())
         if not self._ready.done():
             raise TimeoutError(f"no answer to connect and subscribe within {HANDSHAKE_TIMEOUT_S:g} s")
+
+    async def _connect(self) -> None:
+        """TCP and TLS. A certificate that has not begun means that our clock is wrong: then dates cannot be judged.
+
+        Without this a machine that starts in 1970 could never reach the broker, from which it learns the time.
+        """
+        try:
+            await self._loop.run_in_executor(None, self._dial, True)
+        except ssl.SSLCertVerificationError as error:
+            if error.verify_code != NOT_YET_VALID:
+                raise
+            self._client = self._make_client()
+            await self._loop.run_in_executor(None, self._dial, False)
+
+    def _dial(self, dates: bool) -> None:
+        if self._broker.tls:
+            self._tls = client_context(self._broker.ca, dates=dates)
+            self._client.tls_set_context(self._tls)
+        try:
+            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s)
+        except OSError as error:
+            if self._tls is None:
+                raise
+            raise self._tls.failed(error) from error
 
     async def ended(self) -> str:
         """Wait for the end and keep alive until then; why it ended."""
@@ -221,6 +246,8 @@ class _Connection:
                 self._client.loop_write()
         sock = self._watched
         self._unwatch()
+        if self._tls is not None:
+            self._tls.abandon()
         if sock is not None:
             sock.close()
 
