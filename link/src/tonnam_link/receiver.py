@@ -3,122 +3,105 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
 
-from tonnam_link.clock import Clock, system_clock
-from tonnam_link.codec import MAX_BATCH_BYTES, identify
+from tonnam_link.clock import system_clock
+from tonnam_link.codec import MAX_BATCH_BYTES
+from tonnam_link.lanes import Received
 from tonnam_link.messages import Reply, Verdict
+from tonnam_link.reception import Answer, Reception, Response
 from tonnam_link.replies import encode_reply
 from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, Origin, all_nodes, node_topic, parse_node_topic
 
-LIVE_WAITING = 10_000
-LIVE_WAITING_BYTES = 32 * 1024 * 1024
-LIVE_A_GROUP = 64
-BACK_BUDGET = 8
-BACK_WAITING = 32
-BACK_A_GROUP = 4
-IDENTITY_BYTES = 25
+__all__ = ["Answer", "Commit", "Received", "Receiver"]
+
 FAILED_RETRY_S = 5.0
-
-
-@dataclass(frozen=True)
-class Received:
-    """A batch as it came. `tenant` and `node` are those of the topic, which the broker's access list vouches for."""
-
-    tenant: str
-    node: str
-    channel: Channel
-    payload: bytes
-    received_at_ms: int
-    garbled: bool = False
-
-    @property
-    def origin(self) -> Origin:
-        """The node that the topic names."""
-        return Origin(self.tenant, self.node)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the owner says of one batch, after its commit."""
-
-    verdict: Verdict
-    reason: str = ""
-    retry_s: float = 0.0
-
+LOG_EVERY_S = 60.0
 
 Commit = Callable[[Sequence[Received]], Awaitable[Sequence[Answer]]]
 
 
 class Receiver:
-    """Subscribes to the batches of every node and calls `commit` with groups of them, one group at a time.
+    """Subscribes to the batches of every node, or of `origins` only, and calls `commit` with groups, one at a time.
 
     In a group, what is live (`up`, `outcome`) stands before backlog. `commit` gives one answer for each batch, in
     order; only when it has returned are they sent. When it raises, all of the group are answered `busy`, and groups
     are of one batch until commits succeed again, so that a batch that always fails does not take others with it.
-    What waits is bounded: of `back` the oldest is dropped, of live the newest; senders send them again.
+    What waits is bounded (see `Reception`); senders send again what was not answered. What was answered `stored` or
+    `quarantined` and comes once more is answered from memory.
+
+    `clock` tells the time that replies carry; it answers None while it does not know it.
     """
 
-    def __init__(self, session: Session, commit: Commit, *, clock: Clock = system_clock, log: Any = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        commit: Commit,
+        *,
+        clock: Callable[[], int | None] = system_clock,
+        origins: Sequence[Origin] | None = None,
+        log: Any = None,
+    ) -> None:
         self._session = session
         self._commit = commit
         self._clock = clock
         self._log = log or structlog.get_logger("tonnam.link")
-        self._live: dict[tuple[str, bytes], Received] = {}
-        self._back: dict[tuple[str, bytes], Received] = {}
-        self._live_bytes = 0
-        self._overflowing = False
-        self._failing = False
-        self._group_size = LIVE_A_GROUP
+        self._reception = Reception()
+        self._logged: dict[str, tuple[float, int]] = {}
         self._wake = asyncio.Event()
         for channel in (Channel.UP, Channel.OUTCOME, Channel.BACK):
-            session.subscribe(all_nodes(channel), self._on_batch)
+            for topic_filter in _filters(channel, origins):
+                session.subscribe(topic_filter, self._on_batch)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What came since the start, and what waits now."""
+        live, back = self._reception.waiting
+        return {**asdict(self._reception.counts), "waiting_live": live, "waiting_back": back}
 
     async def run(self) -> None:
         """Commit and reply until cancelled."""
         while True:
-            await self._wake.wait()
             self._wake.clear()
-            while group := self._take():
+            while group := self._reception.take():
+                started = self._now()
                 answers = await self._answers(group)
-                for received, answer in zip(group, answers, strict=True):
-                    self._reply(received, answer)
+                now = self._now()
+                self._tell(self._reception.settle(answers, now - started, now))
+            self._tell(self._reception.grant(self._now()))
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Until something comes, or until the turn of somebody who waits for credit may have come."""
+        at = self._reception.next_grant_at()
+        try:
+            async with asyncio.timeout_at(at):
+                await self._wake.wait()
+        except TimeoutError:
+            return
 
     def _on_batch(self, message: Message) -> None:
         topic, payload = message.topic, message.payload
         source = parse_node_topic(topic)
         if source is None or len(payload) > 4 * MAX_BATCH_BYTES:
-            self._log.warning("batch.ignored", topic=topic, size=len(payload))
+            self._reception.counts.ignored += 1
+            self._say_rarely("batch.ignored", topic=topic, size=len(payload))
             return
-        received = Received(source.tenant, source.node, source.channel, payload, self._clock())
-        key = (topic, payload[:IDENTITY_BYTES])  # one that is sent again waits only once
-        if source.channel is Channel.BACK:
-            self._back[key] = received
-            if len(self._back) > BACK_WAITING:
-                del self._back[next(iter(self._back))]
-        elif key not in self._live and self._has_room(payload):
-            self._live[key] = received
-            self._live_bytes += len(payload)
+        received = Received(source.tenant, source.node, source.channel, payload, self._clock() or 0)
+        garbled = self._reception.judge(received, self._now())
+        if garbled is None:
+            self._say_rarely("batch.garbled", topic=topic, size=len(payload))
+            return
+        dropped = self._reception.counts.dropped
+        self._tell(self._reception.arrive(replace(received, garbled=garbled), self._now()))
+        if self._reception.counts.dropped > dropped:
+            self._say_rarely("receiver.overflow", waiting=self._reception.waiting[0])
         self._wake.set()
-
-    def _has_room(self, payload: bytes) -> bool:
-        full = self._live_bytes + len(payload) > LIVE_WAITING_BYTES or len(self._live) >= LIVE_WAITING
-        if full and not self._overflowing:
-            self._log.error("receiver.overflow", waiting=len(self._live))
-        self._overflowing = full
-        return not full
-
-    def _take(self) -> list[Received]:
-        """The next group: live first; a little backlog with it, more when nothing else waits."""
-        live = [self._live.pop(key) for key in list(self._live)[: self._group_size]]
-        self._live_bytes -= sum(len(received.payload) for received in live)
-        share = min(1 if live else BACK_A_GROUP, self._group_size - len(live))
-        return live + [self._back.pop(key) for key in list(self._back)[:share]]
 
     async def _answers(self, group: Sequence[Received]) -> Sequence[Answer]:
         try:
@@ -126,21 +109,36 @@ class Receiver:
             if len(answers) != len(group):
                 raise RuntimeError(f"{len(answers)} answers to {len(group)} batches")
         except Exception as error:  # noqa: BLE001 - whatever it was, the nodes keep their batches and try again
-            if not self._failing:
+            if not self._reception.failing:
                 self._log.exception("commit.failed", batches=len(group))
-            self._failing, self._group_size = True, 1
+            self._reception.failed(failed=True)
             return [Answer(Verdict.BUSY, type(error).__name__, FAILED_RETRY_S)] * len(group)
-        if self._failing:
+        if self._reception.failing:
             self._log.info("commit.works_again")
-        self._failing, self._group_size = False, min(LIVE_A_GROUP, 2 * self._group_size)
+        self._reception.failed(failed=False)
         return answers
 
-    def _reply(self, received: Received, answer: Answer) -> None:
-        identity = identify(received.payload)
-        if identity is None:
-            self._log.warning("batch.unanswerable", tenant=received.tenant, node=received.node, reason=answer.reason)
+    def _tell(self, responses: Iterable[Response]) -> None:
+        for origin, identity, answer, credit in responses:
+            if identity is None:
+                self._reception.counts.unanswerable += 1
+                self._say_rarely("batch.unanswerable", node=str(origin), reason=answer.reason)
+                continue
+            reply = Reply(*identity, answer.verdict, self._clock() or 0, credit, answer.retry_s, answer.reason)
+            self._session.publish(node_topic(*origin, Channel.REPLY), encode_reply(origin, reply))
+
+    def _say_rarely(self, event: str, **about: Any) -> None:
+        """Log at most once a minute and kind, and then how often it was."""
+        last, count = self._logged.get(event, (-LOG_EVERY_S, 0))
+        if self._now() - last < LOG_EVERY_S:
+            self._logged[event] = (last, count + 1)
             return
-        credit = 1 if len(self._back) < BACK_BUDGET else 0
-        reply = Reply(*identity, answer.verdict, self._clock(), credit, answer.retry_s, answer.reason)
-        topic = node_topic(received.tenant, received.node, Channel.REPLY)
-        self._session.publish(topic, encode_reply(received.origin, reply))
+        self._logged[event] = (self._now(), 0)
+        self._log.warning(event, **about, **({"more_since_last": count} if count else {}))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _filters(channel: Channel, origins: Sequence[Origin] | None) -> list[str]:
+    return [all_nodes(channel)] if origins is None else [node_topic(*origin, channel) for origin in origins]
