@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from tests import signed
 from tests.edge.servers import free_port, simulated_farm
 from tonnam_edge.polling import Read
 from tonnam_edge.site_file import BusPart
@@ -25,6 +25,7 @@ from tonnam_link.decode import decode, peek
 from tonnam_link.messages import Command, CommandAction, Verdict
 from tonnam_link.receiver import Answer, Received, Receiver
 from tonnam_link.session import Session
+from tonnam_link.topics import Origin
 
 EXAMPLE = Path("edge/examples/melon-greenhouse.toml")
 
@@ -83,7 +84,11 @@ def agent(
         [*command, "--state", str(folder / "state"), *buses],
         stderr=log.open("wb") if before is None else subprocess.PIPE,
         preexec_fn=before,
-        env={**os.environ, "TONNAM_BROKER": broker or f"mqtt://127.0.0.1:{free_port()}"},
+        env={
+            **os.environ,
+            "TONNAM_BROKER": broker or f"mqtt://127.0.0.1:{free_port()}",
+            "TONNAM_CLOUD_KEY": signed.PUBLIC,
+        },
     )
     try:
         yield Running(process, log)
@@ -173,7 +178,8 @@ async def test_a_command_over_the_broker_waters_once_and_says_what_became_of_it(
     with agent(tmp_path, farm, broker=mosquitto_broker) as running:
         await running.says("agent.started")
         now_ms = time.time_ns() // 1_000_000
-        command = msgspec.json.encode(Command("c-1", CommandAction.WATER, "zone-2", now_ms, now_ms + 60_000, 4))
+        wish = Command("c-1", CommandAction.WATER, "zone-2", now_ms, now_ms + 60_000, 4)
+        command = signed.command(wish, Origin("demo-farm", "edge-1"))
         async with asyncio.timeout(40):
             while "done" not in states:
                 session.publish("tonnam/1/demo-farm/edge-1/command", command)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
+from tests import signed
 from tests.gateway.sent import TOWN
 from tests.servers import executable
 from tonnam_link.broker import Broker
@@ -117,7 +118,12 @@ class GatewayProcess:
         self.mapping.write_text(text.replace("send_every_s = 10.0", "send_every_s = 0.3"), encoding="utf-8")
         self.state = directory / "state"
         self.log = directory / "gateway.log"
-        self._environment = {"TONNAM_BROKER": uplink, "TONNAM_FIELD_BROKER": field, "PATH": "/usr/bin:/bin"}
+        self._environment = {
+            "TONNAM_BROKER": uplink,
+            "TONNAM_FIELD_BROKER": field,
+            "TONNAM_CLOUD_KEY": signed.PUBLIC,
+            "PATH": "/usr/bin:/bin",
+        }
         self.start()
 
     def start(self) -> None:

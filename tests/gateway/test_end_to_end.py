@@ -6,8 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-import msgspec
-
+from tests import signed
 from tests.gateway.running import Key, cloud_at, devices_at, eventually, gateway_process, readings_of
 from tests.gateway.sent import LEVEL, LWT, SENSOR, UP, town
 from tests.servers import BrokerServer
@@ -160,7 +159,7 @@ async def test_commands_are_refused_with_a_reason(tmp_path: Path, mosquitto_brok
             now_ms = time.time_ns() // 1_000_000
             command = Command("c-1", CommandAction.WATER, "zone-1", now_ms, now_ms + 60_000, 60)
             topic = node_topic("demo-town", "gateway-1", Channel.COMMAND)
-            cloud.session.publish(topic, msgspec.json.encode(command))
+            cloud.session.publish(topic, signed.command(command, Origin("demo-town", "gateway-1")))
             await eventually(lambda: bool(cloud.outcomes), "the outcome")
     (outcome,) = cloud.outcomes
     assert (outcome.command_id, outcome.state) == ("c-1", CommandState.REFUSED)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import servers
 from tests.link.harness import START_MS
-from tonnam_link.broker import Broker
 from tonnam_link.commands import MAX_COMMAND_BYTES, read_command
 from tonnam_link.errors import Rejected
 from tonnam_link.messages import Command, CommandAction
-from tonnam_link.session import Message
-from tonnam_link.uplink import Uplink
 
 DAY_MS = 86_400_000
 GOOD: dict[str, Any] = {
@@ -85,19 +79,3 @@ def test_arbitrary_fields_are_rejected_or_within_their_bounds(changed: dict[str,
     assert 0 <= command.max_run_s <= 86_400
     assert 0 <= command.expires_at_ms - command.issued_at_ms <= DAY_MS
     assert len(command.id) <= 64
-
-
-async def test_malformed_commands_are_logged_once_per_kind_and_reach_nobody(tmp_path: Path) -> None:
-    uplink = Uplink(
-        tmp_path / "outbox.db",
-        Broker(servers.HOST, servers.free_port()),
-        tenant="farm",
-        node="edge-1",
-        datastreams=[],
-    )
-    with structlog.testing.capture_logs() as logs:
-        for payload in [told(max_run_s=10**9), told(action="flood"), told(action="drown"), b"{"] * 5:
-            uplink._on_command(Message("command", payload))
-        uplink._on_command(Message("command", told()))
-    assert [log["reason"].partition(":")[0] for log in logs] == ["max_run_s", "action", "json"]
-    assert uplink.commands.qsize() == 1

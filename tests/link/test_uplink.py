@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 import structlog
 
@@ -30,13 +29,10 @@ from tests.link.harness import (
 )
 from tests.link.test_outbox import batches, identities_of
 from tonnam_link.broker import Broker
-from tonnam_link.clock import system_clock
 from tonnam_link.codec import Dictionary
 from tonnam_link.decode import peek
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import (
-    Command,
-    CommandAction,
     CommandState,
     DatastreamSpec,
     Event,
@@ -304,25 +300,6 @@ async def test_presence_is_retained_and_a_killed_node_is_seen_as_gone(broker: st
         await until(lambda: len(seen) == 4, "its farewell")
     assert [presence["online"] for presence in seen] == [True, False, True, False]
     assert seen[0]["session"] == seen[1]["session"] != seen[2]["session"] == seen[3]["session"]
-
-
-async def test_commands_arrive_expired_ones_too_and_malformed_ones_are_dropped(broker: str, path: Path) -> None:
-    now = system_clock()
-    water = Command("c1", CommandAction.WATER, "zone-1", now, now + 60_000, 600)
-    expired = Command("c2", CommandAction.STOP, "zone-1", now - 120_000, now - 60_000)
-    uplink = node(path, broker)
-    sender = Session(Broker.parse(broker), client_id="sender")
-    async with running(sender.run(), uplink.run()):
-        await sender.connected.wait()
-        await until(lambda: uplink.connected, "the node")
-        for payload in (b"{", b"[" * 100_000, msgspec.json.encode(water), b"{}", msgspec.json.encode(expired)):
-            sender.publish(f"{TOPIC}/command", payload)
-        assert await asyncio.wait_for(uplink.commands.get(), 5) == water
-        assert await asyncio.wait_for(uplink.commands.get(), 5) == expired
-        for _ in range(200):
-            sender.publish(f"{TOPIC}/command", msgspec.json.encode(water))
-        await until(uplink.commands.full, "a full queue")
-        assert uplink.connected
 
 
 async def test_garbage_and_strangers_do_not_stop_the_receiver(broker: str, path: Path) -> None:

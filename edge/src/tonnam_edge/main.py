@@ -24,10 +24,12 @@ from tonnam_edge.check import BadSiteFile, load_site
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.profile import shipped_profiles
 from tonnam_edge.site import Site
-from tonnam_edge.state_store import OUTBOX_FILE, StateLock, StateStore
+from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
 from tonnam_edge.wire import ModbusTransport
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError, OutboxInUse
+from tonnam_link.keyring import Keyring
+from tonnam_link.signing import read_public
 from tonnam_link.uplink import Uplink
 
 EXPECTED = (OSError, LinkError, sqlite3.Error, Transient)
@@ -106,14 +108,18 @@ def run(
 
     The cloud's address is in TONNAM_BROKER, such as mqtt://user:password@host:1883. Without it the farm runs just
     the same; readings are kept in DIR and sent when there is a broker at mqtt://127.0.0.1:1883.
+
+    TONNAM_CLOUD_KEY is the cloud's public key, as `tonnam-cloud keys public` prints it. Without it the farm obeys its
+    own programs only: every command from afar is refused.
     """
     site = _load(site_file, bus)
     try:
         broker = Broker.parse(os.environ.get("TONNAM_BROKER") or BROKER_HERE)
     except ValueError as wrong:
         _refuse(2, f"TONNAM_BROKER: {wrong}")
+    cloud_key = _cloud_key()
     try:
-        asyncio.run(_run(site, state, broker))
+        asyncio.run(_run(site, state, broker, cloud_key))
     except (Misconfigured, OutboxInUse) as wrong:
         _refuse(2, _said(wrong, wrong))
     except EXPECTED as failure:
@@ -133,7 +139,18 @@ def profiles() -> None:
         typer.echo(f"{profile.id:22} {profile.name.en}: {measures}")
 
 
-async def _run(site: Site, state: Path, broker: Broker) -> None:
+def _cloud_key() -> str | None:
+    """The first key whose commands are obeyed, checked before anything is touched."""
+    text = os.environ.get("TONNAM_CLOUD_KEY") or None
+    try:
+        if text is not None:
+            read_public(text)
+    except ValueError as wrong:
+        _refuse(2, f"TONNAM_CLOUD_KEY: {wrong}")
+    return text
+
+
+async def _run(site: Site, state: Path, broker: Broker, cloud_key: str | None) -> None:
     """Run the agent under the state directory's lock. Whatever fails once it is held, all is turned off and told."""
     log: Any = structlog.get_logger("tonnam.edge")
     agent: Agent | None = None
@@ -141,7 +158,7 @@ async def _run(site: Site, state: Path, broker: Broker) -> None:
         try:
             lock = open_files.enter_context(contextlib.closing(StateLock(state)))
             store = open_files.enter_context(contextlib.closing(StateStore(state, lock)))
-            agent = Agent(site, store, _uplink(site, state, broker), log)
+            agent = Agent(site, store, _uplink(site, state, broker, cloud_key), log)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, agent.stop)
@@ -154,13 +171,14 @@ async def _run(site: Site, state: Path, broker: Broker) -> None:
             raise
 
 
-def _uplink(site: Site, state: Path, broker: Broker) -> Uplink:
+def _uplink(site: Site, state: Path, broker: Broker, cloud_key: str | None) -> Uplink:
     return Uplink(
         state / OUTBOX_FILE,
         broker,
         tenant=site.file.node.tenant,
         node=site.file.node.id,
         datastreams=[datastream.spec for datastream in site.datastreams],
+        keys=Keyring(state / KEYS_FILE, cloud_key),
         seal_every_s=site.file.telling.send_s,
     )
 

@@ -16,6 +16,7 @@ from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_link.messages import Event, Outcome
 
 OUTBOX_FILE = "outbox.sqlite3"  # where the link keeps what is not yet confirmed, in the same directory
+KEYS_FILE = "keys.json"  # and the cloud's public keys that it trusts
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS untold (

@@ -18,11 +18,13 @@ from tonnam_gateway.translator import Translator
 from tonnam_link.broker import Broker
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.keyring import Keyring
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
 from tonnam_link.session import Session
 from tonnam_link.uplink import Uplink
 
 OUTBOX = "outbox.sqlite"
+KEYS = "keys.json"
 STATE = "node.json"
 SAVE_EVERY_S = 10.0
 FAREWELL_S = 3.0
@@ -30,10 +32,21 @@ _REFUSAL = {"th": "เครื่องนี้รับค่าจากเ�
 
 
 class Gateway:
-    """One node of a tenant. Opens its outbox in `state` (a directory that exists); raises LinkError."""
+    """One node of a tenant. Opens its outbox in `state` (a directory that exists); raises LinkError.
+
+    `cloud_key` is the first key whose commands it understands; ValueError when it is none.
+    """
 
     def __init__(
-        self, mapping: Mapping, state: Path, *, uplink: Broker, field: Broker, log: Any, clock: Clock = system_clock
+        self,
+        mapping: Mapping,
+        state: Path,
+        *,
+        uplink: Broker,
+        field: Broker,
+        log: Any,
+        cloud_key: str | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         self._mapping = mapping
         self._state = state / STATE
@@ -47,6 +60,7 @@ class Gateway:
             tenant=mapping.tenant,
             node=mapping.node,
             datastreams=mapping.specs(),
+            keys=Keyring(state / KEYS, cloud_key),
             clock=clock,
             seal_every_s=float(mapping.gather.send_every_s),
             log=log.bind(towards="cloud"),

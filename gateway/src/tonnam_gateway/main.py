@@ -18,6 +18,7 @@ from tonnam_gateway.gateway import Gateway
 from tonnam_gateway.mapping import Mapping
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError
+from tonnam_link.signing import read_public
 
 app = typer.Typer(
     help="Takes in what a town's devices say over MQTT (Tasmota, ChirpStack, any JSON) and passes it on as readings, "
@@ -60,24 +61,33 @@ def run(
             envvar="TONNAM_FIELD_BROKER", show_default=False, help="Where the devices speak, if it is another broker."
         ),
     ] = "",
+    cloud_key: Annotated[
+        str,
+        typer.Option(
+            envvar="TONNAM_CLOUD_KEY",
+            show_default=False,
+            help="The cloud's public key, as `tonnam-cloud keys public` prints it: ed25519:...",
+        ),
+    ] = "",
 ) -> None:
     """Run the gateway until Ctrl-C. Without a connection it goes on and keeps everything in DIR."""
     mapping = _load(file)
     uplink = _broker(broker, "TONNAM_BROKER")
     field = _broker(field_broker or broker, "TONNAM_FIELD_BROKER")
+    _check_key(cloud_key)
     log = _logging()
     try:
         state.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_serve(mapping, state, uplink, field, log))
+        asyncio.run(_serve(mapping, state, uplink, field, cloud_key, log))
     except (LinkError, OSError) as error:
         _fail(str(error), 1)
 
 
-async def _serve(mapping: Mapping, state: Path, uplink: Broker, field: Broker, log: Any) -> None:
+async def _serve(mapping: Mapping, state: Path, uplink: Broker, field: Broker, cloud_key: str, log: Any) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    gateway = Gateway(mapping, state, uplink=uplink, field=field, log=log)
+    gateway = Gateway(mapping, state, uplink=uplink, field=field, cloud_key=cloud_key, log=log)
     log.info("gateway.started", node=f"{mapping.tenant}/{mapping.node}", uplink=str(uplink), field=str(field))
     try:
         await gateway.run(stop)
@@ -102,6 +112,14 @@ def _broker(url: str, variable: str) -> Broker:
         return Broker.parse(url)
     except ValueError as error:
         _fail(f"{variable}: {error}", 2)
+
+
+def _check_key(cloud_key: str) -> None:
+    try:
+        if cloud_key:
+            read_public(cloud_key)
+    except ValueError as error:
+        _fail(f"TONNAM_CLOUD_KEY: {error}", 2)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -14,26 +14,26 @@ import structlog
 
 from tonnam_link.broker import Broker
 from tonnam_link.clock import Clock, system_clock
-from tonnam_link.commands import read_command
 from tonnam_link.disk import Disk
-from tonnam_link.errors import OutboxUnavailable, Rejected
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.inbox import Inbox
+from tonnam_link.keyring import Keyring
 from tonnam_link.messages import Command, DatastreamSpec, Event, Frame, Outcome, Presence
 from tonnam_link.outbox import Backlog, Outbox
 from tonnam_link.sealing import Sealed
 from tonnam_link.sender import Sender
-from tonnam_link.session import Message, Session
+from tonnam_link.session import Session
 from tonnam_link.topics import Channel, Origin, node_topic
 
 SEAL_EVERY_S = 60.0
-COMMANDS_WAITING = 64
 HISTORY_READINGS_A_BATCH = 16_384
 
 
 class Uplink:
     """A node's end of the link. Raises OutboxUnavailable, OutboxInUse, and ValueError for ids that are none.
 
-    `commands` are what people and the cloud want, expired ones included: the owner refuses those, with a reason.
-    When the queue is full a command is dropped; the cloud sends it again.
+    `commands` are what people and the cloud want, signed by one of `keys` for this node; expired ones included: the
+    owner refuses those, with a reason (see `inbox`). Without `keys` every command is refused.
     """
 
     def __init__(
@@ -44,18 +44,29 @@ class Uplink:
         tenant: str,
         node: str,
         datastreams: Sequence[DatastreamSpec],
+        keys: Keyring | None = None,
         clock: Clock = system_clock,
         seal_every_s: float = SEAL_EVERY_S,
         log: Any = None,
     ) -> None:
-        self.commands: asyncio.Queue[Command] = asyncio.Queue(COMMANDS_WAITING)
-        self._malformed: set[str] = set()
         self._log = (log or structlog.get_logger("tonnam.link")).bind(node=f"{tenant}/{node}")
         self._clock = clock
+        self._keys = keys or Keyring()
+        self._inbox = Inbox(
+            Origin(tenant, node),
+            self._keys,
+            accept=self.accept,
+            moment=lambda: (clock(), None),
+            knows_time=lambda: True,
+            when_keys_change=self._announce,
+            log=self._log,
+        )
+        self.commands: asyncio.Queue[Command] = self._inbox.commands
         self._presence_topic = node_topic(tenant, node, Channel.PRESENCE)
         self._session_name = ""
         self._session = Session(broker, client_id=f"tonnam-{tenant}-{node}", will=self._will, log=self._log)
-        self._session.subscribe(node_topic(tenant, node, Channel.COMMAND), self._on_command)
+        self._session.subscribe(node_topic(tenant, node, Channel.COMMAND), self._inbox.hear_command)
+        self._session.subscribe(node_topic(tenant, node, Channel.CONFIG), self._inbox.hear_config)
         self._session.when_connected(self._announce)
         outbox = Outbox(outbox_path, Origin(tenant, node))
         outbox.register(datastreams)
@@ -116,6 +127,7 @@ class Uplink:
                 tasks.create_task(self._session.run())
                 tasks.create_task(self._sender.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self._inbox.run())
         finally:
             await self._close()
 
@@ -172,18 +184,8 @@ class Uplink:
         self._session.publish(self._presence_topic, self._presence(online=True), qos=1, retain=True)
 
     def _presence(self, *, online: bool) -> bytes:
-        return msgspec.json.encode(Presence(self._session_name, online, self._clock()))
-
-    def _on_command(self, message: Message) -> None:
-        try:
-            self.commands.put_nowait(read_command(message.payload))
-        except Rejected as error:
-            kind = error.reason.partition(":")[0]
-            if kind not in self._malformed:
-                self._malformed.add(kind)
-                self._log.warning("command.malformed", reason=error.reason[:200])
-        except asyncio.QueueFull:
-            self._log.warning("command.dropped", reason="too many commands wait already")
+        presence = Presence(self._session_name, online, self._clock(), self._keys.serial, list(self._keys.ids))
+        return msgspec.json.encode(presence)
 
 
 def write_backlog(
