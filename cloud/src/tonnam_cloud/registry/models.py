@@ -18,7 +18,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tonnam_cloud.database import Base, DatastreamId, Id, Millis, Text2
@@ -55,6 +64,10 @@ class Node(Base):
     """The hash of the same password, as Mosquitto reads it."""
     revoked_ms: Mapped[Millis | None]
     """Since when it may not connect nor send; None while it may."""
+    keys_serial: Mapped[int | None] = mapped_column(BigInteger)
+    """The serial of the key document that counts at the node, as its presence says; None before it has said."""
+    trusts: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """The ids of the keys whose signature it obeys; empty when it has none, None before it has said."""
 
 
 class Site(Base):
@@ -206,6 +219,8 @@ class Command(Base):
     expires_ms: Mapped[Millis]
     sent_ms: Mapped[Millis | None]
     """When it was last published; None before the first time."""
+    answered_ms: Mapped[Millis | None]
+    """When the node itself first spoke of it. While it is None, `expired` is only what the cloud believes."""
     changed_ms: Mapped[Millis]
     """When `state` last changed."""
 
