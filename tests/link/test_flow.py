@@ -127,7 +127,7 @@ def test_missing_dictionary_goes_first_and_then_the_batches_that_wait_for_it(flo
     sent(flow, 0.0)
     assert flow.answered(reply(1, Verdict.NEED_DICTIONARY), 0.1) == "d1"
     assert flow.answered(reply(2, Verdict.NEED_DICTIONARY), 0.1) is None
-    flow.offer([Sealed(9, Kind.DICTIONARY, "d1", 0, 50)], 0.1)
+    flow.offer_dictionary(Sealed(9, Kind.DICTIONARY, "d1", 0, 50), 0.1)
     assert sent(flow, 0.1) == [(9, Channel.UP)]
     flow.answered(reply(9), 0.2)
     assert sent(flow, 0.2) == [(1, Channel.UP), (2, Channel.UP)]

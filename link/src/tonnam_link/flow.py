@@ -20,8 +20,11 @@ LIVE_S = 120.0
 RESEND_S = 5.0
 RESEND_MAX_S = 300.0
 RESEND_ROUND_TRIPS = 4
+SLOWEST_BYTES_S = 2_000
+MOST_CAUTION = 3
 FIRST_BACK_S = 5.0
 UNASKED_BACK_S = 30.0
+CREDIT_S = 10.0
 DICTIONARY_AGAIN_S = 5.0
 HURRY_S = 2.0
 
@@ -32,7 +35,7 @@ Jitter = Callable[[float, float], float]
 class Flight:
     """A batch that was sent and is not answered. `tries` counts time-outs; `asks` says that `due` is the receiver's.
 
-    `back` tells the backlog from what is live.
+    `back` tells the backlog from what is live; `refusals` counts the times that the receiver was busy.
     """
 
     sealed: Sealed
@@ -42,6 +45,7 @@ class Flight:
     due: float
     tries: int = 0
     asks: bool = False
+    refusals: int = 0
 
     @property
     def channel(self) -> Channel:
@@ -49,6 +53,23 @@ class Flight:
         if self.sealed.kind is Kind.OUTCOMES:
             return Channel.OUTCOME
         return Channel.BACK if self.back else Channel.UP
+
+
+@dataclass
+class Pace:
+    """What is known of the round trips of a lane.
+
+    `caution` is how many time-outs the last batch needed: until one is answered that was sent only once, nobody knows
+    how long a round trip is, and the next waits as long as the last one had to (Karn's rule).
+    """
+
+    round_trip_s: float | None = None
+    caution: int = 0
+
+    def measured(self, seconds: float) -> None:
+        known = self.round_trip_s
+        self.round_trip_s = seconds if known is None else known + (seconds - known) / 8
+        self.caution = 0
 
 
 class Flow:
@@ -59,10 +80,12 @@ class Flow:
         self._live: deque[tuple[Sealed, float]] = deque()
         self._flights: dict[int, Flight] = {}
         self._dictionary_at: dict[str, float] = {}
+        self._urgent: set[int] = set()
         self._window = WINDOW
-        self._credit = 0
+        self._credit_until = 0.0
         self._back_at = 0.0
-        self.round_trip_s: float | None = None
+        self._bytes_per_s = float(SLOWEST_BYTES_S)
+        self._paces = {False: Pace(), True: Pace()}
 
     @property
     def window(self) -> int:
@@ -79,11 +102,18 @@ class Flow:
         self._age(now)
         self._live.extend((sealed, now) for sealed in batches)
 
+    def offer_dictionary(self, sealed: Sealed, now: float) -> None:
+        """The dictionary that `answered` asked for: it goes at once, because others wait for it."""
+        self._urgent.add(sealed.sequence)
+        self.offer([sealed], now)
+
     def connected(self, now: float) -> None:
         """A new connection: what was unanswered may never have arrived."""
         for flight in self._flights.values():
-            flight.due, flight.tries = now, 0
-        self._credit = 0
+            flight.due, flight.tries, flight.refusals = now, 0, 0
+            if flight.back:  # it is large, and others connect just now, too
+                flight.due = now + self._jitter(0.0, FIRST_BACK_S)
+        self._credit_until = now
         self._back_at = now + self._jitter(0.0, FIRST_BACK_S)
 
     def to_send(self, now: float) -> list[Flight]:
@@ -96,23 +126,23 @@ class Flow:
 
     def wants_backlog(self, now: float) -> bool:
         """Whether one batch of the backlog may go now."""
-        return self._back_is_free() and (self._credit > 0 or now >= self._back_at)
+        return self._back_is_free() and (now < self._credit_until or now >= self._back_at)
 
     def send_back(self, sealed: Sealed, now: float) -> Flight:
         """Take the batch as the one of the backlog that is under way."""
-        self._credit = max(0, self._credit - 1)
+        self._credit_until = now
         self._back_at = now + UNASKED_BACK_S * self._jitter(0.75, 1.25)
-        flight = Flight(sealed, True, now, now, now + self._patience(0))
-        self._flights[sealed.sequence] = flight
-        return flight
+        return self._take_off(Flight(sealed, True, now, now, now), now)
 
     def no_backlog(self, now: float) -> None:
         """There is nothing to send back; ask again when something may have aged."""
+        self._credit_until = now
         self._back_at = now + UNASKED_BACK_S
 
     def forget(self, sequence: int) -> None:
         """The batch is not in the outbox any more."""
         self._flights.pop(sequence, None)
+        self._urgent.discard(sequence)
 
     def sent_at(self, sequence: int) -> float | None:
         """When the batch was sent, if it was sent only once."""
@@ -121,21 +151,19 @@ class Flow:
 
     def answered(self, reply: Reply, now: float) -> str | None:
         """Learn from a reply of our epoch. Returns the hash of a dictionary that must be sealed and offered."""
-        self._credit = reply.back_credit
+        self._credit_until = now + CREDIT_S if reply.back_credit else now
         flight = self._flights.get(reply.sequence)
-        sent_at = self.sent_at(reply.sequence)
-        if sent_at is not None:
-            self._measure(now - sent_at)
+        if flight is not None:
+            self._learn(flight, now)
         self._hurry(now)
         if reply.verdict.releases:
-            self._delivered(reply.sequence, now)
+            self._delivered(reply, now)
         elif flight is not None:
-            flight.asks = True
-            flight.tries = 0
+            flight.asks, flight.tries = True, 0
             if reply.verdict is Verdict.BUSY:
-                flight.due = now + max(1.0, reply.retry_s) * self._jitter(1.0, 1.25)
+                flight.due = now + self._refused(flight, reply.retry_s)
             else:
-                flight.due = now + self._patience(0)
+                flight.due = now + self._patience(flight)
                 return self._dictionary_due(flight.sealed.dictionary, now)
         return None
 
@@ -143,7 +171,7 @@ class Flow:
         """When `to_send` or `wants_backlog` should be asked again at the latest."""
         times = [flight.due for flight in self._flights.values()]
         if self._back_is_free():
-            times.append(self._back_at)
+            times.append(now if now < self._credit_until else self._back_at)
         return min(times, default=now + RESEND_S)
 
     def _back_is_free(self) -> bool:
@@ -157,7 +185,7 @@ class Flow:
             )
         for flight in list(self._flights.values()):
             if flight.channel is Channel.UP and now - flight.offered_at > LIVE_S:
-                del self._flights[flight.sealed.sequence]
+                self.forget(flight.sealed.sequence)
 
     def _sent_again(self, flight: Flight, now: float) -> None:
         if not flight.asks:
@@ -165,54 +193,81 @@ class Flow:
             if flight.channel is Channel.UP:
                 self._window = max(1, self._window // 2)
         flight.asks = False
-        flight.due = now + self._patience(flight.tries)
+        flight.sent_at = now
+        flight.due = now + self._patience(flight)
 
     def _first_sends(self, now: float) -> Iterator[Flight]:
         waiting, self._live = self._live, deque()
         for sealed, offered_at in waiting:
-            flight = Flight(sealed, False, offered_at, now, now + self._patience(0))
+            flight = Flight(sealed, False, offered_at, now, now)
             if sealed.sequence in self._flights:
                 continue
             if not self._has_room(flight):
                 self._live.append((sealed, offered_at))
                 continue
-            self._flights[sealed.sequence] = flight
-            yield flight
+            yield self._take_off(flight, now)
+
+    def _take_off(self, flight: Flight, now: float) -> Flight:
+        self._flights[flight.sealed.sequence] = flight
+        flight.due = now + self._patience(flight)
+        return flight
 
     def _has_room(self, flight: Flight) -> bool:
-        """Outcomes have a window of their own; a dictionary goes at once, because others wait for it."""
-        if flight.sealed.kind is Kind.DICTIONARY:
+        """Outcomes have a window of their own; a dictionary needs none."""
+        if flight.sealed.sequence in self._urgent:
             return True
         return self._unanswered(flight.channel) < (self._window if flight.channel is Channel.UP else WINDOW)
 
     def _unanswered(self, channel: Channel) -> int:
         live = (flight for flight in self._flights.values() if not flight.back)
-        return sum(flight.channel is channel and flight.sealed.kind is not Kind.DICTIONARY for flight in live)
+        return sum(flight.channel is channel and flight.sealed.sequence not in self._urgent for flight in live)
 
-    def _patience(self, tries: int) -> float:
-        shortest = max(RESEND_S, RESEND_ROUND_TRIPS * (self.round_trip_s or 0.0))
-        return min(RESEND_MAX_S, shortest * 2.0 ** min(tries, 10)) * self._jitter(1.0, 1.25)
+    def _patience(self, flight: Flight) -> float:
+        doublings = max(flight.tries, self._paces[flight.back].caution)
+        return min(RESEND_MAX_S, self._shortest(flight.back) * 2.0 ** min(doublings, 10)) * self._jitter(1.0, 1.25)
 
-    def _measure(self, round_trip_s: float) -> None:
-        known = self.round_trip_s
-        self.round_trip_s = round_trip_s if known is None else known + (round_trip_s - known) / 8
+    def _shortest(self, back: bool) -> float:
+        """How long an answer may take: as it took before, and as the line needs for all that is under way."""
+        under_way = sum(flight.sealed.size for flight in self._flights.values())
+        round_trip_s = self._paces[back].round_trip_s or 0.0
+        return max(RESEND_S, RESEND_ROUND_TRIPS * round_trip_s, under_way / self._bytes_per_s)
+
+    def _learn(self, flight: Flight, now: float) -> None:
+        pace = self._paces[flight.back]
+        if flight.tries:
+            pace.caution = max(pace.caution, min(flight.tries, MOST_CAUTION))
+        elif not flight.asks:
+            took_s = now - flight.sent_at
+            pace.measured(took_s)
+            if flight.back:
+                self._bytes_per_s = max(SLOWEST_BYTES_S, flight.sealed.size / max(took_s, 0.001))
+
+    def _refused(self, flight: Flight, retry_s: float) -> float:
+        """How long to leave a busy receiver alone: as long as it asks, and longer the oftener it refuses."""
+        doublings, flight.refusals = min(max(0, flight.refusals - 1), 10), flight.refusals + 1
+        return min(RESEND_MAX_S, max(1.0, retry_s) * 2.0**doublings) * self._jitter(1.0, 1.25)
 
     def _hurry(self, now: float) -> None:
-        """The receiver lives: what timed out need not wait for long."""
+        """The receiver lives: what timed out need not wait for long, but it may still be with the receiver."""
         for flight in self._flights.values():
-            if flight.tries and not flight.asks:
+            if flight.tries and not flight.asks and now - flight.sent_at >= self._shortest(flight.back):
                 flight.due = min(flight.due, now + self._jitter(0.0, HURRY_S))
 
-    def _delivered(self, sequence: int, now: float) -> None:
-        flight = self._flights.pop(sequence, None)
+    def _delivered(self, reply: Reply, now: float) -> None:
+        """The receiver takes batches of this kind, and has their dictionary: others need not wait for that."""
+        flight = self._flights.get(reply.sequence)
+        self.forget(reply.sequence)
         if flight is None:
             return
         if flight.channel is Channel.UP:
             self._window = min(WINDOW, self._window + 1)
-        if flight.sealed.kind is Kind.DICTIONARY:
-            for other in self._flights.values():
-                if other.asks and other.sealed.dictionary == flight.sealed.dictionary:
-                    other.due = now
+        for other in self._flights.values():
+            if not other.asks:
+                continue
+            if other.refusals and other.sealed.kind is flight.sealed.kind:
+                other.due = min(other.due, now + self._jitter(0.0, HURRY_S))
+            elif not other.refusals and other.sealed.dictionary == flight.sealed.dictionary:
+                other.due = now
 
     def _dictionary_due(self, name: str | None, now: float) -> str | None:
         """The dictionary, unless it is under way or went a moment ago."""

@@ -77,7 +77,7 @@ class Sender:
             sealed = await self._disk(self._disk.outbox.seal_dictionary, self._wanted[-1])
             self._wanted.pop()
             if sealed is not None:
-                self._flow.offer([sealed], self._now())
+                self._flow.offer_dictionary(sealed, self._now())
 
     async def _send(self) -> None:
         if self._connection != self._session.connections:
