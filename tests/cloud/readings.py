@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from tonnam_cloud.store.port import Column, ReadingBatch, Series
+from tonnam_cloud.store.port import AggregateBatch, AggregateColumn, Column, ReadingBatch, Series
 
 START_MS = 1_790_000_000_000
 MOISTURE = "demo-farm/melon-greenhouse/zone-1/soil_moisture"
@@ -36,6 +36,27 @@ def good(values: Sequence[float | None], datastream: str = MOISTURE, start_ms: i
 
 def batch(*columns: Column, sequence: int | None = None, epoch: int = -7) -> ReadingBatch:
     return ReadingBatch("demo-farm/edge-1", epoch, next(_sequences) if sequence is None else sequence, columns)
+
+
+MinuteRow = tuple[int, int, float, float, float, int]
+
+
+def minutes(rows: Sequence[MinuteRow], datastream: str = MOISTURE) -> AggregateColumn:
+    """Aggregates as (minute_ms, count, minimum, maximum, mean, quality)."""
+    starts, counts, lowest, highest, means, qualities = zip(*rows, strict=True)
+    return AggregateColumn(
+        datastream,
+        np.array(starts, np.int64),
+        np.array(counts, np.int64),
+        np.array(lowest, np.float64),
+        np.array(highest, np.float64),
+        np.array(means, np.float64),
+        np.array(qualities, np.uint8),
+    )
+
+
+def aggregates(*columns: AggregateColumn, sequence: int | None = None) -> AggregateBatch:
+    return AggregateBatch("demo-farm/edge-1", -7, next(_sequences) if sequence is None else sequence, columns)
 
 
 def rows(series: Series | Column) -> list[Row]:

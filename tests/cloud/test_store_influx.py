@@ -84,7 +84,7 @@ def test_a_quoted_text_never_leaves_its_quotes(influx: InfluxServer, name: str, 
     """The server parses what we quote as one name and one text: no series, and no error either."""
     store = InfluxStore(InfluxAddress(influx.url, influx.database()))
     if min(name + text) >= " ":
-        assert store._query(f"SELECT value FROM {quote_name(name)} WHERE thing = {quote_text(text)}") == [[]]
+        assert store._server.query(f"SELECT value FROM {quote_name(name)} WHERE thing = {quote_text(text)}") == [[]]
     else:
         with pytest.raises(Rejected, match="cannot be asked"):
             quote_name(name) + quote_text(text)

@@ -3,6 +3,7 @@
 A batch is appended to a log as one blob, in a transaction that is on disk when `append` returns (WAL,
 `synchronous=FULL`). `maintain` packs the log into compressed chunks by datastream, in short slices (compaction.py).
 `latest` is kept in memory by the writer; a reader takes it from a table that compaction keeps, and from the log.
+Aggregates go the same way, as datastreams beside the one they are of (lanes.py).
 
 A reader in another process: `EmbeddedReader(directory)`. The writer, which also reads: `EmbeddedStore(directory)`.
 """
@@ -20,11 +21,21 @@ from pathlib import Path
 from typing import IO, Literal
 
 from tonnam_cloud.errors import Misconfigured, Transient
-from tonnam_cloud.store import arrays
+from tonnam_cloud.store import arrays, lanes
 from tonnam_cloud.store.chunks import Record, by_datastream, make_record, pack_record, unpack_chunk, unpack_record
 from tonnam_cloud.store.compaction import Compactor, immediate
-from tonnam_cloud.store.newest import Newest, last_of, note, read_newest
-from tonnam_cloud.store.port import Buckets, Latest, ReadingBatch, Refused, Series
+from tonnam_cloud.store.minutes import (
+    MINUTE_MS,
+    Minutes,
+    bucketed,
+    filled,
+    minute_of,
+    next_minute,
+    nothing,
+    uncovered,
+)
+from tonnam_cloud.store.newest import SUSPECT, Newest, last_of, note, read_newest
+from tonnam_cloud.store.port import AggregateBatch, Buckets, Latest, ReadingBatch, Refused, Series
 
 FILE_NAME = "readings.db"
 LOCK_NAME = "readings.lock"
@@ -42,25 +53,30 @@ class EmbeddedReader:
 
     def series(self, datastream: str, from_ms: int, to_ms: int, max_points: int | None = None) -> Series:
         """See Store.series."""
-        with self._snapshot() as connection:
-            found = _read(connection, datastream, from_ms, to_ms)
+        found = self.series_of([datastream], from_ms, to_ms).get(datastream) or arrays.empty()
         return found if max_points is None else arrays.thin(found, max_points)
 
     def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
         """See Store.series_of: one pass over the log, however many datastreams."""
         with self._snapshot() as connection:
-            return _read_many(connection, datastreams, from_ms, to_ms)
+            found = _read_whole(connection, datastreams, from_ms, to_ms)
+        return {name: filled(series, minutes) for name, (series, minutes) in found.items()}
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """See Store.buckets."""
-        return arrays.bucket(self.series(datastream, from_ms, to_ms), step_ms)
+        found = self.buckets_of([datastream], from_ms, to_ms, step_ms)
+        return found.get(datastream) or arrays.bucket(arrays.empty(), step_ms)
 
     def buckets_of(
         self, datastreams: Collection[str], from_ms: int, to_ms: int, step_ms: int
     ) -> Mapping[str, Buckets]:
         """See Store.buckets_of."""
-        found = self.series_of(datastreams, from_ms, to_ms)
-        return {name: arrays.bucket(series, step_ms) for name, series in found.items()}
+        with self._snapshot() as connection:
+            found = _read_whole(connection, datastreams, from_ms, to_ms)
+        return {
+            name: bucketed(arrays.bucket(series, step_ms), minutes, step_ms)
+            for name, (series, minutes) in found.items()
+        }
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
         """See Store.latest."""
@@ -68,13 +84,13 @@ class EmbeddedReader:
             if at_ms is not None:
                 return {name: row.public() for name, row in _last_until(connection, datastreams, at_ms).items()}
             newest, names = read_newest(connection), _numbers_by_id(connection)
-        found = {name: newest.get(names.get(name, -1)) for name in datastreams}
+        found = {name: _newest(newest, names, name) for name in datastreams}
         return {name: row.public() for name, row in found.items() if row is not None}
 
     def datastreams(self) -> Sequence[str]:
         """See Store.datastreams."""
         with self._snapshot() as connection:
-            return sorted(_numbers_by_id(connection))
+            return sorted({lanes.datastream_of(name) for name in _numbers_by_id(connection)})
 
     def close(self) -> None:
         """Close what is idle. Not while a call is running."""
@@ -134,6 +150,10 @@ class EmbeddedStore(EmbeddedReader):
         self._compactor.logged(len(taken), sum(len(record.observed_at_ms) for record in taken))
         return []
 
+    def append_aggregates(self, batches: Sequence[AggregateBatch]) -> Sequence[Refused]:
+        """See Store.append_aggregates."""
+        return self.append([lanes.as_readings(batch) for batch in batches])
+
     def maintain(self, budget_s: float = 0.05) -> bool:
         """See Store.maintain: one slice of compaction."""
         with _sorted_errors(self._path):
@@ -143,7 +163,7 @@ class EmbeddedStore(EmbeddedReader):
         """See Store.latest; from memory, unless the newest reading is younger than `at_ms`."""
         found, older = {}, []
         for name in datastreams:
-            newest = self._latest.get(self._numbers.get(name, -1))
+            newest = _newest(self._latest, self._numbers, name)
             if newest is None:
                 continue
             if at_ms is None or newest.observed_at_ms <= at_ms:
@@ -159,11 +179,11 @@ class EmbeddedStore(EmbeddedReader):
         self._lock.close()
 
     def _is_new(self, batch: ReadingBatch) -> bool:
-        """Notes the batch as seen; False when it was before."""
+        """Notes the batch as seen; False when it was before, and is no replay."""
         source = self._number(self._sources, "source", batch.source)
         epoch = batch.epoch - (1 << 64) if batch.epoch >= 1 << 63 else batch.epoch
         cursor = self._writer.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (source, epoch, batch.sequence))
-        return cursor.rowcount == 1
+        return cursor.rowcount == 1 or batch.again
 
     def _log(self, batch: ReadingBatch) -> Record:
         columns = [column for column in batch.columns if len(column.observed_at_ms)]
@@ -185,20 +205,45 @@ class EmbeddedStore(EmbeddedReader):
         return number
 
 
-def _read(connection: sqlite3.Connection, datastream: str, from_ms: int, to_ms: int) -> Series:
-    return _read_many(connection, [datastream], from_ms, to_ms).get(datastream) or arrays.empty()
+def _newest(known: Mapping[int, Newest], numbers: Mapping[str, int], name: str) -> Newest | None:
+    """The newest of a datastream among readings and aggregates; a minute counts from its start."""
+    raw, mean = (known.get(numbers.get(each, -1)) for each in (name, name + lanes.MEAN))
+    if mean is None:
+        return raw
+    mean = mean._replace(observed_at_ms=mean.observed_at_ms // MINUTE_MS * MINUTE_MS)
+    return mean if raw is None or mean.rank > raw.rank else raw
+
+
+def _read_whole(
+    connection: sqlite3.Connection, datastreams: Collection[str], from_ms: int, to_ms: int
+) -> dict[str, tuple[Series, Minutes]]:
+    """The readings of a range, and the aggregates of those of its minutes that have no reading."""
+    means = _ids(connection, [name + lanes.MEAN for name in datastreams])
+    if not means:
+        read = _read_many(connection, datastreams, from_ms, to_ms)
+        return {name: (series, nothing()) for name, series in read.items()}
+    beside = [lanes.datastream_of(mean) + lane for mean in means.values() for lane in lanes.LANES]
+    first_ms, last_ms = next_minute(from_ms), next_minute(to_ms)
+    read = _read_many(connection, [*datastreams, *beside], from_ms, last_ms)
+    found = {}
+    for name in datastreams:
+        raw = read.get(name, arrays.empty())
+        parts = {
+            name + lane: arrays.clip(read.get(name + lane, arrays.empty()), first_ms, last_ms) for lane in lanes.LANES
+        }
+        minutes = uncovered(lanes.minutes_of(name, parts), minute_of(raw.observed_at_ms))
+        series = arrays.clip(raw, from_ms, to_ms)
+        if len(series) or len(minutes):
+            found[name] = (series, minutes)
+    return found
 
 
 def _read_many(
     connection: sqlite3.Connection, datastreams: Collection[str], from_ms: int, to_ms: int
 ) -> dict[str, Series]:
     """The readings of a range, from chunks and then from the log: the order in which they were written."""
-    found = connection.execute(
-        "SELECT number, id FROM datastream WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps([*datastreams]),),
-    )
     parts: dict[int, list[Series]] = {}
-    names: dict[int, str] = dict(found)
+    names = _ids(connection, datastreams)
     if not names:
         return {}
     numbers = json.dumps([*names])
@@ -227,13 +272,19 @@ def _last_until(connection: sqlite3.Connection, datastreams: Collection[str], at
     """The newest reading at or before an instant, looking no further back than it must."""
     found: dict[str, Newest] = {}
     for back_ms in _LOOKS_BACK_MS:
-        missing = [name for name in datastreams if name not in found]
+        missing = [name for name in datastreams if name not in found or found[name].quality == SUSPECT]
         if not missing:
             break
-        for name, series in _read_many(connection, missing, at_ms - back_ms, at_ms + 1).items():
-            if newest := last_of(series):
+        for name, (series, minutes) in _read_whole(connection, missing, at_ms - back_ms, at_ms + 1).items():
+            if newest := last_of(filled(series, minutes)):
                 found[name] = newest
     return found
+
+
+def _ids(connection: sqlite3.Connection, names: Collection[str]) -> dict[int, str]:
+    """Those of the names that have readings, by number."""
+    asked = "SELECT number, id FROM datastream WHERE id IN (SELECT value FROM json_each(?))"
+    return dict(connection.execute(asked, (json.dumps([*names]),)))
 
 
 def _numbers_by_id(connection: sqlite3.Connection) -> dict[str, int]:

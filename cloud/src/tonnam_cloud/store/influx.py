@@ -1,8 +1,10 @@
 """The store on InfluxDB: line protocol in, InfluxQL out, through influxdb-client with synchronous calls only.
 
 A datastream is the measurement `{property}` with tags tenant, site and thing, and fields `value` (only if known),
-`quality` (integer) and `raw` (only if present), in milliseconds. Writes go to `/api/v2/write` where the server has it
-(InfluxDB 1.8, 2, 3), else to `/write`; reads go to `/query`, which all of them have.
+`quality` (integer) and `raw` (only if present), in milliseconds. Its aggregates are the measurement
+`{property}:minute` with the same tags and fields `count`, `minimum`, `maximum`, `mean` and `quality`. Writes go to
+`/api/v2/write` where the server has it (InfluxDB 1.8, 2, 3), else to `/write`; reads go to `/query`, which all of
+them have.
 
 Writing a reading again is harmless since it is the same reading; a *different* one under the same key would replace
 its fields here (the engine's rule), where the embedded store keeps the first.
@@ -10,81 +12,92 @@ its fields here (the engine's rule), where the embedded store keeps the first.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
-import numpy as np
-import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.domain.write_precision import WritePrecision
-from influxdb_client.rest import ApiException
-
-from tonnam_cloud.errors import Rejected, Transient
+from tonnam_cloud.errors import Rejected
 from tonnam_cloud.store import arrays
-from tonnam_cloud.store.line_protocol import column_lines, quote_name, quote_text, split_datastream
-from tonnam_cloud.store.port import Buckets, Floats, Latest, Millis, ReadingBatch, Refused, Series
-from tonnam_link.quality import Quality
+from tonnam_cloud.store.influx_answers import (
+    Rows,
+    as_buckets,
+    as_latest,
+    as_minutes,
+    as_series,
+    as_starts,
+    datastream_of,
+)
+from tonnam_cloud.store.influx_server import InfluxAddress, InfluxServer
+from tonnam_cloud.store.line_protocol import (
+    MINUTES,
+    column_lines,
+    minute_lines,
+    quote_name,
+    quote_text,
+    split_datastream,
+)
+from tonnam_cloud.store.minutes import MINUTE_MS, Minutes, bucketed, filled, next_minute, nothing, slot, uncovered
+from tonnam_cloud.store.newest import SUSPECT
+from tonnam_cloud.store.port import AggregateBatch, Buckets, Latest, ReadingBatch, Refused, Series
+
+__all__ = ["InfluxAddress", "InfluxStore"]
 
 LINES_A_REQUEST = 5_000
-TIMEOUT_MS = 30_000
 _EARLIEST_MS, _LATEST_MS = -9_223_372_036_854, 9_223_372_036_854
 _DROPPED = re.compile(r"dropped=(\d+)")
-_UNTAGGED = re.compile(r"\\([,= ])")
+_READINGS = "SELECT value, quality, raw"
 _FIGURES = "SELECT count(value), min(value), max(value), mean(value), count(quality)"
-_BAD_CONTENT = {400, 413, 422}
+_MINUTES = 'SELECT "count", minimum, maximum, mean, quality'
+_MEANS = "SELECT mean, quality"
+_NEWEST = " ORDER BY time DESC LIMIT 1"
 
 
-@dataclass(frozen=True)
-class InfluxAddress:
-    """Where InfluxDB is. `bucket` is the database on 1.x; `token` on 2.x and 3.x, user name and password on 1.x."""
+class _Place(NamedTuple):
+    """What one question is about: a property of a site, and the things of which it is wanted."""
 
-    url: str
-    bucket: str
-    org: str = ""
-    token: str = field(default="", repr=False)
-    username: str = ""
-    password: str = field(default="", repr=False)
-
-    @property
-    def authorization(self) -> dict[str, str]:
-        if self.token:
-            return {"Authorization": f"Token {self.token}"}
-        if self.username:
-            pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
-        return {}
+    tenant: str
+    site: str
+    measured: str
+    things: frozenset[str]
 
 
 class _Share(NamedTuple):
     """How many lines in a row of a request are of one batch."""
 
-    batch: ReadingBatch
+    batch: ReadingBatch | AggregateBatch
     lines: int
 
 
+class _Part(NamedTuple):
+    """A column of a batch on its way to be lines."""
+
+    batch: ReadingBatch | AggregateBatch
+    readings: int
+    lines: Callable[[], list[str]]
+
+
 class InfluxStore:
-    """A client of one server. The server's kind is found out at the first write, and again after an outage."""
+    """A client of one server."""
 
     def __init__(self, address: InfluxAddress) -> None:
-        self._address = address
-        token = address.token or (f"{address.username}:{address.password}" if address.username else "")
-        self._client = InfluxDBClient(
-            url=address.url, token=token, org=address.org, timeout=TIMEOUT_MS, retries=urllib3.Retry(0)
-        )
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
-        self._has_v2: bool | None = None
+        self._server = InfluxServer(address)
 
     def append(self, batches: Sequence[ReadingBatch]) -> Sequence[Refused]:
         """See Store.append."""
-        refused: list[Refused] = []
-        for lines, owners in _requests(batches, refused):
-            refused.extend(self._write_all(lines, owners))
-        return _joined(refused)
+        return self._append(
+            _Part(batch, len(column.observed_at_ms), partial(column_lines, column))
+            for batch in batches
+            for column in batch.columns
+        )
+
+    def append_aggregates(self, batches: Sequence[AggregateBatch]) -> Sequence[Refused]:
+        """See Store.append_aggregates."""
+        return self._append(
+            _Part(batch, len(column.minute_ms), partial(minute_lines, column, slot(batch)))
+            for batch in batches
+            for column in batch.columns
+        )
 
     def maintain(self, budget_s: float = 0.05) -> bool:
         """InfluxDB keeps its own house."""
@@ -92,71 +105,103 @@ class InfluxStore:
 
     def series(self, datastream: str, from_ms: int, to_ms: int, max_points: int | None = None) -> Series:
         """See Store.series."""
-        measured, place = _place(datastream)
-        answer = self._query(
-            f"SELECT value, quality, raw FROM {quote_name(measured)} WHERE {place} AND {_between(from_ms, to_ms)}"
-        )
-        found = _series(answer[0][0]["values"]) if answer[0] else arrays.empty()
+        found = self.series_of([datastream], from_ms, to_ms).get(datastream, arrays.empty())
         return found if max_points is None else arrays.thin(found, max_points)
 
     def series_of(self, datastreams: Collection[str], from_ms: int, to_ms: int) -> Mapping[str, Series]:
-        """See Store.series_of: one query for each property of a site."""
-        found = self._of_each("SELECT value, quality, raw", datastreams, _between(from_ms, to_ms))
-        return {name: _series(rows) for name, rows in found.items()}
+        """See Store.series_of: one question for each property of a site, and one for its aggregates."""
+        found, minutes = self._within(_READINGS, datastreams, from_ms, to_ms)
+        named = {name: filled(as_series(found.get(name, [])), minutes.get(name, nothing())) for name in datastreams}
+        return {name: series for name, series in named.items() if len(series)}
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
-        """See Store.latest: one query for each property of a site."""
-        until = "" if at_ms is None else f"time <= {_bounded(at_ms)}ms"
-        found = self._of_each("SELECT value, quality, raw", datastreams, until, ending="ORDER BY time DESC LIMIT 1")
-        return {name: _latest(rows[0]) for name, rows in found.items()}
+        """See Store.latest: one question for each property of a site, and one for its aggregates."""
+        found = self._newest(datastreams, at_ms)
+        doubtful = [name for name, each in found.items() if any(_is_suspect(latest) for latest in each)]
+        for name, trusted in self._newest(doubtful, at_ms, f"quality <> {SUSPECT}").items():
+            found[name] += trusted
+        return {name: max(each, key=_rank) for name, each in found.items()}
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
-        """See Store.buckets; the server does the sums."""
-        measured, place = _place(datastream)
-        answer = self._query(
-            f"{_FIGURES} FROM {quote_name(measured)} "
-            f"WHERE {place} AND {_between(from_ms, to_ms)} GROUP BY time({step_ms}ms) fill(none)"
-        )
-        return _buckets(answer[0][0]["values"] if answer[0] else [])
+        """See Store.buckets."""
+        return self.buckets_of([datastream], from_ms, to_ms, step_ms).get(datastream, as_buckets([]))
 
     def buckets_of(
         self, datastreams: Collection[str], from_ms: int, to_ms: int, step_ms: int
     ) -> Mapping[str, Buckets]:
-        """See Store.buckets_of: one query for each property of a site."""
-        steps = f", time({step_ms}ms)"
-        found = self._of_each(_FIGURES, datastreams, _between(from_ms, to_ms), steps, "fill(none)")
-        by_name = {name: _buckets(rows) for name, rows in found.items()}
-        return {name: buckets for name, buckets in by_name.items() if len(buckets)}
+        """See Store.buckets_of; the server does the sums."""
+        steps = f", time({step_ms}ms) fill(none)"
+        found, minutes = self._within(_FIGURES, datastreams, from_ms, to_ms, steps)
+        named = {
+            name: bucketed(as_buckets(found.get(name, [])), minutes.get(name, nothing()), step_ms)
+            for name in datastreams
+        }
+        return {name: buckets for name, buckets in named.items() if len(buckets)}
 
     def datastreams(self) -> Sequence[str]:
         """See Store.datastreams."""
-        answer = self._query("SHOW SERIES")
+        answer = self._server.query("SHOW SERIES")
         keys = [row[0] for series in answer[0] for row in series["values"]]
-        return sorted(filter(None, map(_datastream_of, keys)))
+        return sorted(set(filter(None, map(datastream_of, keys))))
 
     def close(self) -> None:
         """Close the sockets."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._server.close()
 
-    def _of_each(
-        self, select: str, datastreams: Collection[str], when: str, steps: str = "", ending: str = ""
-    ) -> dict[str, list[list[Any]]]:
-        """The rows of each of many datastreams, by one query for each property of a site."""
-        wanted = frozenset(datastreams)
-        split = (split_datastream(name) for name in datastreams)
-        places = dict.fromkeys((tenant, site, measured) for tenant, site, _thing, measured in split)
-        queries = [
-            f"{select} FROM {quote_name(measured)} WHERE tenant = {quote_text(tenant)} AND site = {quote_text(site)}"
-            f"{' AND ' if when else ''}{when} GROUP BY thing{steps} {ending}"
-            for tenant, site, measured in places
-        ]
-        answers = self._query("; ".join(queries)) if queries else []
-        found = {
-            f"{tenant}/{site}/{one['tags']['thing']}/{measured}": one["values"]
-            for (tenant, site, measured), series in zip(places, answers, strict=True)
-            for one in series
-        }
-        return {name: rows for name, rows in found.items() if name in wanted}
+    def _within(
+        self, select: str, datastreams: Collection[str], from_ms: int, to_ms: int, ending: str = ""
+    ) -> tuple[dict[str, Rows], dict[str, Minutes]]:
+        """The rows of each datastream in a range, and the aggregates of those of its minutes that have no reading."""
+        places = _places(datastreams)
+        whole = _between(next_minute(from_ms), next_minute(to_ms))
+        found, minutes = self._ask(
+            [_question(select, place, _between(from_ms, to_ms), ending) for place in places],
+            [_question(_MINUTES, place, whole, of=MINUTES) for place in places],
+            places,
+        )
+        return found, self._uncovered({name: as_minutes(rows) for name, rows in minutes.items()})
+
+    def _uncovered(self, minutes: dict[str, Minutes]) -> dict[str, Minutes]:
+        """Asks only where there are aggregates: nearly never."""
+        if not minutes:
+            return minutes
+        from_ms = min(int(each.minute_ms[0]) for each in minutes.values())
+        to_ms = max(int(each.minute_ms[-1]) for each in minutes.values()) + MINUTE_MS
+        places = _places(minutes)
+        ending = f", time({MINUTE_MS}ms) fill(none)"
+        questions = [_question("SELECT count(quality)", place, _between(from_ms, to_ms), ending) for place in places]
+        counted, _ = self._ask(questions, [], places)
+        return {name: uncovered(each, as_starts(counted.get(name, []))) for name, each in minutes.items()}
+
+    def _newest(self, datastreams: Collection[str], at_ms: int | None, also: str = "") -> dict[str, list[Latest]]:
+        """The newest raw reading and the newest aggregate of each, those that there are."""
+        places = _places(datastreams)
+        until, whole = ("", "") if at_ms is None else (_until(at_ms + 1), _until(next_minute(at_ms + 1)))
+        raw, minutes = self._ask(
+            [_question(_READINGS, place, _and(until, also), _NEWEST) for place in places],
+            [_question(_MEANS, place, _and(whole, also), _NEWEST, MINUTES) for place in places],
+            places,
+        )
+        found = {name: [as_latest(rows[0])] for name, rows in raw.items()}
+        for name, ((at, mean, quality), *_) in minutes.items():
+            found.setdefault(name, []).append(as_latest([at // MINUTE_MS * MINUTE_MS, mean, quality, None]))
+        return found
+
+    def _ask(
+        self, questions: Sequence[str], others: Sequence[str], places: Sequence[_Place]
+    ) -> tuple[dict[str, Rows], dict[str, Rows]]:
+        """The rows of two questions about each place, in one request, by the ids of the datastreams asked for."""
+        if not places:
+            return {}, {}
+        answers = self._server.query(*questions, *others)
+        cut = len(questions)
+        return _named(places, answers[:cut]), _named(places, answers[cut:])
+
+    def _append(self, parts: Iterable[_Part]) -> Sequence[Refused]:
+        refused: list[Refused] = []
+        for lines, owners in _requests(parts, refused):
+            refused.extend(self._write_all(lines, owners))
+        return _joined(refused)
 
     def _write_all(self, lines: list[str], owners: list[_Share]) -> Iterator[Refused]:
         """Write lines; what the server can never take comes back.
@@ -165,7 +210,7 @@ class InfluxStore:
         good lines are written again on the way, which is harmless.
         """
         try:
-            self._write("\n".join(lines))
+            self._server.write("\n".join(lines))
         except Rejected as error:
             found = _DROPPED.search(str(error))
             if len(lines) == 1 or (found and int(found[1]) == len(lines)):
@@ -175,77 +220,27 @@ class InfluxStore:
             for part, first in ((lines[:half], 0), (lines[half:], half)):
                 yield from self._write_all(part, _owners_of(owners, first, first + len(part)))
 
-    def _write(self, body: str) -> None:
-        """Raises Rejected with the server's words when the content is at fault, else Transient."""
-        where = self._address
-        if self._has_v2 is None:
-            self._has_v2 = self._find_v2()
-        try:
-            if self._has_v2:
-                self._writer.write(where.bucket, where.org, body.encode(), cast("WritePrecision", WritePrecision.MS))
-            else:
-                self._post("/write", {"db": where.bucket, "precision": "ms"}, body)
-        except (ApiException, urllib3.exceptions.HTTPError) as error:
-            if isinstance(error, ApiException) and error.status in _BAD_CONTENT:
-                raise Rejected(_words(error)) from error
-            self._has_v2 = None
-            raise Transient(f"InfluxDB at {where.url}: {_words(error)}") from error
 
-    def _find_v2(self) -> bool:
-        """Whether `/api/v2/write` is there: always from 2.x on; on 1.x an empty write tells."""
-        try:
-            version = self._client.version()
-            if version.lstrip("v").startswith("1."):
-                self._post("/api/v2/write", {"bucket": self._address.bucket, "org": "", "precision": "ms"}, "")
-        except ApiException as error:
-            return bool(error.status != 404)
-        except urllib3.exceptions.HTTPError as error:
-            raise Transient(f"InfluxDB at {self._address.url}: {_words(error)}") from error
-        return True
-
-    def _query(self, influxql: str) -> list[list[dict[str, Any]]]:
-        """The series of each statement. Raises Transient."""
-        query = {"db": self._address.bucket, "epoch": "ms", "q": influxql}
-        try:
-            answer = json.loads(self._post("/query", query, ""))
-            results = answer["results"]
-            errors = [result["error"] for result in results if "error" in result]
-        except (ApiException, urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
-            raise Transient(f"InfluxDB at {self._address.url}: {_words(error)}") from error
-        if errors:
-            raise Transient(f"InfluxDB at {self._address.url}: {errors[0]}")
-        return [result.get("series", []) for result in results]
-
-    def _post(self, path: str, query: Mapping[str, str], body: str) -> str:
-        """A call that influxdb-client has no method for, by its own HTTP client. The answer's text."""
-        rest = self._client.api_client.rest_client
-        headers = {"Content-Type": "text/plain; charset=utf-8", **self._address.authorization}
-        url = self._address.url.rstrip("/") + path
-        answer = rest.POST(url, headers=headers, query_params=query, body=body.encode())  # type: ignore[no-untyped-call]
-        return str(answer.data)
-
-
-def _requests(batches: Sequence[ReadingBatch], refused: list[Refused]) -> Iterator[tuple[list[str], list[_Share]]]:
+def _requests(parts: Iterable[_Part], refused: list[Refused]) -> Iterator[tuple[list[str], list[_Share]]]:
     """Lines in portions for one request each, and whose they are. Columns that cannot be written are refused."""
     lines: list[str] = []
     owners: list[_Share] = []
-    for batch in batches:
-        for column in batch.columns:
-            try:
-                new = column_lines(column)
-            except Rejected as error:
-                refused.append(_refused(batch, len(column.observed_at_ms), str(error)))
-                continue
-            lines += new
-            owners.append(_Share(batch, len(new)))
-            if len(lines) >= LINES_A_REQUEST:
-                yield lines, owners
-                lines, owners = [], []
+    for part in parts:
+        try:
+            new = part.lines()
+        except Rejected as error:
+            refused.append(_refused(part.batch, part.readings, str(error)))
+            continue
+        lines += new
+        owners.append(_Share(part.batch, len(new)))
+        if len(lines) >= LINES_A_REQUEST:
+            yield lines, owners
+            lines, owners = [], []
     if lines:
         yield lines, owners
 
 
-def _refused(batch: ReadingBatch, readings: int, reason: str) -> Refused:
+def _refused(batch: ReadingBatch | AggregateBatch, readings: int, reason: str) -> Refused:
     return Refused(batch.source, batch.epoch, batch.sequence, readings, reason.strip())
 
 
@@ -269,68 +264,54 @@ def _owners_of(owners: list[_Share], first: int, end: int) -> list[_Share]:
     return found
 
 
-def _place(datastream: str) -> tuple[str, str]:
-    tenant, site, thing, measured = split_datastream(datastream)
-    tags = (("tenant", tenant), ("site", site), ("thing", thing))
-    return measured, " AND ".join(f"{key} = {quote_text(text)}" for key, text in tags)
+def _places(datastreams: Collection[str]) -> list[_Place]:
+    """The datastreams by what one question can be about."""
+    things: dict[tuple[str, str, str], list[str]] = {}
+    for name in datastreams:
+        tenant, site, thing, measured = split_datastream(name)
+        things.setdefault((tenant, site, measured), []).append(thing)
+    return [_Place(*place, frozenset(wanted)) for place, wanted in things.items()]
+
+
+def _question(select: str, place: _Place, when: str, ending: str = "", of: str = "") -> str:
+    """One statement about a property of a site: of all its things, or of the one that is wanted."""
+    where = {"tenant": place.tenant, "site": place.site}
+    if len(place.things) == 1:
+        (where["thing"],) = place.things
+    tags = [f"{key} = {quote_text(text)}" for key, text in where.items()]
+    return f"{select} FROM {quote_name(place.measured + of)} WHERE {_and(*tags, when)} GROUP BY thing{ending}"
+
+
+def _named(places: Sequence[_Place], answers: Sequence[list[dict[str, Any]]]) -> dict[str, Rows]:
+    """Rows by the ids of the datastreams that are wanted."""
+    return {
+        f"{place.tenant}/{place.site}/{one['tags']['thing']}/{place.measured}": one["values"]
+        for place, series in zip(places, answers, strict=bool(answers))
+        for one in series
+        if one["tags"]["thing"] in place.things
+    }
+
+
+def _and(*conditions: str) -> str:
+    return " AND ".join(filter(None, conditions))
 
 
 def _between(from_ms: int, to_ms: int) -> str:
-    return f"time >= {_bounded(from_ms)}ms AND time < {_bounded(to_ms)}ms"
+    return f"time >= {_bounded(from_ms)}ms AND {_until(to_ms)}"
+
+
+def _until(to_ms: int) -> str:
+    return f"time < {_bounded(to_ms)}ms"
 
 
 def _bounded(at_ms: int) -> int:
     return min(max(at_ms, _EARLIEST_MS), _LATEST_MS)
 
 
-def _series(rows: list[list[Any]]) -> Series:
-    times, values, qualities, raws = zip(*rows, strict=True)
-    quality = np.array([code or 0 for code in qualities], np.uint8)
-    observed_at_ms: Millis = np.array(times, np.int64)
-    return Series(observed_at_ms, _floats(values), quality, _floats(raws))
+def _is_suspect(latest: Latest) -> bool:
+    return latest.quality == SUSPECT
 
 
-def _buckets(rows: list[list[Any]]) -> Buckets:
-    """Rows of _FIGURES; steps without readings are left out."""
-    rows = [row for row in rows if row[5]]
-    starts, counts, lowest, highest, means, _ = zip(*rows, strict=True) if rows else ((),) * 6
-    return Buckets(
-        np.array(starts, np.int64),
-        np.array([count or 0 for count in counts], np.int64),
-        _floats(lowest),
-        _floats(highest),
-        _floats(means),
-    )
-
-
-def _latest(row: list[Any]) -> Latest:
-    at_ms, value, quality, raw = row
-    return Latest(int(at_ms), _number(value), Quality(quality or 0), _number(raw))
-
-
-def _number(number: float | None) -> float | None:
-    return None if number is None else float(number)
-
-
-def _floats(numbers: Sequence[float | None]) -> Floats:
-    return np.array([np.nan if number is None else number for number in numbers], np.float64)
-
-
-def _datastream_of(key: str) -> str | None:
-    """The id in a series key such as `level,site=a,tenant=b,thing=c`; None when it is not one of ours."""
-    measured, *tags = re.split(r"(?<!\\),", key)
-    named = dict(tag.split("=", 1) for tag in tags)
-    if set(named) != {"tenant", "site", "thing"}:
-        return None
-    return "/".join(_UNTAGGED.sub(r"\1", part) for part in (named["tenant"], named["site"], named["thing"], measured))
-
-
-def _words(error: Exception) -> str:
-    """The server's own words, in one line."""
-    text = str(error.body or error.reason or error.status) if isinstance(error, ApiException) else str(error)
-    try:
-        answer = json.loads(text)
-        text = str(answer.get("error") or answer.get("message") or text)
-    except (ValueError, AttributeError):
-        pass
-    return " ".join(text.split())[:300]
+def _rank(latest: Latest) -> tuple[bool, int]:
+    """What is newer has the higher one."""
+    return not _is_suspect(latest), latest.observed_at_ms

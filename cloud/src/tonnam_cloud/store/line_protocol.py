@@ -11,7 +11,10 @@ import re
 import numpy as np
 
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.store.port import Column
+from tonnam_cloud.store.port import AggregateColumn, Column
+
+MINUTES = ":minute"
+"""What is put behind a property's name for its aggregates: no property's own name has a colon."""
 
 _MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ "})
 _TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\="})
@@ -61,9 +64,7 @@ def split_datastream(datastream: str) -> tuple[str, str, str, str]:
 
 def column_lines(column: Column) -> list[str]:
     """One line a reading, times in milliseconds. Raises Rejected when the datastream's id cannot be written."""
-    tenant, site, thing, measured = split_datastream(column.datastream)
-    tags = f"site={escape_tag(site)},tenant={escape_tag(tenant)},thing={escape_tag(thing)}"
-    head = f"{escape_measurement(measured)},{tags} quality="
+    head = f"{_key(column.datastream)} quality="
     times, qualities = column.observed_at_ms.tolist(), column.quality.tolist()
     known, kept = np.isfinite(column.value), np.isfinite(column.raw)
     if known.all() and not kept.any():
@@ -77,6 +78,23 @@ def column_lines(column: Column) -> list[str]:
         f"{head}{quality}i{value}{raw} {at_ms}"
         for quality, value, raw, at_ms in zip(qualities, values, raws, times, strict=True)
     ]
+
+
+def minute_lines(column: AggregateColumn, at: int) -> list[str]:
+    """One line an aggregate, `at` ms after the start of its minute. Raises Rejected as `column_lines` does."""
+    key = _key(column.datastream, MINUTES)
+    arrays = (column.minute_ms + at, column.count, column.minimum, column.maximum, column.mean, column.quality)
+    return [
+        f"{key} count={count}i,minimum={minimum!r},maximum={maximum!r},mean={mean!r},quality={quality}i {at_ms}"
+        for at_ms, count, minimum, maximum, mean, quality in zip(*(each.tolist() for each in arrays), strict=True)
+    ]
+
+
+def _key(datastream: str, of: str = "") -> str:
+    """Measurement and tags. Raises Rejected when they cannot be written."""
+    tenant, site, thing, measured = split_datastream(datastream)
+    tags = f"site={escape_tag(site)},tenant={escape_tag(tenant)},thing={escape_tag(thing)}"
+    return f"{escape_measurement(measured)}{of},{tags}"
 
 
 def _fields(name: str, numbers: list[float], present: list[bool]) -> list[str]:

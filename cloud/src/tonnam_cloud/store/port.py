@@ -1,9 +1,14 @@
 """The store's port: what ingest, API and alerts may ask of any store of readings.
 
-All calls block: call them from a worker thread, never from the event loop. `append` and `maintain` are for one
-thread at a time; reads may come from any thread. Datastream ids are full (`{tenant}/{site}/{thing}/{property}`),
-times are integer milliseconds since 1970 (UTC), ranges are half open: from_ms <= t < to_ms.
+All calls block: call them from a worker thread, never from the event loop. `append`, `append_aggregates` and
+`maintain` are for one thread at a time; reads may come from any thread. Datastream ids are full
+(`{tenant}/{site}/{thing}/{property}`), times are integer milliseconds since 1970 (UTC), ranges are half open:
+from_ms <= t < to_ms.
 Inside arrays an unknown value is NaN (arrays have no None); `Latest` has None. Raises Transient when a store is away.
+
+One-minute aggregates are what a node's full outbox has left of its oldest readings. All reads use them, but only
+where a minute has no raw reading at all: readings that come later win. In a series such a minute is one reading at
+its start, with the mean as its value; it lies in a range when its start does.
 """
 
 from __future__ import annotations
@@ -42,6 +47,36 @@ class ReadingBatch:
     epoch: int
     sequence: int
     columns: Sequence[Column]
+    again: bool = False
+    """A replay of a batch of which only a part was stored: its identity was seen, and yet it must be written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AggregateColumn:
+    """One-minute aggregates of one datastream on their way in; arrays of one length. Minutes need not be sorted.
+
+    `minute_ms` are multiples of 60,000; `count`, from 1 up, says of how many known values `minimum`, `maximum` and
+    `mean` are. `quality` is good when good values were counted, and only those then.
+    """
+
+    datastream: str
+    minute_ms: Millis
+    count: Counts
+    minimum: Floats
+    maximum: Floats
+    mean: Floats
+    quality: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateBatch:
+    """One sealed batch of aggregates. It shares its identity's numbers with the source's batches of readings."""
+
+    source: str
+    epoch: int
+    sequence: int
+    columns: Sequence[AggregateColumn]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +105,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The newest reading of a datastream."""
+    """The newest reading of a datastream. One whose clock is suspect is newest only when there are no others."""
 
     observed_at_ms: int
     value: float | None
@@ -101,6 +136,9 @@ class Store(Protocol):
     def append(self, batches: Sequence[ReadingBatch]) -> Sequence[Refused]:
         """Take batches; they are durable when it returns. Raises Transient, with nothing lost, when it cannot now."""
 
+    def append_aggregates(self, batches: Sequence[AggregateBatch]) -> Sequence[Refused]:
+        """Take aggregates, as `append` takes readings. Different ones of one minute are parts of it, and joined."""
+
     def maintain(self, budget_s: float = 0.05) -> bool:
         """Do a slice of the store's housekeeping. True when there is more to do now."""
 
@@ -111,7 +149,10 @@ class Store(Protocol):
         """Readings of many datastreams in a range, with one question; those without any are left out."""
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
-        """The newest reading of each (observed at or before `at_ms`); those without any are left out."""
+        """The newest reading of each (observed at or before `at_ms`); those without any are left out.
+
+        What a node's suspect clock has stamped stands behind all that is not suspect, whatever times both claim.
+        """
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """Count, minimum, maximum and mean of the known values, in steps."""
