@@ -1,7 +1,7 @@
 """Many senders and one receiver on a virtual clock: the real minds of both (`Flow`, `Reception`), a simulated wire.
 
-Deterministic: the same seed gives the same figures. What stands between the two minds is modelled as a line of a node's
-own (a latency, a rate, a share of messages lost) and a store that takes its time.
+Deterministic: the same seed gives the same figures. Between the minds stand a line of each node's own (a latency, a
+rate, a share of messages lost), and behind the receiver's a store that takes its time.
 """
 
 from __future__ import annotations
@@ -109,6 +109,10 @@ class Node:
         self.offered_at[sealed.sequence] = self.world.now
         self.flow.offer([sealed], self.world.now)
         self.wake()
+
+    def closes(self, within: float) -> None:
+        """Forget live batches of the last seconds of a run: they could not be stored any more."""
+        self.offered_at = {n: at for n, at in self.offered_at.items() if at < self.world.now - within}
 
     def wake(self) -> None:
         """What a Sender does in one round."""
@@ -276,7 +280,7 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-@dataclass
+@dataclass(repr=False)
 class Figures:
     """What a run came to; its text is what a failed test shows."""
 
@@ -300,7 +304,7 @@ class Figures:
         batches = sum((n <= node.backlog) == (of is Channel.BACK) for node in self.nodes for n in node.sent)
         return sent / batches if batches else 0.0
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         live = self.live_s
         drained = self.drained_s
         return (
