@@ -318,7 +318,7 @@ def test_a_run_cut_off_by_a_kill_ends_as_interrupted_and_counts_in_full(site: Si
     assert later.ended()[0].body["outcome"] == "interrupted"
     assert later.states() == ["failed"]
     assert later.memory is not None
-    assert Memory.decode(later.memory).used["zone-1"].seconds == 600
+    assert Memory.decode(later.memory).known.used["zone-1"].seconds == 600
 
 
 def test_the_days_limit_holds_across_runs_and_clocks_that_go_back(site: Site) -> None:

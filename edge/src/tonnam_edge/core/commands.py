@@ -5,7 +5,7 @@ from __future__ import annotations
 from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Heard, Memory, Text
 from tonnam_edge.limits import REMEMBER_S
-from tonnam_link.messages import Command, CommandState, Outcome
+from tonnam_link.messages import Command, CommandState, Outcome, Stamp
 
 # Nobody makes longer ids, longer runs, or commands that live longer: such a command is an error or an attack.
 LONGEST_ID = 128
@@ -22,6 +22,7 @@ class Commands:
         self._memory = memory
         self._new: list[Command] = []
         self._outcomes: list[Outcome] = []
+        self.stamp: Stamp | None = None  # set by the owner with every step: of what is said while UTC is a guess
 
     def add(self, command: Command) -> None:
         """Hear a command. One heard before is only answered again, with what was last said of it.
@@ -53,7 +54,7 @@ class Commands:
 
     def refuse(self, command: Command, at_ms: int, reason: Text) -> None:
         """Refuse without remembering: it would be refused again."""
-        self._outcomes.append(Outcome(command.id, CommandState.REFUSED, at_ms, reason))
+        self._outcomes.append(Outcome(command.id, CommandState.REFUSED, at_ms, reason, stamp=self.stamp))
 
     def say(
         self,
@@ -65,11 +66,12 @@ class Commands:
         expires_at_ms: int | None = None,
     ) -> None:
         """Tell what became of a command, and remember it."""
-        outcome = Outcome(command_id, state, at_ms, reason, run_id)
+        outcome = Outcome(command_id, state, at_ms, reason, run_id, self.stamp)
         before = self._memory.heard.get(command_id)
         until = expires_at_ms if expires_at_ms is not None else before.expires_at_ms if before else at_ms
         if before is not None or len(self._memory.heard) < MOST_REMEMBERED:
-            self._memory.heard[command_id] = Heard(min(max(0, until), at_ms + LONGEST_LIFE_MS), outcome)
+            latest = at_ms + LONGEST_LIFE_MS if self.stamp is None else until  # a guess shortens no memory
+            self._memory.heard[command_id] = Heard(min(max(0, until), latest), outcome)
         self._outcomes.append(outcome)
 
     def outcomes(self) -> tuple[Outcome, ...]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.actuators import Action, Actuators, Differs, Fault
+from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
-from tonnam_edge.core.decide import BOGUS_SLOT_MS, Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.decide import Decision, Settings, Wish, by_hand, decide, plan_of
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.memory import Intent, Memory, Text
@@ -19,13 +20,15 @@ from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
 from tonnam_edge.site import Site
-from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome
+from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000
 # Plans are not told before every probe has answered, but not later than this after the start: until then the soil is
 # unknown only because nobody has looked.
 FIRST_LOOK_MS = 10_000
+# Who has a connection knows the time by then. Until then nothing that goes by the clock begins on a guess.
+FIRST_WORD_MS = 30_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Core:
 
     On the first steps it turns everything off until that is read back. Runs that `memory` holds were cut off by the
     end of the process before: they end as interrupted, and their whole planned time counts as water given.
+
+    `sure` says whether the UTC is known or only the guess of `boot`. With `unread` the memory on disk could not be
+    read yet: nothing starts and nothing is to be written until `recall`.
     """
 
     def __init__(
@@ -60,14 +66,19 @@ class Core:
         *,
         now_ms: int,
         mono_ms: int | None = None,
+        boot: str = "",
+        sure: bool = True,
+        unread: bool = False,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
-        now = Now(now_ms, now_ms if mono_ms is None else mono_ms)
+        now = Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure)
         self.site = site
         self._memory = Memory() if memory is None else Memory.decode(memory)
         self._written = memory
         self._new_id = new_id
         self._settings = Settings(site)
+        holds_ms = {name: round(zone.part.hold_after_stop_min * 60_000) for name, zone in site.zones.items()}
+        self._books = Books(self._memory, self._settings.local, holds_ms)
         self._observed = Observed(site, now.mono_ms)
         self._actuators = Actuators(site.actuators, now.mono_ms)
         self._runs = Runs(site, self._actuators)
@@ -80,9 +91,11 @@ class Core:
         self._resting_until = {band.id: now.mono_ms + round(band.rest_min * 60_000) for band in self._resting_bands()}
         self._fault_hold_until = now.mono_ms
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
+        self._first_word_until = now.mono_ms + FIRST_WORD_MS
         self._shutting_down = False
         self.remembers = True  # set by the owner: whether its disk takes what must survive
-        self._end_interrupted(now)
+        self._unread = unread
+        self._begin_at(now)
 
     @property
     def safe(self) -> bool:
@@ -102,39 +115,64 @@ class Core:
         """From the next step on: end every run, turn everything off, start nothing."""
         self._shutting_down = True
 
-    def describe(self, now_ms: int) -> Event:
-        """The event that tells the cloud the whole truth of this site. Sent at every start."""
-        return Event(self._new_id(), "site.described", now_ms, described(self.site))
+    @property
+    def unread(self) -> bool:
+        """Whether what the disk remembers is still to be recalled."""
+        return self._unread
 
-    def step(self, now_ms: int, mono_ms: int | None = None) -> Step:
+    def recall(self, memory: bytes | None, now_ms: int, mono_ms: int, *, boot: str, sure: bool) -> None:
+        """Take over what the disk remembers, now that it can be read. Raises as the making of a core does."""
+        if memory is not None:
+            self._memory.take_over(Memory.decode(memory))
+            self._stops.take_over(mono_ms)
+        self._unread, self._written = False, memory
+        self._begin_at(Now(now_ms, mono_ms, boot, sure))
+
+    def describe(self, now_ms: int, stamp: Stamp | None = None) -> Event:
+        """The event that tells the cloud the whole truth of this site. Sent at every start."""
+        return Event(self._new_id(), "site.described", now_ms, described(self.site), stamp)
+
+    def step(self, now_ms: int, mono_ms: int | None = None, *, boot: str = "", sure: bool = True) -> Step:
         """One cycle at `now_ms` (UTC) and `mono_ms` (since boot; the same when only one clock is simulated)."""
-        image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms))
-        self._put_right(image.now.wall_ms)
+        image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure))
+        self._commands.stamp = image.now.stamp
+        self._books.turn(image.now)
         self._watch_devices(image)
         self._guard(image)
         self._follow_runs(image)
         decision = decide(image, self._memory, self._resting_until, self._settings)
-        self._memory.slots.update(decision.slots)
+        self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
-        refused = self._start(self._manual_wishes(image) + decision.wishes, image)
+        wishes = self._manual_wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
+        refused = self._start(wishes, image)
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
 
     def _resting_bands(self) -> list[Any]:
         return [band for band in self._settings.bands if band.id in self._memory.filling]
 
+    def _may_go_by_clock(self, wish: Wish, image: Image) -> bool:
+        """Whether a program may want this now. What goes by the time of day waits a moment to be told it."""
+        waits = not image.now.sure and image.now.mono_ms < self._first_word_until
+        return not (waits and self._settings.goes_by_clock(wish))
+
+    def _begin_at(self, now: Now) -> None:
+        self._commands.stamp = now.stamp
+        self._end_interrupted(now)
+        self._books.turn(now)
+
     def _end_interrupted(self, now: Now) -> None:
         """Unknown time counts as used: a run that was cut off counts in full."""
         for intent in list(self._memory.runs.values()):
-            self._memory.use(intent.zone, self._settings.local.day(intent.started_at_ms), intent.planned_s)
+            self._books.use_in_full(intent)
             reason = texts.interrupted()
             self._event(
                 "run.ended",
-                now.wall_ms,
+                now,
                 run_id=intent.run_id,
                 zone=intent.zone,
                 outcome="interrupted",
-                duration_s=round(min(intent.planned_s, max(0, now.wall_ms - intent.started_at_ms) / 1000), 1),
+                duration_s=round(ran_at_most_s(intent, now), 1),
                 litres=None,
                 reason=reason,
             )
@@ -142,26 +180,21 @@ class Core:
                 self._commands.say(intent.command_id, CommandState.FAILED, now.wall_ms, reason, intent.run_id)
         self._memory.runs = {}
 
-    def _put_right(self, now_ms: int) -> None:
-        day = self._settings.local.day
-        holds = {name: now_ms + round(z.part.hold_after_stop_min * 60_000) for name, z in self.site.zones.items()}
-        self._memory.put_right(day(now_ms), day(now_ms + BOGUS_SLOT_MS), holds)
-
     def _watch_devices(self, image: Image) -> None:
         for name, device in self.site.devices.items():
             silent_s = (image.now.mono_ms - self._observed.answered_mono_ms[name]) / 1000
             if silent_s > max(LOST_AFTER_S, device.max_age_s) and name not in self._lost:
                 self._lost.add(name)
-                self._event("device.lost", image.now.wall_ms, device=name, text=texts.device_lost(device.part.name))
+                self._event("device.lost", image.now, device=name, text=texts.device_lost(device.part.name))
             elif silent_s <= device.max_age_s and name in self._lost:
                 self._lost.discard(name)
-                self._event("device.back", image.now.wall_ms, device=name, text=texts.device_back(device.part.name))
+                self._event("device.back", image.now, device=name, text=texts.device_back(device.part.name))
 
     def _guard(self, image: Image) -> None:
         """See that every coil is as it was told. If not: all off, and no start for a while; never fight."""
         for fault in self._actuators.compare(image):
             reason = _fault_text(fault)
-            self._event("actuator.fault", image.now.wall_ms, actuator=fault.actuator.id, text=reason)
+            self._event("actuator.fault", image.now, actuator=fault.actuator.id, text=reason)
             self._fault_hold_until = image.now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
             self._runs.stop_all("failed", reason, image.now.mono_ms)
             if fault.how in {Differs.WENT_ON, Differs.WENT_OFF}:
@@ -181,13 +214,12 @@ class Core:
 
     def _ended(self, run: Run, image: Image) -> None:
         intent, litres = run.intent, run.meter.litres
-        day = self._settings.local.day(image.now.wall_ms)
-        self._memory.use(intent.zone, day, run.duration_s)
+        self._books.use(intent.zone, run.duration_s, image.now)
         del self._memory.runs[intent.zone]
         self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
         self._event(
             "run.ended",
-            image.now.wall_ms,
+            image.now,
             run_id=intent.run_id,
             zone=intent.zone,
             outcome=run.outcome,
@@ -217,6 +249,8 @@ class Core:
             senseless = self._commands.refusal(command, now_ms)
             if command.action is CommandAction.STOP and zone is not None:
                 self._stop_by_hand(command, image)  # however late: it can only stop
+            elif not image.now.sure:
+                continue  # whether it has expired cannot be told; the cloud sends it again
             elif senseless is not None:
                 self._commands.refuse(command, now_ms, senseless)
             elif command.expires_at_ms <= now_ms:
@@ -226,7 +260,7 @@ class Core:
             elif command.max_run_s <= 0:
                 self._answer(command, CommandState.REFUSED, now_ms, texts.no_time_given())
             else:
-                wishes.append(_by_hand(command))
+                wishes.append(by_hand(command))
         return wishes
 
     def _answer(self, command: Command, state: CommandState, now_ms: int, reason: Text) -> None:
@@ -236,7 +270,7 @@ class Core:
         """Stop, and keep the programs of that zone from starting again at once."""
         part = self.site.zones[command.zone].part
         now = image.now
-        self._memory.held_until_ms[part.id] = now.wall_ms + round(part.hold_after_stop_min * 60_000)
+        self._books.hold(part.id, now)
         if self._stops.closed(part.id, image):
             self._answer(command, CommandState.DONE, now.wall_ms, texts.already_off())
             return
@@ -248,7 +282,7 @@ class Core:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
         refused: dict[str, Text] = {}
         for wish in wishes:
-            verdict = pass_interlocks(wish, image, self._memory, self._standing(image), self.site)
+            verdict = pass_interlocks(wish, image, self._memory, self._standing(wish, image), self.site)
             if isinstance(verdict, Granted):
                 self._begin(wish, verdict, image)
             elif wish.command_id is not None:
@@ -260,14 +294,14 @@ class Core:
                 refused.setdefault(wish.zone, verdict.reason)
         return refused
 
-    def _standing(self, image: Image) -> Standing:
+    def _standing(self, wish: Wish, image: Image) -> Standing:
         return Standing(
             ready=self._actuators.all_off,
             shutting_down=self._shutting_down,
-            remembers=self.remembers,
+            remembers=self.remembers and not self._unread,
             fault_hold=image.now.mono_ms < self._fault_hold_until,
             running=frozenset(self._runs.active),
-            day=self._settings.local.day(image.now.wall_ms),
+            used_s=self._books.used_s(wish.zone, image.now),
         )
 
     def _begin(self, wish: Wish, granted: Granted, image: Image) -> None:
@@ -281,16 +315,17 @@ class Core:
             granted.seconds,
             now.wall_ms,
             granted.reason,
+            now.stamp,
         )
         self._memory.runs[wish.zone] = intent
         if wish.program is not None and wish.slot_ms is not None:
-            self._memory.slots[wish.program] = wish.slot_ms
+            self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
         if wish.cause == "manual":
-            self._memory.held_until_ms.pop(wish.zone, None)
+            self._books.release(wish.zone)
         self._runs.start(intent, now.mono_ms)
         self._event(
             "run.started",
-            now.wall_ms,
+            now,
             run_id=intent.run_id,
             zone=intent.zone,
             cause=intent.cause,
@@ -311,20 +346,22 @@ class Core:
 
     def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
         for zone in () if self._shutting_down else self.site.zones.values():
-            plan = plan_of(zone, decision, image, self._memory, self._resting_until, refused, self._settings)
+            at_ms, told = plan_of(zone, decision, image, self._memory, self._resting_until, refused, self._settings)
+            plan = (at_ms if image.now.sure else None, told)
             if zone.id in self._runs.active or self._planned.get(zone.id) == plan:
                 continue
             self._planned[zone.id] = plan
-            self._event("zone.planned", image.now.wall_ms, zone=zone.id, next_at_ms=plan[0], text=plan[1])
+            self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
 
-    def _event(self, kind: str, at_ms: int, **body: Any) -> None:
-        self._events.append(Event(self._new_id(), kind, at_ms, {"site": self.site.id, **body}))
+    def _event(self, kind: str, now: Now, **body: Any) -> None:
+        self._events.append(Event(self._new_id(), kind, now.wall_ms, {"site": self.site.id, **body}, now.stamp))
 
     def _finish(self, image: Image, decision: Decision) -> Step:
-        self._commands.forget(image.now.wall_ms)
-        document = self._memory.encode()
-        changed = document != self._written
-        self._written = document
+        if image.now.sure:
+            self._commands.forget(image.now.wall_ms)
+        document = None if self._unread else self._memory.encode()
+        changed = document is not None and document != self._written
+        self._written = document or self._written
         events, self._events = tuple(self._events), []
         frame = self._frames.of(image)
         return Step(
@@ -347,17 +384,6 @@ class Core:
         if decision.next_due_ms is not None:
             candidates.append(decision.next_due_ms)
         return max(now.wall_ms + 1, min(candidates, default=now.wall_ms + 3_600_000))
-
-
-def _by_hand(command: Command) -> Wish:
-    return Wish(
-        command.zone,
-        "manual",
-        float(command.max_run_s),
-        texts.by_hand(command.max_run_s),
-        command_id=command.id,
-        expires_at_ms=command.expires_at_ms,
-    )
 
 
 def _fault_text(fault: Fault) -> Text:

@@ -8,14 +8,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from tonnam_edge.core import texts
+from tonnam_edge.core.books import BOGUS_SLOT_MS
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Cause, Memory, Text
 from tonnam_edge.core.schedule import LocalTime, Slots
 from tonnam_edge.site import Site, Zone
 from tonnam_edge.site_file import MoisturePart, TimerPart
-
-# A remembered slot or day further ahead than this was made by a wrong clock.
-BOGUS_SLOT_MS = 2 * 86_400_000
+from tonnam_link.messages import Command
 
 
 class Wish(NamedTuple):
@@ -29,6 +28,18 @@ class Wish(NamedTuple):
     command_id: str | None = None
     slot_ms: int | None = None
     expires_at_ms: int = 0
+
+
+def by_hand(command: Command) -> Wish:
+    """What a person wants who commands water."""
+    return Wish(
+        command.zone,
+        "manual",
+        float(command.max_run_s),
+        texts.by_hand(command.max_run_s),
+        command_id=command.id,
+        expires_at_ms=command.expires_at_ms,
+    )
 
 
 @dataclass
@@ -52,6 +63,11 @@ class Settings:
         self.local = LocalTime(site.file.site)
         self.timers = [(p, Slots(p, self.local)) for p in site.programs if isinstance(p, TimerPart)]
         self.bands = [p for p in site.programs if isinstance(p, MoisturePart)]
+        self._hourly = {p.id for p, _ in self.timers} | {p.id for p in self.bands if p.between is not None}
+
+    def goes_by_clock(self, wish: Wish) -> bool:
+        """Whether the wish is of a program that knows hours of the day."""
+        return wish.program in self._hourly
 
 
 def decide(image: Image, memory: Memory, resting_until: Mapping[str, int], settings: Settings) -> Decision:
@@ -69,7 +85,7 @@ def _decide_timer(
 ) -> None:
     """Each slot at most once whatever the clock does: only slots after the last one used count."""
     now_ms = image.now.wall_ms
-    last = memory.slots.get(program.id)
+    last = memory.book.slots.get(program.id)
     if last is None or last > now_ms + BOGUS_SLOT_MS:
         last = now_ms
     decision.slots[program.id] = last
@@ -135,7 +151,7 @@ def plan_of(
     now_ms = image.now.wall_ms
     if zone.id in refused:
         return None, texts.waiting(refused[zone.id])
-    held = memory.held_until_ms.get(zone.id, 0)
+    held = memory.book.held_until_ms.get(zone.id, 0)
     upcoming = [
         slot
         for program, slots in settings.timers

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tonnam_edge.site import Averaged, Sensed, Site
-from tonnam_link.messages import Sample
+from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
 
 
 class Now(NamedTuple):
-    """One instant by both clocks, in milliseconds: UTC for schedules, time since boot for ages and deadlines."""
+    """One instant by both clocks, in milliseconds: UTC for schedules, time since boot for ages and deadlines.
+
+    When it is not `sure` the UTC is only a guess, which may jump. `boot` names the boot that `mono_ms` counts from.
+    """
 
     wall_ms: int
     mono_ms: int
+    boot: str = ""
+    sure: bool = True
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """What goes with everything that is said of this instant while its UTC is a guess."""
+        return None if self.sure else Stamp(self.boot, self.mono_ms)
 
 
 class Observation(NamedTuple):

@@ -34,7 +34,7 @@ class Standing:
     remembers: bool  # a run that is not on disk would be forgotten by a restart
     fault_hold: bool
     running: frozenset[str]
-    day: str
+    used_s: float  # of today's water in the zone that is asked for
 
 
 def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing, site: Site) -> Granted | Refused:
@@ -46,7 +46,7 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
     granted = Granted(wish.seconds, wish.reason)
     if granted.seconds > zone.max_run_s:
         granted = Granted(zone.max_run_s, texts.by_hand_shortened(zone.max_run_s))
-    used_s = memory.used_s(zone.id, standing.day)
+    used_s = standing.used_s
     left_s = zone.max_day_s - used_s
     if left_s < min(SHORTEST_RUN_S, granted.seconds):
         return Refused(texts.day_used_up(used_s, zone.max_day_s))
@@ -68,7 +68,7 @@ def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Sta
         return texts.after_fault()
     if not standing.ready:
         return texts.not_ready()
-    held = memory.held_until_ms.get(zone.id, 0)
+    held = memory.book.held_until_ms.get(zone.id, 0)
     if wish.cause != "manual" and held > image.now.wall_ms:
         return texts.stopped_by_hand()
     return None

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tonnam_link.messages import Outcome
+from tonnam_link.messages import Outcome, Stamp
 
 Cause = Literal["timer", "moisture", "manual"]
 Text = dict[str, str]
@@ -24,6 +24,7 @@ class Intent(msgspec.Struct, frozen=True):
     planned_s: float
     started_at_ms: int
     reason: Text
+    stamp: Stamp | None = None  # then `started_at_ms` is only a guess
 
 
 class DayUse(msgspec.Struct, frozen=True):
@@ -40,23 +41,15 @@ class Heard(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
-class Memory(msgspec.Struct):
-    """The state on disk, as one document. New fields get defaults, so that older ones can be read."""
+class Book(msgspec.Struct):
+    """What is remembered by the clock: the water of a day, timers' slots, holds. It is as right as the clock was."""
 
-    runs: dict[str, Intent] = {}
     used: dict[str, DayUse] = {}
-    heard: dict[str, Heard] = {}
     slots: dict[str, int] = {}
-    filling: list[str] = []
     held_until_ms: dict[str, int] = {}
-    stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
 
-    def encode(self) -> bytes:
-        return msgspec.json.encode(self, order="deterministic")
-
-    @classmethod
-    def decode(cls, document: bytes) -> Memory:
-        return msgspec.json.decode(document, type=cls)
+    def copy(self) -> Book:
+        return Book(dict(self.used), dict(self.slots), dict(self.held_until_ms))
 
     def used_s(self, zone: str, day: str) -> float:
         """Seconds of water on `day`. When the clock went back, what a later day had counts still."""
@@ -71,7 +64,7 @@ class Memory(msgspec.Struct):
         else:
             self.used[zone] = DayUse(day, seconds)
 
-    def put_right(self, day: str, latest_day: str, longest_held_ms: Mapping[str, int]) -> None:
+    def put_right(self, now_ms: int, day: str, latest_day: str, longest_hold_ms: Mapping[str, int]) -> None:
         """Mend what a clock that ran far ahead has left: it must not forbid water for years.
 
         What was used on a day after `latest_day` counts for `day`; a hold ends when one begun now would.
@@ -79,5 +72,60 @@ class Memory(msgspec.Struct):
         for zone, use in self.used.items():
             if use.day > latest_day:
                 self.used[zone] = DayUse(day, use.seconds)
-        for zone, until_ms in self.held_until_ms.items():
-            self.held_until_ms[zone] = min(until_ms, longest_held_ms.get(zone, until_ms))
+        for zone, until_ms in list(self.held_until_ms.items()):
+            if until_ms <= now_ms:
+                del self.held_until_ms[zone]
+            elif zone in longest_hold_ms:
+                self.held_until_ms[zone] = min(until_ms, now_ms + longest_hold_ms[zone])
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Something done while the time was not known, to be entered when it is: water, a timer's slot, or a hold."""
+
+    at: Stamp
+    zone: str
+    seconds: float = 0.0
+    timer: str | None = None
+    held: bool = False
+
+
+class Guess(msgspec.Struct):
+    """A book by the clock of a boot that does not know the time, and what was really done since it was known."""
+
+    boot: str
+    book: Book
+    done: list[Done] = []
+
+
+class Memory(msgspec.Struct):
+    """The state on disk, as one document. New fields get defaults, so that older ones can be read."""
+
+    runs: dict[str, Intent] = {}
+    known: Book = msgspec.field(default_factory=Book)
+    guess: Guess | None = None
+    heard: dict[str, Heard] = {}
+    filling: list[str] = []
+    stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
+
+    @property
+    def book(self) -> Book:
+        """The one that counts now."""
+        return self.known if self.guess is None else self.guess.book
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self, order="deterministic")
+
+    @classmethod
+    def decode(cls, document: bytes) -> Memory:
+        return msgspec.json.decode(document, type=cls)
+
+    def take_over(self, older: Memory) -> None:
+        """Go on with what an earlier process left, when this one has begun without it and started nothing."""
+        guess = older.guess or self.guess
+        if guess is not None and self.guess is not None and guess is not self.guess:
+            guess.done += self.guess.done
+        for zone, until_ms in self.known.held_until_ms.items():
+            older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
+        self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
+        self.heard = older.heard | self.heard
+        self.stops = older.stops | self.stops

@@ -28,6 +28,10 @@ class Stops:
         self._actuators, self._runs = actuators, runs
         self._since = dict.fromkeys(memory.stops, mono_ms)
 
+    def take_over(self, mono_ms: int) -> None:
+        """Follow those, too, that the memory has come to know of since."""
+        self._since = dict.fromkeys(self._memory.stops, mono_ms) | self._since
+
     def begin(self, command_id: str, zone: str, mono_ms: int) -> None:
         self._memory.stops[command_id] = zone
         self._since[command_id] = mono_ms

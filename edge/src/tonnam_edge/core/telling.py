@@ -35,6 +35,8 @@ class Frames:
         if not worth:
             return None
         self._told.update(worth)
+        if not image.now.sure:
+            return Frame(image.now.wall_ms, worth, image.now.stamp)
         self._last_ms = rising(image.now.wall_ms, self._last_ms)
         return Frame(self._last_ms, worth)
 
