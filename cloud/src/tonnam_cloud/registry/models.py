@@ -11,6 +11,7 @@ All ingest writes are upserts or inserts that may be repeated: a batch may come 
 - Run: one watering; made by `run.started` or `run.ended`, whichever comes first.
 - Command: a wish with its state; `state` only moves forward and never leaves a final one
   (`tonnam_cloud.registry.application.apply_outcome`).
+- Gap: a time of which a node has told that readings of it are missing or thinned, and why.
 - Dictionary, Quarantine: ingest's own.
 """
 
@@ -236,20 +237,60 @@ class Dictionary(Base):
     received_ms: Mapped[Millis]
 
 
+class Gap(Base):
+    """Readings of a node that are missing, or kept as one value a minute, and why. `id` is the telling event's.
+
+    `cause` is `thinned`, `dropped`, `damaged`, `memory` (see `readings.gap`), `stopped` (the node was not running) or
+    `quarantine` (ours made way there). `from_ms` is None where nobody knows when it began.
+    """
+
+    __tablename__ = "gap"
+    __table_args__ = (Index("ix_gap_time", "tenant", "node", "to_ms"),)
+
+    tenant: Mapped[Id] = mapped_column(primary_key=True)
+    node: Mapped[Id] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    cause: Mapped[str] = mapped_column(String(16))
+    from_ms: Mapped[Millis | None]
+    to_ms: Mapped[Millis]
+    readings: Mapped[Millis | None]
+    """How many, where that is known."""
+    text: Mapped[Text2 | None]
+
+
 class Quarantine(Base):
-    """What could not be taken as it came: kept as it came, with the reason, for a person. Bounded by ingest."""
+    """What could not be taken as it came: kept as it came, with the reason, for a person. Bounded by ingest.
+
+    `node` is who sealed it, or sent it where that cannot be told; `via` the gateway that passed it on.
+    `state` is `kept`, or `stored` once a replay has taken all of it.
+    """
 
     __tablename__ = "quarantine"
-    __table_args__ = (UniqueConstraint("digest"),)
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        Index("ix_quarantine_node", "tenant", "node", "id"),
+        Index("ix_quarantine_asked", "asked_ms"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of tenant, node and payload: the same thing sent again is one row."""
     tenant: Mapped[Id]
     node: Mapped[Id]
+    via: Mapped[Id | None]
     channel: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(500))
     readings: Mapped[int]
     """How many readings of the batch were not stored; 0 when it could not be read at all."""
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+    """As it came, or its beginning when it was oversized."""
+    size: Mapped[int] = mapped_column(default=0)
+    """Its bytes as it came."""
     received_ms: Mapped[Millis]
+    state: Mapped[str] = mapped_column(String(16), default="kept")
+    asked_ms: Mapped[Millis | None]
+    """When somebody asked for a replay that has not been tried yet."""
+    tried_ms: Mapped[Millis | None]
+    """When a replay was last tried."""
+    result: Mapped[str | None] = mapped_column(String(500))
+    """What came of it."""
