@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from tests.servers import free_port
 from tonnam_cloud.alerts.rules import Rule, load_rules
 from tonnam_cloud.api import create_app
 from tonnam_cloud.database import Database
+from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.parts import Parts, build_parts
 from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.person import Role
@@ -30,6 +32,8 @@ from tonnam_cloud.registry.models import Datastream, Node, Run, Sensor, Site, Te
 from tonnam_cloud.store.port import Store
 from tonnam_link.messages import Command as WireCommand
 from tonnam_link.session import Message
+from tonnam_link.signing import open_signed, read_public, trust
+from tonnam_link.topics import Channel, parse_node_topic
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 """13:00 on a dry afternoon in Thailand."""
@@ -80,14 +84,19 @@ class Clock:
 
 @dataclass
 class Wire:
-    """The link to the broker, and what went over it."""
+    """The link to the broker, and the commands that went over it."""
 
+    vault: Vault
     online: bool = True
     published: list[tuple[str, WireCommand]] = field(default_factory=list)
 
     def publish(self, topic: str, payload: bytes) -> bool:
+        """As a node's inbox reads it; what is not signed for it fails the test."""
         if self.online:
-            self.published.append((topic, msgspec.json.decode(payload, type=WireCommand)))
+            origin = parse_node_topic(topic).origin  # type: ignore[union-attr]
+            keys = trust([read_public(key.public) for key in self.vault.keys])
+            body = open_signed(payload, keys, Channel.COMMAND, origin).body
+            self.published.append((topic, msgspec.json.decode(body, type=WireCommand)))
         return self.online
 
 
@@ -240,11 +249,14 @@ async def playing(
     """A scene whose API answers. Its upkeep (`parts.run`) is for the test to start."""
     with database.writing() as session:
         describe(session)
-    clock, wire = Clock(), Wire()
-    parts = build_parts(database, store, wire.publish, load_rules() if rules is None else rules, clock, QUICK)
-    settle(parts)
-    async with serving(parts, web_dist) as base_url:
-        yield Scene(database, store, clock, parts, wire, base_url)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as data:
+        wire = Wire(Vault(Path(data), clock))
+        rules = load_rules() if rules is None else rules
+        parts = build_parts(database, store, wire.publish, wire.vault, rules, clock, QUICK)
+        settle(parts)
+        async with serving(parts, web_dist) as base_url:
+            yield Scene(database, store, clock, parts, wire, base_url)
 
 
 @asynccontextmanager

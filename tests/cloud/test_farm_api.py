@@ -246,7 +246,7 @@ async def test_command_that_nobody_answers_expires_with_a_reason(scene: Scene) -
 
 async def test_command_survives_a_restart_of_the_cloud(scene: Scene) -> None:
     _, command = await order(scene, {"action": "water", "minutes": 5})
-    parts = build_parts(scene.database, scene.store, scene.wire.publish, (), scene.clock, QUICK)
+    parts = build_parts(scene.database, scene.store, scene.wire.publish, scene.wire.vault, (), scene.clock, QUICK)
     async with serving(parts):
         await parts.commands.round()
     assert [wire.id for _, wire in scene.wire.published] == [command["id"]]

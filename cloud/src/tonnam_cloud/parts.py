@@ -11,6 +11,8 @@ from tonnam_cloud.alerts.watch import Watch
 from tonnam_cloud.database import Database
 from tonnam_cloud.farm.commands import Commands
 from tonnam_cloud.farm.schemas import Command
+from tonnam_cloud.keys.announce import Announcements
+from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.live.feed import Feed
 from tonnam_cloud.live.hub import Hub
 from tonnam_cloud.people.passwords import Passwords
@@ -33,6 +35,7 @@ class Parts:
     clock_ms: Clock
     people: People
     commands: Commands
+    announcements: Announcements
     watch: Watch
     hub: Hub
     feed: Feed
@@ -43,11 +46,12 @@ class Parts:
         session.when_connected(self.feed.refresh)
 
     async def run(self) -> None:
-        """Send commands, watch for alerts and feed phones, until cancelled; then every live stream is ended."""
+        """Send commands and keys, watch for alerts, feed phones, until cancelled; then end every live stream."""
         try:
             async with asyncio.TaskGroup() as group:
                 for name, upkeep in (
                     ("commands", self.commands.run),
+                    ("keys", self.announcements.run),
                     ("alerts", self.watch.run),
                     ("live", self.feed.run),
                 ):
@@ -60,6 +64,7 @@ def build_parts(
     database: Database,
     store: Store,
     publish: Callable[[str, bytes], bool],
+    vault: Vault,
     rules: Sequence[Rule],
     clock_ms: Clock = system_clock,
     passwords: Passwords | None = None,
@@ -73,7 +78,7 @@ def build_parts(
     def tell_alerts(tenant: str) -> None:
         hub.changed(tenant, "alerts", "overview")
 
-    commands = Commands(database, publish, clock_ms, tell_command)
+    commands = Commands(database, publish, vault, clock_ms, tell_command)
     watch = Watch(database, store, rules, clock_ms, tell_alerts)
     return Parts(
         database=database,
@@ -82,6 +87,7 @@ def build_parts(
         clock_ms=clock_ms,
         people=People(database, clock_ms, passwords),
         commands=commands,
+        announcements=Announcements(database, publish, vault, clock_ms),
         watch=watch,
         hub=hub,
         feed=Feed(hub, watch.hear, commands.tell),

@@ -19,6 +19,7 @@ from tonnam_cloud.api import create_app
 from tonnam_cloud.errors import CloudError
 from tonnam_cloud.ingest.commit import Ingest
 from tonnam_cloud.ingest.presence import Presences
+from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.parts import build_parts
 from tonnam_cloud.settings import Settings
@@ -53,12 +54,14 @@ async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
         session = Session(Broker.parse(settings.broker), client_id=_client_id(settings))
         ingest = Ingest(database, store, session.publish, system_clock)
         stack.callback(ingest.close)
-        parts = build_parts(database, store, session.publish, rules)
+        vault = Vault(settings.data, system_clock)
+        parts = build_parts(database, store, session.publish, vault, rules)
         parts.attach(session)
         receiver = Receiver(session, ingest.commit)
         presences = Presences(session, ingest, database, session.publish, system_clock)
         web = _Web(web_config(create_app(parts), settings))
-        log.info("cloud is up", address=f"http://{settings.host}:{settings.port}", store=settings.store)
+        address = f"http://{settings.host}:{settings.port}"
+        log.info("cloud is up", address=address, store=settings.store, key=vault.current.id)
         upkeep = [for_ever("ingest", ingest.run), for_ever("presence", presences.run), parts.run()]
         await _until_told(web, listener, session.run(), receiver.run(), *upkeep)
     log.info("cloud has ended")

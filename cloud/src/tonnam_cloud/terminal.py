@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import typer
 
@@ -14,6 +15,13 @@ from tonnam_cloud.settings import read_settings
 
 WRONG_SETTINGS = 2
 FAILED = 1
+
+
+def when(at_ms: int | None) -> str:
+    """A time as people at this machine read it."""
+    if at_ms is None:
+        return "never"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
 from tonnam_cloud.farm import repository, schemas
+from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
@@ -19,7 +20,7 @@ from tonnam_cloud.registry.models import Command, Zone
 from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
 from tonnam_link import messages
-from tonnam_link.topics import Channel, node_topic
+from tonnam_link.topics import Channel, Origin, node_topic
 
 ACCEPT_WITHIN_MS = 60_000
 """A command that the node has not accepted after so long must do nothing."""
@@ -32,6 +33,11 @@ UNANSWERED = Words(
     th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด ตู้จะปิดน้ำเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
     en="The farm's cabinet did not answer in time. This command will not start water any more; if it had started "
     "before the link was lost, the cabinet stops it in time. Check the cabinet's power and signal, then try again.",
+)
+UNTRUSTED = Words(
+    th="ตู้ควบคุมที่สวนไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง น้ำยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
+    en="The farm's cabinet does not know this cloud's key, so it obeyed nothing and the water is as it was. "
+    "Ask whoever looks after it to give the cabinet TONNAM_CLOUD_KEY anew.",
 )
 NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
@@ -51,7 +57,7 @@ class MinutesOutOfRange(Invalid):
 
 
 class Commands:
-    """Takes commands and sends them. `publish(topic, payload)` is False while there is no link to the broker.
+    """Takes commands and sends them, signed. `publish(topic, payload)` is False while there is no link to the broker.
 
     `on_change(tenant, command)` is told of every state that a command comes into here.
     """
@@ -60,11 +66,13 @@ class Commands:
         self,
         database: Database,
         publish: Callable[[str, bytes], bool],
+        vault: Vault,
         clock_ms: Callable[[], int],
         on_change: Callable[[str, schemas.Command], None],
     ) -> None:
         self._database = database
         self._publish = publish
+        self._vault = vault
         self._clock_ms = clock_ms
         self._on_change = on_change
 
@@ -148,20 +156,33 @@ class Commands:
     async def round(self) -> None:
         """Expire what nobody answered, then publish what is due."""
         due = await asyncio.to_thread(self._expire_and_list)
-        sent = [row.id for row in due if self._publish(node_topic(row.tenant, row.node, Channel.COMMAND), _wire(row))]
+        sent = [each.command.id for each in due if self._send(each)]
         if sent:
             await asyncio.to_thread(self._mark_sent, sent)
 
-    def _expire_and_list(self) -> Sequence[Command]:
+    def _send(self, each: repository.Addressed) -> bool:
+        row, origin = each.command, Origin(each.command.tenant, each.command.node)
+        envelope = self._vault.sign(Channel.COMMAND, origin, _wire(row), each.trusts)
+        return self._publish(node_topic(*origin, Channel.COMMAND), envelope)
+
+    def _expire_and_list(self) -> Sequence[repository.Addressed]:
         now_ms = self._clock_ms()
         with self._database.reading() as session:
             due = repository.to_send(session, now_ms, now_ms - SEND_AGAIN_MS)
             overdue = repository.has_overdue(session, now_ms - ANSWER_GRACE_MS)
         if overdue:
-            with self._database.writing() as session:
-                over = repository.expire(session, now_ms - ANSWER_GRACE_MS, now_ms, UNANSWERED.model_dump())
-            self.tell(over)
+            self.tell(self._expire(now_ms))
         return due
+
+    def _expire(self, now_ms: int) -> Sequence[str]:
+        """Give up commands that nobody answered; their ids. If the node speaks of one later, that counts."""
+        with self._database.writing() as session:
+            over = repository.overdue(session, now_ms - ANSWER_GRACE_MS)
+            for row, trusts in over:
+                deaf = trusts is not None and self._vault.trusted_by(trusts) is None
+                row.state, row.changed_ms = messages.CommandState.EXPIRED.value, now_ms
+                row.reason = (UNTRUSTED if deaf else UNANSWERED).model_dump()
+            return [row.id for row, _ in over]
 
     def _mark_sent(self, command_ids: Sequence[str]) -> None:
         now_ms = self._clock_ms()
@@ -190,7 +211,7 @@ def command_out(row: Command) -> schemas.Command:
 
 
 def _wire(row: Command) -> bytes:
-    """The command as the node reads it."""
+    """The command as the node reads it, before it is signed."""
     return msgspec.json.encode(
         messages.Command(
             id=row.id,

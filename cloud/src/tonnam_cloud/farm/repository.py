@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql import Select
 
 from tonnam_cloud.registry.models import Command, Datastream, Node, Run, Site, Zone
 from tonnam_link.messages import CommandAction, CommandState
@@ -76,7 +78,20 @@ def command_of_key(session: Session, tenant: str, person: str, key: str) -> Comm
     return session.scalars(mine.where(Command.idempotency_key == key)).first()
 
 
-def to_send(session: Session, now_ms: int, sent_before_ms: int) -> Sequence[Command]:
+class Addressed(NamedTuple):
+    """A command, and the ids of the keys that its node obeys; None when that is not known."""
+
+    command: Command
+    trusts: Sequence[str] | None
+
+
+def _addressed(session: Session, wanted: Select[Command]) -> list[Addressed]:
+    its_node = (Node.tenant == Command.tenant) & (Node.id == Command.node)
+    rows = session.execute(wanted.add_columns(Node.trusts).outerjoin(Node, its_node))
+    return [Addressed(command, trusts) for command, trusts in rows]
+
+
+def to_send(session: Session, now_ms: int, sent_before_ms: int) -> Sequence[Addressed]:
     """Commands that wait for an answer and are due to be sent, oldest first.
 
     A wish to water that a later stop of the same zone overtook is never sent again: it would start water anew.
@@ -91,7 +106,7 @@ def to_send(session: Session, now_ms: int, sent_before_ms: int) -> Sequence[Comm
     )
     due = or_(Command.sent_ms.is_(None), Command.sent_ms <= sent_before_ms)
     waiting = select(Command).where(Command.state.in_(WAITING), Command.expires_ms > now_ms, due, ~overtaken)
-    return session.scalars(waiting.order_by(Command.created_ms)).all()
+    return _addressed(session, waiting.order_by(Command.created_ms))
 
 
 def mark_sent(session: Session, command_id: str, now_ms: int) -> bool:
@@ -107,8 +122,7 @@ def has_overdue(session: Session, overdue_ms: int) -> bool:
     return session.scalars(overdue.limit(1)).first() is not None
 
 
-def expire(session: Session, overdue_ms: int, now_ms: int, reason: dict[str, str]) -> Sequence[str]:
-    """Give up commands that nobody answered; their ids."""
-    overdue = update(Command).where(Command.state.in_(WAITING), Command.expires_ms <= overdue_ms)
-    over = overdue.values(state=CommandState.EXPIRED.value, changed_ms=now_ms, reason=reason).returning(Command.id)
-    return session.scalars(over).all()
+def overdue(session: Session, overdue_ms: int) -> Sequence[Addressed]:
+    """Commands that nobody has answered in time, locked until the end of the transaction."""
+    waiting = select(Command).where(Command.state.in_(WAITING), Command.expires_ms <= overdue_ms)
+    return _addressed(session, waiting.with_for_update(of=Command))

@@ -103,4 +103,6 @@ class Presences:
                 if repository.presence(session, tenant, node, presence.online, presence.session, at_ms):
                     log.info("node is online" if presence.online else "node is offline", node=f"{tenant}/{node}")
                     messages.extend(came_or_went(session, tenant, node))
+                if presence.online and presence.trusts is not None:
+                    repository.trust(session, tenant, node, presence.keys, presence.trusts)
         return messages

@@ -223,12 +223,18 @@ def _plan_from_before(session: Session, source: Source, site: str, zone: str) ->
 
 
 def apply_outcome(session: Session, source: Source, outcome: messages.Outcome) -> str | None:
-    """Move a command on, never back and never out of a final state. Its site, or None when it is not this node's."""
+    """Move a command on, never back and never out of a final state. Its site, or None when it is not this node's.
+
+    The node's word counts. What we have called expired because nothing was heard is only a belief: it gives way.
+    """
     command = session.get(Command, outcome.command_id, with_for_update=True)
     if command is None or (command.tenant, command.node) != (source.tenant, source.node):
         return None
     before = CommandState(command.state)
-    if not before.final and _rank(outcome.state) > _rank(before):
+    believed = before is CommandState.EXPIRED and command.answered_ms is None
+    if command.answered_ms is None:
+        command.answered_ms = source.received_ms
+    if believed or (not before.final and _rank(outcome.state) > _rank(before)):
         command.state, command.changed_ms = outcome.state.value, source.received_ms
         command.reason = outcome.reason or command.reason
     if outcome.run_id is not None and command.run_id is None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry.models import Dictionary, Node, Quarantine, Tenant
-from tonnam_link.topics import ID_PATTERN, is_id
+from tonnam_link.topics import ID_PATTERN, Origin, is_id
 
 QUARANTINED_A_NODE = 200
 """So many batches of a node are kept in quarantine; the oldest make way."""
@@ -113,6 +113,29 @@ def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collec
         if woken.scalar() is not None:
             returned.append((tenant, node))
     return returned
+
+
+def trust(session: Session, tenant: str, node_id: str, serial: int, trusts: Sequence[str]) -> None:
+    """Note which keys a node obeys, as its presence says."""
+    node = session.get(Node, (tenant, node_id))
+    if node is not None and (node.keys_serial, node.trusts) != (serial, list(trusts)):
+        node.keys_serial, node.trusts = serial, list(trusts)
+
+
+class Trusting(NamedTuple):
+    """Which keys a node obeys: the serial of its key document, and the ids of its keys."""
+
+    origin: Origin
+    serial: int
+    trusts: Sequence[str]
+
+
+def trusting(session: Session, *, online: bool = False) -> list[Trusting]:
+    """The nodes that have told which keys they obey, by tenant and id; only those that are online, if so asked."""
+    told = select(Node.tenant, Node.id, Node.keys_serial, Node.trusts).where(Node.keys_serial.is_not(None))
+    wanted = told.where(Node.online) if online else told
+    rows = session.execute(wanted.order_by(Node.tenant, Node.id))
+    return [Trusting(Origin(tenant, node), serial or 0, trusts or []) for tenant, node, serial, trusts in rows]
 
 
 def presence(session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int) -> bool:

@@ -1,0 +1,1 @@
+"""The keys with which the cloud signs what it tells nodes."""
