@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +150,29 @@ async def test_subscription_that_is_not_granted_is_no_connection(strict_nats: se
             assert not one.connected.is_set()
     assert logs[0]["event"] == "broker.unreachable"
     assert "secret" in logs[0]["reason"]
+
+
+async def test_subscription_that_is_only_wished_for_may_be_refused_and_is_asked_for_again(
+    strict_nats: servers.BrokerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonnam_link.session.ASK_AGAIN_S", 0.2)
+    broker = Broker.parse(strict_nats.url.replace("mqtt://", "mqtt://one:pw@"))
+    got: list[str] = []
+    with structlog.testing.capture_logs() as logs:
+        one = Session(broker, client_id="one", log=structlog.get_logger(), pause_s=(0.05, 0.1))
+        for topic, needed in (("secret", False), ("open", True)):
+            one.subscribe(topic, lambda message: got.append(message.topic), needed=needed)
+        async with running(one.run()):
+            await until(one.connected.is_set, "the connection")
+            one.publish("open", b"1")
+            await until(lambda: got == ["open"], "what is granted")
+            config = tmp_path / "nats.conf"
+            config.write_text(config.read_text().replace(', deny: "secret"', ""))
+            strict_nats.process.send_signal(signal.SIGHUP)
+            await until(lambda: one.publish("secret", b"2") and "secret" in got, "what is granted now")
+    refusals = [log for log in logs if log["event"] == "subscription.refused"]
+    assert [log["topic"] for log in refusals] == ["secret"] * len(refusals)
+    assert 1 <= len(refusals) <= one.connections
 
 
 async def test_wrong_password_is_logged_once_and_tried_again(strict_nats: servers.BrokerServer) -> None:

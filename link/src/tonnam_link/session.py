@@ -9,7 +9,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -38,6 +38,7 @@ HANDSHAKE_TIMEOUT_S = 10.0
 FAREWELL_S = 0.5
 STEADY_S = 5.0
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
+ASK_AGAIN_S = 60.0
 
 
 class Session:
@@ -68,15 +69,20 @@ class Session:
         self._keepalive_s = keepalive_s
         self._pause_s = pause_s
         self._subscriptions: list[tuple[str, OnMessage]] = []
+        self._wishes: set[str] = set()
         self._when_connected: list[Callable[[], None]] = []
         self._connection: _Connection | None = None
 
-    def subscribe(self, topic_filter: str, on_message: OnMessage) -> None:
+    def subscribe(self, topic_filter: str, on_message: OnMessage, *, needed: bool = True) -> None:
         """Ask for messages at every connect; call it before `run`.
 
-        Two callbacks may share a filter. Filters that overlap without being equal may deliver a message twice.
+        Two callbacks may share a filter. Filters that overlap without being equal may deliver a message twice. When
+        the broker does not grant a filter, the connection does not count; unless it is not `needed`: then that is
+        logged, and asked again every minute.
         """
         self._subscriptions.append((topic_filter, on_message))
+        if not needed:
+            self._wishes.add(topic_filter)
 
     def when_connected(self, callback: Callable[[], None]) -> None:
         """Call `callback` after every connect, once all subscriptions are granted."""
@@ -104,10 +110,10 @@ class Session:
     async def _one_connection(self) -> tuple[bool, str]:
         """One connection from beginning to end: whether it ever carried messages for a while, and why it ended."""
         will = self._make_will() if callable(self._make_will) else self._make_will
-        connection = _Connection(self._broker, self._client_id, will, self._keepalive_s, self._dispatch)
+        connection = _Connection(self._broker, self._client_id, will, self._keepalive_s, self._dispatch, self._log)
         started = time.monotonic()
         try:
-            await connection.open(list(dict(self._subscriptions)))
+            await connection.open(list(dict(self._subscriptions)), self._wishes)
             started = time.monotonic()
             self._start(connection)
             reason = await connection.ended()
@@ -143,18 +149,22 @@ class _Connection:
     """One TCP connection with paho's client on it. A new client each time: nothing is carried over."""
 
     def __init__(
-        self, broker: Broker, client_id: str, will: Will | None, keepalive_s: int, deliver: OnMessage
+        self, broker: Broker, client_id: str, will: Will | None, keepalive_s: int, deliver: OnMessage, log: Any
     ) -> None:
         self._broker = broker
         self._client_id = client_id
         self._keepalive_s = keepalive_s
         self._deliver = deliver
         self._will = will
+        self._log = log
         self._tls: ClientContext | None = None
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._end: asyncio.Future[str] = self._loop.create_future()
         self._filters: list[str] = []
+        self._wishes: set[str] = set()
+        self._refused: set[str] = set()
+        self._ask_again_at = 0.0
         self._ungranted: dict[int | None, str] = {}
         self._unwritten: dict[int, int] = {}
         self._unwritten_bytes = 0
@@ -177,9 +187,12 @@ class _Connection:
         client.on_socket_close = lambda *_: self._unwatch()
         return client
 
-    async def open(self, filters: list[str]) -> None:
-        """Connect and subscribe. Raises OSError, ValueError or TimeoutError when the broker refuses or is silent."""
-        self._filters = filters
+    async def open(self, filters: list[str], wishes: set[str]) -> None:
+        """Connect and subscribe. Raises OSError, ValueError or TimeoutError when the broker refuses or is silent.
+
+        Of the filters, `wishes` may be refused.
+        """
+        self._filters, self._wishes = filters, wishes
         await self._connect()
         self._watched = self._client.socket()
         if self._watched is None:
@@ -221,6 +234,8 @@ class _Connection:
         """Wait for the end and keep alive until then; why it ended."""
         while not self._end.done():
             self._client.loop_misc()
+            if self._refused and time.monotonic() >= self._ask_again_at:
+                self._ask(self._refused)
             await asyncio.wait({self._end}, timeout=1.0)
         return self._end.result()
 
@@ -280,20 +295,31 @@ class _Connection:
         if not self._end.done():
             self._end.set_result(reason)
 
-    def _on_connect(self, client: mqtt.Client, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
+    def _on_connect(self, _c: mqtt.Client, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
         if code.is_failure:
             self._finish(f"the broker refuses: {code}")
             return
-        for topic_filter in self._filters:
-            _, mid = client.subscribe(topic_filter, 0)
-            self._ungranted[mid] = topic_filter
+        self._ask(self._filters)
         self._check_ready()
 
+    def _ask(self, filters: Iterable[str]) -> None:
+        self._ask_again_at = time.monotonic() + ASK_AGAIN_S
+        for topic_filter in filters:
+            _, mid = self._client.subscribe(topic_filter, 0)
+            self._ungranted[mid] = topic_filter
+
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: list[ReasonCode], _p: Any) -> None:
-        topic_filter = self._ungranted.pop(mid, None)
-        if any(code.is_failure for code in codes):
+        topic_filter = self._ungranted.pop(mid, "")
+        if not any(code.is_failure for code in codes):
+            if topic_filter in self._refused:
+                self._refused.remove(topic_filter)
+                self._log.info("subscription.granted", topic=topic_filter)
+        elif topic_filter not in self._wishes:
             self._finish(f"the broker does not grant the subscription {topic_filter}")
             return
+        elif topic_filter not in self._refused:
+            self._refused.add(topic_filter)
+            self._log.warning("subscription.refused", topic=topic_filter)
         self._check_ready()
 
     def _check_ready(self) -> None:
