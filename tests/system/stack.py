@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Stack:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        specs = [plan.cloud_child(self.plan), *plan.field_children(self.plan)]
+        specs = [plan.cloud_child(self.plan), *plan.field_children(self.plan, "")]
         self.specs: dict[str, ChildSpec] = {spec.name: spec for spec in specs}
         if self.hurried:
             self._hurry()
@@ -76,10 +76,15 @@ class Stack:
             self._tell([cloud, "node", "add", tenant, node, "--name-th", tenant, "--name-en", tenant])
         words = [word for tenant in tenants for word in ("--tenant", tenant)]
         self._tell([cloud, "user", "add", USER, *words, "--role", "farmer", "--password-stdin"], PASSWORD)
+        cloud_key = self._tell([cloud, "keys", "public"]).strip()
+        for spec in plan.field_children(self.plan, cloud_key):
+            self.specs[spec.name] = replace(self.specs[spec.name], environment=spec.environment)
 
-    def _tell(self, command: list[str], stdin: str = "") -> None:
+    def _tell(self, command: list[str], stdin: str = "") -> str:
         environment = {**os.environ, **plan.cloud_environment(self.plan), **self.environment}
-        subprocess.run(command, input=stdin.encode(), env=environment, check=True, capture_output=True)
+        return subprocess.run(
+            command, input=stdin, env=environment, check=True, capture_output=True, text=True
+        ).stdout
 
     def start(self, *names: str) -> None:
         for name in names:

@@ -60,7 +60,8 @@ class Conductor:
         self._tell_field_broker()
         await self._register()
         await self._start(tasks, plan.cloud_child(self.plan), listening=None, health=True)
-        for spec in plan.field_children(self.plan):
+        cloud_key = await self._cloud([plan.program("tonnam-cloud"), "keys", "public"])
+        for spec in plan.field_children(self.plan, cloud_key):
             await self._start(tasks, spec)
         return not self.stop.is_set()
 

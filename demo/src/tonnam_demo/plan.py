@@ -86,8 +86,8 @@ def cloud_child(plan: Plan) -> ChildSpec:
     return ChildSpec("cloud", command, cloud_environment(plan))
 
 
-def field_children(plan: Plan) -> list[ChildSpec]:
-    """The simulated field, the edge and the gateway."""
+def field_children(plan: Plan, cloud_key: str) -> list[ChildSpec]:
+    """The simulated field, the edge and the gateway. These two obey whoever signs with the key of the cloud."""
     field_broker = plan.broker_url("field", plan.credentials.field)
     listen = [word for name in BUSES for word in (f"--{name}", plan.ports.bus(name))]
     farm = [
@@ -108,8 +108,16 @@ def field_children(plan: Plan) -> list[ChildSpec]:
     return [
         ChildSpec("farm-sim", farm),
         ChildSpec("town-sim", town, {"TONNAM_BROKER": field_broker}),
-        ChildSpec("edge", edge, {"TONNAM_BROKER": plan.broker_url(node(*FARM), plan.credentials.edge)}),
-        ChildSpec("gateway", gateway, {"TONNAM_BROKER": plan.broker_url(node(*TOWN), plan.credentials.gateway)}),
+        ChildSpec(
+            "edge",
+            edge,
+            {"TONNAM_BROKER": plan.broker_url(node(*FARM), plan.credentials.edge), "TONNAM_CLOUD_KEY": cloud_key},
+        ),
+        ChildSpec(
+            "gateway",
+            gateway,
+            {"TONNAM_BROKER": plan.broker_url(node(*TOWN), plan.credentials.gateway), "TONNAM_CLOUD_KEY": cloud_key},
+        ),
     ]
 
 
