@@ -14,7 +14,7 @@ import msgspec
 from tonnam_link.commands import read_command
 from tonnam_link.errors import Forged, OutboxUnavailable, Rejected
 from tonnam_link.keyring import Keyring
-from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
+from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, Stamp
 from tonnam_link.refusals import KIND, TEXTS, Refusals, Why
 from tonnam_link.session import Message
 from tonnam_link.signing import open_signed, unverified_body
@@ -42,8 +42,7 @@ class Inbox:
     """The intake of one node. `hear_command` and `hear_config` are callbacks of its session; run `run` beside it.
 
     `commands` are those that were signed for this node by a key that it trusts: expired and repeated ones too, which
-    the owner refuses. When the queue is full a command is dropped; the cloud sends it again. So it is with a command
-    to water while `knows_time` says no: whether it has expired cannot be told. A stop always passes.
+    the owner refuses. When the queue is full a command is dropped; the cloud sends it again.
 
     `moment` is the time now, and its stamp while the time is not known. `when_keys_change` is called when other keys
     count than before, so that the cloud is told.
@@ -56,7 +55,6 @@ class Inbox:
         *,
         accept: Accept,
         moment: Callable[[], tuple[int, Stamp | None]],
-        knows_time: Callable[[], bool],
         when_keys_change: Callable[[], None],
         log: Any,
         mono_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
@@ -64,7 +62,7 @@ class Inbox:
         self.commands: asyncio.Queue[Command] = asyncio.Queue(COMMANDS_WAITING)
         self.refusals = Refusals()
         self._origin, self._keys = origin, keys
-        self._accept, self._moment, self._knows_time = accept, moment, knows_time
+        self._accept, self._moment = accept, moment
         self._when_keys_change = when_keys_change
         self._log, self._mono_ms = log, mono_ms
         self._came_ms: OrderedDict[str, int] = OrderedDict()
@@ -129,9 +127,6 @@ class Inbox:
 
     def _take(self, command: Command) -> None:
         now_ms = self._mono_ms()
-        if command.action is CommandAction.WATER and not self._knows_time():
-            self._log.info("command.waits", command=command.id, meaning="this node does not know the time yet")
-            return
         if now_ms - self._came_ms.get(command.id, now_ms - SAME_WITHIN_MS) < SAME_WITHIN_MS:
             return
         try:

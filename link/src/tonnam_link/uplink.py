@@ -57,7 +57,6 @@ class Uplink:
             self._keys,
             accept=self.accept,
             moment=lambda: (clock(), None),
-            knows_time=lambda: True,
             when_keys_change=self._announce,
             log=self._log,
         )
