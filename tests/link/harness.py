@@ -17,7 +17,7 @@ import msgspec
 
 from tonnam_link.broker import Broker
 from tonnam_link.codec import Dictionary, checksum
-from tonnam_link.decode import Batch, decode
+from tonnam_link.decode import Batch, decode, intact
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import DatastreamSpec, Frame, Sample, Verdict
 from tonnam_link.receiver import Answer, Received, Receiver
@@ -66,6 +66,7 @@ class Ledger:
     events: dict[str, Any] = field(default_factory=dict)
     outcomes: dict[str, Any] = field(default_factory=dict)
     groups: list[list[Received]] = field(default_factory=list)
+    forwarded: Counter[Origin] = field(default_factory=Counter)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     arrived: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,12 +83,19 @@ class Ledger:
         return answers
 
     def store(self, received: Received) -> Answer:
+        """Commit a batch, or the one that a gateway passed on in it."""
+        if received.garbled or not intact(received.payload, received.origin):
+            return Answer(Verdict.QUARANTINED, "garbled, or not sealed for this node")
         try:
             batch = decode(received.payload, self.dictionaries)
         except MissingDictionary:
             return Answer(Verdict.NEED_DICTIONARY)
         except Rejected as error:
             return Answer(Verdict.QUARANTINED, error.reason)
+        if batch.forwarded is not None:
+            item = batch.forwarded
+            self.forwarded[item.origin] += 1
+            return self.store(Received(*item.origin, item.channel, item.payload, received.received_at_ms))
         self._write(batch)
         return Answer(Verdict.STORED)
 

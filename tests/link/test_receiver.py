@@ -1,0 +1,150 @@
+"""The receiver over real brokers: what it forgets, what it answers, and what it tells of itself."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.link.harness import ORIGIN, START_MS, Ledger, running, until
+from tonnam_link.broker import Broker
+from tonnam_link.clock import system_clock
+from tonnam_link.codec import encode_events
+from tonnam_link.messages import Event, Reply, Verdict
+from tonnam_link.receiver import Answer, Received, Receiver
+from tonnam_link.replies import decode_reply
+from tonnam_link.session import Session
+from tonnam_link.topics import Channel, Origin, node_topic
+
+STRANGER = Origin("farm", "edge-2")
+
+
+class Node:
+    """One that publishes whatever a test wants as `edge-1`, and hears the replies."""
+
+    def __init__(self, url: str, origin: Origin = ORIGIN) -> None:
+        self.origin = origin
+        self.replies: list[Reply] = []
+        self.session = Session(Broker.parse(url), client_id=str(origin).replace("/", "-"))
+        self.session.subscribe(
+            node_topic(*origin, Channel.REPLY),
+            lambda message: self.replies.append(decode_reply(origin, message.payload)),
+        )
+
+    def batch(self, sequence: int, *ids: str) -> bytes:
+        return encode_events(self.origin, 7, sequence, [Event(name, "k", START_MS, {}) for name in ids])
+
+    def send(self, payload: bytes, channel: Channel = Channel.UP) -> None:
+        assert self.session.publish(node_topic(*self.origin, channel), payload)
+
+    async def hears(self, count: int) -> None:
+        await until(lambda: len(self.replies) >= count, f"{count} replies")
+
+
+@contextlib.asynccontextmanager
+async def receiving(url: str, ledger: Ledger, *nodes: Node, **about: Any) -> AsyncIterator[Receiver]:
+    """A receiver that commits to the ledger, and nodes, all connected."""
+    session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.1, 0.5))
+    receiver = Receiver(session, ledger.commit, **about)
+    async with running(session.run(), receiver.run(), *(node.session.run() for node in nodes)):
+        for each in (session, *(node.session for node in nodes)):
+            await each.connected.wait()
+        yield receiver
+
+
+async def test_garbled_batch_is_not_judged_until_the_very_same_bytes_come_again(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonnam_link.lanes.SAME_AGAIN_S", 0.2)
+    ledger, node = Ledger(), Node(broker)
+    good = node.batch(1, "e1")
+    bad = good[:20] + bytes([good[20] ^ 4]) + good[21:]
+
+    def answered() -> bool:
+        node.send(bad)
+        return len(node.replies) >= 3
+
+    with structlog.testing.capture_logs() as logs:
+        async with receiving(broker, ledger, node, log=structlog.get_logger()) as receiver:
+            node.send(bad)
+            node.send(good)
+            await node.hears(1)
+            assert (list(ledger.events), receiver.counts["garbled"]) == (["e1"], 1)
+            await until(answered, "answers to what comes again and again")
+    (aside,) = [received for group in ledger.groups for received in group if received.garbled]
+    assert aside.payload == bad
+    assert [reply.verdict for reply in node.replies[:3]] == [Verdict.STORED, Verdict.QUARANTINED, Verdict.QUARANTINED]
+    assert "garbled" in node.replies[2].reason
+    assert [log["event"] for log in logs if log["log_level"] == "warning"] == ["batch.garbled"]
+
+
+async def test_batch_under_another_name_is_garbled_and_never_reaches_that_node(broker: str) -> None:
+    ledger, node, stranger = Ledger(), Node(broker), Node(broker, STRANGER)
+    async with receiving(broker, ledger, node, stranger) as receiver:
+        stranger.send(node.batch(1, "e1"))
+        stranger.send(stranger.batch(1, "e2"))
+        await stranger.hears(1)
+        assert (list(ledger.events), receiver.counts["garbled"], node.replies) == (["e2"], 1, [])
+
+
+@pytest.mark.parametrize(("clock", "known"), [(lambda: None, False), (system_clock, True)])
+async def test_reply_tells_the_time_only_when_it_is_known(
+    mosquitto_broker: str, clock: Callable[[], int | None], known: bool
+) -> None:
+    ledger, node = Ledger(), Node(mosquitto_broker)
+    async with receiving(mosquitto_broker, ledger, node, clock=clock):
+        node.send(node.batch(1, "e1"))
+        await node.hears(1)
+    assert (node.replies[0].utc_ms > 0) is known
+    assert (ledger.groups[0][0].received_at_ms > 0) is known
+
+
+async def test_receiver_of_some_nodes_takes_nothing_from_others(broker: str) -> None:
+    ledger, node, stranger = Ledger(), Node(broker), Node(broker, STRANGER)
+    async with receiving(broker, ledger, node, stranger, origins=[ORIGIN]):
+        stranger.send(stranger.batch(1, "e2"))
+        for channel in (Channel.UP, Channel.BACK, Channel.OUTCOME):
+            node.send(node.batch(1, "e1"), channel)
+        await node.hears(1)
+    assert list(ledger.events) == ["e1"]
+
+
+async def test_stored_batch_that_comes_again_costs_no_commit(broker: str) -> None:
+    ledger, node = Ledger(), Node(broker)
+    async with receiving(broker, ledger, node) as receiver:
+        for count in range(1, 21):
+            node.send(node.batch(1, "e1"), Channel.BACK)
+            await node.hears(count)
+        assert receiver.counts["repeated"] == 19
+    assert sum(map(len, ledger.groups)) == 1
+    assert {reply.verdict for reply in node.replies} == {Verdict.STORED}
+
+
+async def test_backlog_is_credited_and_what_is_live_is_not(broker: str) -> None:
+    ledger, node = Ledger(), Node(broker)
+    async with receiving(broker, ledger, node):
+        node.send(node.batch(1, "e1"))
+        await node.hears(1)
+        node.send(node.batch(2, "e2"), Channel.BACK)
+        await node.hears(2)
+    assert [reply.back_credit for reply in node.replies] == [0, 1]
+
+
+async def test_counts_tell_what_was_ignored_and_what_waits(mosquitto_broker: str) -> None:
+    ledger, node = Ledger(), Node(mosquitto_broker)
+    ledger.gate.clear()
+    async with receiving(mosquitto_broker, ledger, node) as receiver:
+        node.send(bytes(1_100_000))
+        node.send(node.batch(1, "e1"))
+        await until(lambda: receiver.counts["batches"] == 1, "the first batch")
+        assert receiver.counts["ignored"] == 1
+        node.send(node.batch(2, "e2"))
+        node.send(node.batch(3, "e3"), Channel.BACK)
+        await until(lambda: receiver.counts["waiting_back"] == 1, "what waits")
+        assert receiver.counts["waiting_live"] == 1
+        ledger.gate.set()
+        await node.hears(3)
+        assert (receiver.counts["waiting_live"], receiver.counts["waiting_back"]) == (0, 0)
