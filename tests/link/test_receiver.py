@@ -14,7 +14,7 @@ from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.codec import encode_events
 from tonnam_link.messages import Event, Reply, Verdict
-from tonnam_link.receiver import Answer, Received, Receiver
+from tonnam_link.receiver import Receiver
 from tonnam_link.replies import decode_reply
 from tonnam_link.session import Session
 from tonnam_link.topics import Channel, Origin, node_topic
