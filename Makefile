@@ -9,7 +9,7 @@ COMPONENTS := link edge gateway cloud firmware-sim dashboards demo
 WEB_SOURCES := $(shell find cloud/web -path cloud/web/node_modules -prune -o -type f -print 2>/dev/null)
 WEB := cloud/src/tonnam_cloud/web_dist/index.html
 
-.PHONY: demo test check lock web clean help
+.PHONY: demo test faults check lock web clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -20,6 +20,9 @@ demo: .venv/.ready $(WEB) ## one farm and one town, from sensor to phone
 test: .venv/.ready $(WEB) ## every test; says in one line what the machine lacks
 	@.venv/bin/python -m tests.needs
 	.venv/bin/pytest -q -n 4 --dist loadgroup # the tests wait for real servers more than they compute
+
+faults: .venv/.ready $(WEB) ## N=300 SEED=1 BROKER=nats: as many faults as you like, and what came of them
+	@.venv/bin/python -m tests.faults N=$(N) SEED=$(SEED) BROKER=$(BROKER)
 
 check: .venv/.ready ## style, types and the direction of imports
 	.venv/bin/ruff check .

@@ -10,8 +10,9 @@ from tests import servers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the whole-system tests: they take longest and mostly wait, so the others run beside them."""
-    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+    """Begin with what takes longest and mostly waits, so that the others run beside it."""
+    long = ("tests/system/", "tests/faults/test_faults")
+    items.sort(key=lambda item: not item.nodeid.startswith(long))
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tonnam_link import codec
-from tonnam_link.decode import decode, peek
-from tonnam_link.messages import Sample
+from tonnam_link.codec import Dictionary
+from tonnam_link.decode import Batch, decode
+from tonnam_link.messages import Event, Outcome, Sample
 from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import unpack_samples
 from tonnam_link.topics import Origin
@@ -41,11 +43,14 @@ class Committed(NamedTuple):
     sample: Sample
     resolution: float
 
-    def is_value(self, value: float | None) -> bool:
-        """Whether `value` is what this came to in the store."""
-        if self.sample.value is None or value is None:
-            return self.sample.value is value
-        return math.isclose(self.sample.value, value, rel_tol=1e-12, abs_tol=self.resolution * 0.501)
+    def came_to(self, stored: Sample) -> bool:
+        """Whether `stored` is what this is in the store."""
+        told = self.sample
+        if (told.quality, told.raw) != (stored.quality, stored.raw):
+            return False
+        if told.value is None or stored.value is None:
+            return told.value is stored.value
+        return math.isclose(told.value, stored.value, rel_tol=1e-12, abs_tol=self.resolution * 0.501)
 
 
 @dataclass(frozen=True)
@@ -58,34 +63,45 @@ class Ledger:
     def begin(self) -> None:
         """Make the outbox and put the notebook into it, before its node first starts."""
         Outbox(self.path, self.origin).close()
-        with sqlite3.connect(self.path) as db:
+        with closing(sqlite3.connect(self.path)) as db:
             db.executescript(TRIGGERS)
-        db.close()
 
-    def events(self) -> set[str]:
-        """The id of every committed event."""
-        with sqlite3.connect(self.path, timeout=30) as db:
-            payloads = [payload for (payload,) in db.execute("SELECT payload FROM ledger_of_batches")]
-        db.close()
-        batches = [decode(payload) for payload in payloads if peek(payload).kind == "events"]
-        return {event.id for batch in batches for event in batch.events}
+    def batches(self) -> list[Batch]:
+        """Every batch that was ever sealed."""
+        dictionaries = self._dictionaries()
+        return [decode(payload, dictionaries) for (payload,) in self._rows("SELECT payload FROM ledger_of_batches")]
+
+    def events(self) -> dict[str, Event]:
+        """Every committed event by its id."""
+        return {event.id: event for batch in self.batches() for event in batch.events}
+
+    def outcomes(self) -> list[Outcome]:
+        """Every committed outcome."""
+        return [outcome for batch in self.batches() for outcome in batch.outcomes]
 
     def readings(self) -> dict[Reading, Committed]:
         """Every committed reading by (full datastream id, observed_at_ms)."""
-        with sqlite3.connect(self.path, timeout=30) as db:
-            dictionaries = {
-                name: codec.parse_dictionary(body).specs
-                for name, body in db.execute("SELECT hash, body FROM dictionary")
-            }
-            rows = db.execute("SELECT dictionary, observed_at_ms, samples FROM ledger").fetchall()
-        db.close()
-        return {
-            (f"{self.origin.tenant}/{spec.datastream}", at): Committed(sample, spec.resolution)
-            for dictionary, at, packed in rows
-            for spec, sample in (
-                (dictionaries[dictionary][number], sample) for number, sample in unpack_samples(packed)
-            )
-        }
+        dictionaries = self._dictionaries()
+        found = {}
+        for dictionary, at, packed in self._rows("SELECT dictionary, observed_at_ms, samples FROM ledger"):
+            specs = dictionaries[dictionary].specs
+            for number, sample in unpack_samples(packed):
+                spec = specs[number]
+                found[f"{self.origin.tenant}/{spec.datastream}", at] = Committed(sample, spec.resolution)
+        return found
+
+    def waiting(self) -> dict[str, int]:
+        """How many rows of the outbox wait, by table."""
+        tables = ("batch", "pending")
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+    def _dictionaries(self) -> dict[str, Dictionary]:
+        rows = self._rows("SELECT hash, body FROM dictionary")
+        return {name: codec.parse_dictionary(body) for name, body in rows}
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=30)) as db:
+            return db.execute(query).fetchall()
 
 
 def too_close(readings: Iterable[Reading]) -> list[tuple[Reading, int]]:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from tests.ledger import Reading
 from tonnam_cloud.store.embedded import EmbeddedReader
+from tonnam_link.messages import Sample
+from tonnam_link.quality import Quality
 
 FAR_FUTURE_MS = 2**45
 
@@ -34,16 +36,17 @@ class SetAside(NamedTuple):
     payload: bytes
 
 
-def stored(data: Path) -> dict[Reading, float | None]:
+def stored(data: Path) -> dict[Reading, Sample]:
     """Everything in the embedded store; AssertionError when a reading stands there twice."""
     reader = EmbeddedReader(data)
-    found: dict[Reading, float | None] = {}
+    found: dict[Reading, Sample] = {}
     for datastream in reader.datastreams():
         series = reader.series(datastream, 0, FAR_FUTURE_MS)
         times = series.observed_at_ms.tolist()
         assert len(set(times)) == len(times), f"{datastream} has a reading twice"
-        for at, value in zip(times, series.value.tolist(), strict=True):
-            found[datastream, at] = None if math.isnan(value) else value
+        columns = (series.value.tolist(), series.quality.tolist(), series.raw.tolist())
+        for at, value, quality, raw in zip(times, *columns, strict=True):
+            found[datastream, at] = Sample(_known(value), Quality(quality), _known(raw))
     reader.close()
     return found
 
@@ -63,6 +66,10 @@ def quarantined(data: Path) -> list[SetAside]:
     """All that the cloud set aside."""
     rows = _rows(data, "SELECT tenant || '/' || node, reason, readings, payload FROM quarantine")
     return [SetAside(*row) for row in rows]
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 def _rows(data: Path, query: str) -> list[tuple[Any, ...]]:
