@@ -206,8 +206,10 @@ class Play:
 
     def __init__(self, site: Site, *, start_ms: int = MORNING_MS, memory: bytes | None = None) -> None:
         self.field = Field()
-        self.now_ms = start_ms  # since boot
+        self.site = site
+        self.now_ms = start_ms  # the true time
         self.skew_ms = 0  # what the wall clock is wrong by
+        self.booted_ms, self.boot, self.sure = 0, "", True
         self.core = Core(site, memory, now_ms=start_ms)
         self.memory = memory
         self.events: list[Event] = []
@@ -226,8 +228,9 @@ class Play:
         self.now_ms = then
 
     def cycle(self) -> Step:
-        self.core.observe(self.field.observe(self.now_ms))
-        step = self.core.step(self.now_ms + self.skew_ms, self.now_ms)
+        mono_ms = self.now_ms - self.booted_ms
+        self.core.observe(self.field.observe(mono_ms))
+        step = self.core.step(self.now_ms + self.skew_ms, mono_ms, boot=self.boot, sure=self.sure)
         for action in step.actions:
             self.field.act(action, self.now_ms)
         self.memory = step.memory or self.memory
@@ -237,6 +240,24 @@ class Play:
         if self.watch is not None:
             self.watch(self, step)
         return step
+
+    def reboot(self, wall_ms: int, off_s: float = 60.0) -> None:
+        """Cut the power. After `off_s` the machine is up again; its clock, which nobody vouches for, shows this."""
+        self.field.coils, self.field.until = [False] * 8, {}
+        self.pass_time(off_s)
+        self.boot, self.booted_ms = f"boot at {self.now_ms}", self.now_ms - 20_000
+        self.restart(wall_ms)
+
+    def restart(self, wall_ms: int | None = None) -> None:
+        """Kill the process and start it again; with `wall_ms` it does not know the time."""
+        self.sure, self.skew_ms = wall_ms is None, 0 if wall_ms is None else wall_ms - self.now_ms
+        wall_ms = self.now_ms + self.skew_ms
+        mono_ms = self.now_ms - self.booted_ms
+        self.core = Core(self.site, self.memory, now_ms=wall_ms, mono_ms=mono_ms, boot=self.boot, sure=self.sure)
+
+    def learn(self) -> None:
+        """Somebody tells the time."""
+        self.sure, self.skew_ms = True, 0
 
     def run(self, seconds: float) -> None:
         end = self.now_ms + round(seconds * 1000)

@@ -6,19 +6,22 @@ done meanwhile is kept by the boot's own count of time, and entered in the true 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from tonnam_edge.core.image import Now
-from tonnam_edge.core.memory import Done, Guess, Intent, Memory
+from tonnam_edge.core.memory import DayUse, Done, Guess, Heard, Intent, Memory
 from tonnam_edge.core.schedule import LocalTime
+from tonnam_link.messages import Stamp
 
 DAY_MS = 86_400_000
 HALF_DAY_MS = DAY_MS // 2
 # A remembered slot or day further ahead than this was made by a wrong clock.
 BOGUS_SLOT_MS = 2 * DAY_MS
+# Between two boots that do not know the time a clock that moved by more was set, not left to run.
+FAR_MS = 30 * DAY_MS
 # After so long a boot, what was done before that long can no longer matter to a day.
 KEPT_MS = DAY_MS + HALF_DAY_MS
 
@@ -35,10 +38,18 @@ class Books:
         if now.sure and guess is not None:
             self._settle(guess, now)
         elif not now.sure and (guess is None or guess.boot != now.boot):
-            done = [] if guess is None else [each for each in guess.done if each.at.boot == guess.boot]
-            self._memory.guess = Guess(now.boot, self._memory.book.copy(), done)
+            self._memory.guess = self._new_guess(guess, now)
         day = self._local.day
         self._memory.book.put_right(now.wall_ms, day(now.wall_ms), day(now.wall_ms + BOGUS_SLOT_MS), self._holds_ms)
+
+    def _new_guess(self, before: Guess | None, now: Now) -> Guess:
+        """A book for a boot that does not know the time. What was used on days that are long ago by its clock may
+        just as well have been used a moment ago: it counts for today."""
+        book, day = self._memory.book.copy(), self._local.day
+        for zone, use in book.used.items():
+            if use.day < day(max(0, now.wall_ms - FAR_MS)):
+                book.used[zone] = DayUse(day(now.wall_ms), use.seconds)
+        return Guess(now.boot, book, [] if before is None else _in_short(before.done))
 
     def used_s(self, zone: str, now: Now) -> float:
         """Seconds of water that count for today. While the time is not known also those of the last 24 hours."""
@@ -85,34 +96,56 @@ class Books:
     def _note(self, now: Now, **what: Any) -> None:
         guess = self._memory.guess
         if now.stamp is not None and guess is not None:
-            recent = [each for each in guess.done if each.at.boot != now.boot or _ago_ms(each, now) < KEPT_MS]
+            recent = [each for each in guess.done if now.mono_ms - _since_boot_ms(each.at, now) < KEPT_MS]
             guess.done = [*recent, Done(now.stamp, **what)]
 
     def _settle(self, guess: Guess, now: Now) -> None:
         """Enter what was done without knowing the time."""
         known = self._memory.known
         for each in guess.done:
-            at_ms = _true_ms(each, now)
+            at_ms = _true_ms(each.at, now)
             if each.seconds:
                 known.use(each.zone, self._local.day(at_ms), each.seconds)
             if each.timer is not None:  # it stands for the slot that it was nearest to
                 known.slots[each.timer] = max(known.slots.get(each.timer, 0), at_ms + HALF_DAY_MS)
             if each.held:
                 known.held_until_ms[each.zone] = at_ms + self._holds_ms.get(each.zone, 0)
+        self._memory.guess = None
+        self._settle_words(now)
+
+    def _settle_words(self, now: Now) -> None:
+        """Runs in progress, and what was last said of commands, get their true times."""
         for zone, intent in self._memory.runs.items():
             if intent.stamp is not None:
-                began_ms = _true_ms(Done(intent.stamp, zone), now)
+                began_ms = _true_ms(intent.stamp, now)
                 self._memory.runs[zone] = msgspec.structs.replace(intent, started_at_ms=began_ms, stamp=None)
-        self._memory.guess = None
+        for command_id, heard in self._memory.heard.items():
+            outcome = heard.outcome
+            if outcome.stamp is not None:
+                outcome = msgspec.structs.replace(outcome, at_ms=_true_ms(outcome.stamp, now), stamp=None)
+                self._memory.heard[command_id] = Heard(heard.expires_at_ms, outcome)
 
 
-def _ago_ms(done: Done, now: Now) -> int:
-    return now.mono_ms - done.at.mono_ms
+def _true_ms(at: Stamp, now: Now) -> int:
+    """When that was; in an earlier boot, which never knew, as late as can be: the begin of this one."""
+    return now.wall_ms - now.mono_ms + _since_boot_ms(at, now)
 
 
-def _true_ms(done: Done, now: Now) -> int:
-    """When it was done; in an earlier boot, which never knew, as late as can be: at the begin of this one."""
-    return now.wall_ms - (_ago_ms(done, now) if done.at.boot == now.boot else now.mono_ms)
+def _since_boot_ms(at: Stamp, now: Now) -> int:
+    return at.mono_ms if at.boot == now.boot else 0
+
+
+def _in_short(done: Iterable[Done]) -> list[Done]:
+    """What was done in boots that are over: in one entry a zone and timer, for when it was nobody will know."""
+    used: dict[str, Done] = {}
+    others: dict[tuple[str, str | None], Done] = {}
+    for each in done:
+        if each.seconds:
+            before = used.get(each.zone)
+            used[each.zone] = Done(each.at, each.zone, each.seconds + (before.seconds if before else 0.0))
+        else:
+            others[each.zone, each.timer] = each
+    return [*used.values(), *others.values()]
 
 
 def ran_at_most_s(intent: Intent, now: Now) -> float:

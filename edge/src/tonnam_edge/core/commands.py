@@ -79,7 +79,13 @@ class Commands:
         return said
 
     def forget(self, now_ms: int) -> None:
-        """Drop ids that expired long enough ago. A command still running is not forgotten."""
+        """Drop ids that expired long enough ago. A command still running is not forgotten.
+
+        No command lives longer than `LONGEST_LIFE_MS`, whatever was said of it while the time was not known.
+        """
+        for command_id, heard in self._memory.heard.items():
+            if heard.expires_at_ms > now_ms + LONGEST_LIFE_MS:
+                self._memory.heard[command_id] = Heard(now_ms + LONGEST_LIFE_MS, heard.outcome)
         running = {intent.command_id for intent in self._memory.runs.values()} | set(self._memory.stops)
         old = [
             command_id
