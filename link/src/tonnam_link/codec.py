@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from tonnam_link.aggregates import AggregateRow, aggregates_body
+from tonnam_link.aggregates import MINUTE_MS, AggregateRow, aggregates_body
+from tonnam_link.columns import MAX_FRAMES, MAX_READINGS
 from tonnam_link.dictionary import MAX_DATASTREAMS, Dictionary, parse_dictionary, steps_per_unit
 from tonnam_link.envelope import (
     FORWARD_BYTES,
@@ -23,7 +24,7 @@ from tonnam_link.envelope import (
     wrap,
 )
 from tonnam_link.messages import Event, Forwarded, Outcome
-from tonnam_link.readings import MAX_FRAMES, MAX_READINGS, ReadingsBody, Row, check_time, clean, readings_body
+from tonnam_link.readings import ReadingsBody, Row, check_time, clean, readings_body, trimmed
 from tonnam_link.topics import Origin
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_EVENT_BYTES",
     "MAX_FRAMES",
     "MAX_READINGS",
+    "MINUTE_MS",
     "WIRE_VERSION",
     "AggregateRow",
     "Dictionary",
@@ -97,7 +99,7 @@ def encode_readings(origin: Origin, epoch: int, sequence: int, dictionary: Dicti
     16-bit deltas, or the resolution is 0, as an exact float64. Of two samples of one datastream at one instant the
     first in `rows` counts, as in the store: a reading is not judged again. A value that is not finite is unknown.
     """
-    body = msgspec.msgpack.encode(readings_body(dictionary, rows))
+    body = trimmed(readings_body(dictionary, rows))
     return wrap(origin, epoch, sequence, Kind.READINGS, dictionary.digest, body)
 
 
@@ -109,5 +111,5 @@ def encode_aggregates(
     ValueError when a row cannot be: no start of a minute, a minute of a datastream twice, nothing counted, numbers
     that are not finite or not in order. Minima and maxima are rounded as readings are, means hardly at all.
     """
-    body = msgspec.msgpack.encode(aggregates_body(dictionary, rows))
+    body = trimmed(aggregates_body(dictionary, rows))
     return wrap(origin, epoch, sequence, Kind.AGGREGATES, dictionary.digest, body)

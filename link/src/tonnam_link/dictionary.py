@@ -31,6 +31,7 @@ class Dictionary:
         self.body = msgspec.msgpack.encode([[s.datastream, s.unit, float(s.resolution)] for s in specs])
         self.digest = hashlib.sha256(self.body).digest()[:8]
         self.hash = self.digest.hex()
+        self.scales = tuple(_scale(spec.resolution) for spec in specs)
 
 
 class _SpecRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -49,6 +50,12 @@ def parse_dictionary(body: bytes) -> Dictionary:
     if dictionary.body != body:
         raise Rejected("the dictionary is not in its canonical form")
     return dictionary
+
+
+def _scale(resolution: float) -> tuple[float, float]:
+    """What a number of steps is divided by and then multiplied with; (1, 0) when there are no steps."""
+    whole = steps_per_unit(resolution)
+    return (1.0, resolution) if whole is None else (float(whole), 1.0)
 
 
 def steps_per_unit(resolution: float) -> int | None:

@@ -9,15 +9,14 @@ from itertools import accumulate, chain, islice
 
 import msgspec
 
-from tonnam_link.dictionary import Dictionary, steps_per_unit
+from tonnam_link.bits import column_lengths, unfold, unpack, unpack_if_any
+from tonnam_link.columns import DOUBLES, Axis, check_forms, scale_of, unpack_axis, unpack_masks, unpack_numbers
+from tonnam_link.dictionary import Dictionary
 from tonnam_link.envelope import Kind, open_body, open_envelope
 from tonnam_link.errors import LinkError, Rejected
 from tonnam_link.messages import LATEST_MS, Sample
-from tonnam_link.planes import positions
 from tonnam_link.quality import Quality
-from tonnam_link.readings import MAX_FRAMES, MAX_READINGS, ReadingsBody, Row
-
-Cells = tuple[list[int], list[Sample]]
+from tonnam_link.readings import HAS_RAW, IS_UNKNOWN, QUALITY_BITS, ReadingsBody, Row
 
 
 def rows_of(payload: bytes, dictionary: Dictionary) -> list[Row]:
@@ -35,93 +34,71 @@ def _rows_of(payload: bytes, dictionary: Dictionary) -> list[Row]:
     if envelope.kind != Kind.READINGS or envelope.dictionary != dictionary.digest:
         raise Rejected("not a batch of readings of this dictionary")
     body = msgspec.msgpack.decode(open_body(envelope), type=ReadingsBody)
-    numbers = [*body.scaled, *body.floats]
-    _check_indexes(numbers, len(dictionary.specs))
-    axis = _axis(body)
-    rows: list[list[tuple[int, Sample]]] = [[] for _ in axis]
-    for number, (places, samples) in zip(numbers, _columns(body, axis, dictionary), strict=True):
-        for place, sample in zip(places, samples, strict=True):
-            rows[place].append((number, sample))
-    return [Row(at, samples) for at, samples in zip(axis, rows, strict=True) if samples]
+    numbers = unpack_numbers(body.numbers, body.columns, dictionary)
+    instants = unpack_axis(Axis(body.first_at_ms, body.frames, body.step_ms, body.extra_steps), LATEST_MS)
+    places = unpack_masks(body.masks, body.mask_numbers, body.columns, len(instants))
+    samples = _samples(body, numbers, list(map(len, places)), dictionary)
+    rows: list[list[tuple[int, Sample]]] = [[] for _ in instants]
+    for number, positions in zip(numbers, places, strict=True):
+        for position, sample in zip(positions, samples, strict=False):
+            rows[position].append((number, sample))
+    return [Row(at, found) for at, found in zip(instants, rows, strict=True) if found]
 
 
-def _check_indexes(indexes: Sequence[int], size: int) -> None:
-    if len(set(indexes)) < len(indexes) or not all(0 <= index < size for index in indexes):
-        raise Rejected("a column is named twice, or is not there")
+def _samples(
+    body: ReadingsBody, numbers: Sequence[int], sizes: Sequence[int], dictionary: Dictionary
+) -> Iterator[Sample]:
+    """All samples, column after column."""
+    marks = _marks(body, sum(sizes))
+    raws = iter(_doubles(body.raws, sum(mark & HAS_RAW > 0 for mark in marks)))
+    ends = list(accumulate(sizes))
+    known = [
+        size - sum(mark & IS_UNKNOWN > 0 for mark in marks[end - size : end])
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    values = _values(body, numbers, known, dictionary)
+    samples = []
+    for mark in marks:
+        value = None if mark & IS_UNKNOWN else next(values)
+        samples.append(Sample(value, Quality(mark & QUALITY_BITS), next(raws) if mark & HAS_RAW else None))
+    return iter(samples)
 
 
-def _axis(body: ReadingsBody) -> list[int]:
-    letter = {2: "H", 4: "I"}.get(body.step_bytes)
-    if letter is None or not 0 <= body.first_at_ms <= LATEST_MS or len(body.steps) >= MAX_FRAMES * body.step_bytes:
-        raise Rejected("the time axis is malformed")
-    steps = struct.unpack(f"<{len(body.steps) // body.step_bytes}{letter}", body.steps)
-    axis = list(accumulate(steps, initial=body.first_at_ms))
-    if 0 in steps or axis[-1] > LATEST_MS:
-        raise Rejected("the time axis does not rise, or passes 9999")
-    return axis
+def _marks(body: ReadingsBody, samples: int) -> bytes:
+    """One mark for every sample."""
+    if len(body.marks) > samples or 0 in body.marks:
+        raise Rejected("the marks are too many, or one marks nothing")
+    all_marks = bytearray(samples)
+    at = -1
+    for gap, mark in zip(unpack(body.odd, [len(body.marks)]), body.marks, strict=True):
+        at += gap + 1
+        if mark & ~(QUALITY_BITS | HAS_RAW | IS_UNKNOWN):
+            raise Rejected("an unknown mark")
+        all_marks[at] = mark
+    return bytes(all_marks)
 
 
-def _columns(body: ReadingsBody, axis: Sequence[int], dictionary: Dictionary) -> list[Cells]:
-    """For each column the places on the axis that it has, and the samples there."""
-    count = len(body.scaled) + len(body.floats)
-    for part in (body.present, body.unknown, body.qualities, body.raws):
-        _check_indexes([each[0] for each in part], count)
-    present = dict(body.present)
-    places = [positions(present[i], len(axis)) if i in present else list(range(len(axis))) for i in range(count)]
-    if not all(places) or sum(map(len, places)) > MAX_READINGS:
-        raise Rejected("a column without samples, or too many readings")
-    lengths = [len(each) for each in places]
-    unknown = {index: set(positions(bits, lengths[index])) for index, bits in body.unknown}
-    known = [lengths[index] - len(unknown.get(index, ())) for index in range(count)]
-    values = _values(body, known, dictionary)
-    qualities, raws = _qualities(body, lengths), _raws(body, lengths)
-    columns = []
-    for index, length in enumerate(lengths):
-        bare, bad, rejected = unknown.get(index, set()), qualities.get(index, {}), raws.get(index, {})
-        samples = []
-        for at in range(length):
-            value = None if at in bare else next(values)
-            samples.append(Sample(value, bad.get(at, Quality.GOOD), rejected.get(at)))
-        columns.append((places[index], samples))
-    return columns
-
-
-def _values(body: ReadingsBody, known: Sequence[int], dictionary: Dictionary) -> Iterator[float]:
+def _values(
+    body: ReadingsBody, numbers: Sequence[int], known: Sequence[int], dictionary: Dictionary
+) -> Iterator[float]:
     """The known values, column after column; `known` says how many each column has."""
-    scaled = len(body.scaled)
-    filled = [(number, size) for number, size in zip(body.scaled, known, strict=False) if size]
-    total = sum(size for _, size in filled)
-    firsts = iter(struct.unpack(f"<{len(filled)}i", body.firsts))
-    deltas = iter(struct.unpack(f"<{total - len(filled)}h", body.deltas))
-    doubles = struct.unpack(f"<{sum(known[scaled:])}d", body.doubles)
+    forms = unpack_if_any(body.forms, len(numbers))
+    check_forms(forms)
+    in_steps = [size for form, size in zip(forms, known, strict=True) if form != DOUBLES]
+    steps = iter(unpack(body.integers, column_lengths(in_steps)))
+    doubles = iter(_doubles(body.doubles, sum(known) - sum(in_steps)))
+    parts: list[Iterator[float]] = []
+    for form, number, size in zip(forms, numbers, known, strict=True):
+        if form == DOUBLES:
+            parts.append(iter(list(islice(doubles, size))))
+            continue
+        divisor, factor = scale_of(form, number, dictionary)
+        parts.append(iter([step / divisor * factor for step in accumulate(map(unfold, islice(steps, size)))]))
+    return chain.from_iterable(parts)
+
+
+def _doubles(packed: bytes, size: int) -> Sequence[float]:
+    doubles = struct.unpack(f"<{size}d", packed)
     if not all(map(math.isfinite, doubles)):
-        raise Rejected("a value is not finite")
-    values: list[float] = []
-    for number, size in filled:
-        resolution = dictionary.specs[number].resolution
-        if not resolution:
-            raise Rejected("a datastream without a resolution is sent as scaled integers")
-        per_unit = steps_per_unit(resolution)
-        steps = accumulate(islice(deltas, size - 1), initial=next(firsts))
-        values += [step / per_unit if per_unit else step * resolution for step in steps]
-    return chain(values, doubles)
-
-
-def _qualities(body: ReadingsBody, lengths: Sequence[int]) -> dict[int, dict[int, Quality]]:
-    found = {}
-    for index, bits, words in body.qualities:
-        qualities = [Quality(word) for word in words]
-        if not all(qualities):
-            raise Rejected("a good sample is told as not good")
-        found[index] = dict(zip(positions(bits, lengths[index]), qualities, strict=True))
-    return found
-
-
-def _raws(body: ReadingsBody, lengths: Sequence[int]) -> dict[int, dict[int, float]]:
-    found = {}
-    for index, bits, packed in body.raws:
-        numbers = [number for (number,) in struct.iter_unpack("<d", packed)]
-        if not all(map(math.isfinite, numbers)):
-            raise Rejected("a rejected raw number is not finite")
-        found[index] = dict(zip(positions(bits, lengths[index]), numbers, strict=True))
-    return found
+        raise Rejected("a number is not finite")
+    return doubles

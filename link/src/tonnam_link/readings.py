@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from tonnam_link.dictionary import Dictionary, steps_per_unit
+from tonnam_link.bits import column_runs, gaps, pack, pack_if_any
+from tonnam_link.columns import (
+    DOUBLES,
+    MAX_FRAMES,
+    MAX_READINGS,
+    pack_axis,
+    pack_doubles,
+    pack_masks,
+    pack_numbers,
+    whole_steps,
+)
+from tonnam_link.dictionary import Dictionary
 from tonnam_link.errors import TooLarge
 from tonnam_link.messages import LATEST_MS, Sample
-from tonnam_link.planes import bitmap
 from tonnam_link.quality import Quality
 
-MAX_READINGS = 65_536
-MAX_FRAMES = 16_384
+QUALITY_BITS = 0x0F
+HAS_RAW = 0x40
+IS_UNKNOWN = 0x80
 
 
 def check_time(at_ms: int) -> None:
@@ -34,54 +43,55 @@ class Row(NamedTuple):
 
 
 class ReadingsBody(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """The columns of a batch of readings. Little-endian; bitmaps begin with the lowest bit.
+    """The columns of a batch of readings, as docs/link.md tells. Empty parts at the end are left out on the wire.
 
-    Columns are numbered in order: those of `scaled`, then those of `floats`. `present` has a bitmap over the time
-    axis for columns that lack samples; the other sparse parts have bitmaps over the samples of their column.
+    `integers` and the parts after it that hold whole numbers are packed as in `bits`. `odd` says how many samples lie
+    before each that has a mark, column after column; a mark is a quality, with a bit when the value is unknown and
+    one when a rejected number stands in `raws`.
     """
 
     first_at_ms: int
-    step_bytes: int
-    steps: bytes
-    scaled: list[int]
-    firsts: bytes
-    deltas: bytes
-    floats: list[int]
-    doubles: bytes
-    present: list[tuple[int, bytes]]
-    unknown: list[tuple[int, bytes]]
-    qualities: list[tuple[int, bytes, bytes]]
-    raws: list[tuple[int, bytes, bytes]]
+    frames: int
+    step_ms: int
+    columns: int
+    integers: bytes = b""
+    extra_steps: bytes = b""
+    forms: bytes = b""
+    doubles: bytes = b""
+    numbers: bytes = b""
+    masks: bytes = b""
+    mask_numbers: bytes = b""
+    odd: bytes = b""
+    marks: bytes = b""
+    raws: bytes = b""
 
 
 def readings_body(dictionary: Dictionary, rows: Sequence[Row]) -> ReadingsBody:
     """The columns of `rows`. Raises TooLarge when they pass the limits of one batch."""
-    axis = sorted({row.observed_at_ms for row in rows})
-    columns = _columns(axis, rows)
-    _check_limits(axis, columns)
-    step_bytes, steps = _pack_steps(axis)
-    scaled: dict[int, bytes] = {}
-    firsts, doubles = bytearray(), bytearray()
-    floats: list[int] = []
+    instants = sorted({row.observed_at_ms for row in rows})
+    columns = _columns(instants, rows)
+    _check_limits(instants, columns)
+    axis = pack_axis(instants)
+    forms: list[int] = []
+    runs: list[Sequence[int]] = []
+    doubles: list[float] = []
     for number, cells in columns.items():
-        known = [sample.value for sample in cells.values() if sample.value is not None]
-        packed = _pack_scaled(known, dictionary.specs[number].resolution)
-        if packed is None:
-            floats.append(number)
-            doubles += struct.pack(f"<{len(known)}d", *known)
-        else:
-            firsts += packed[0]
-            scaled[number] = packed[1]
-    order = [*scaled, *floats]
+        known = [value for value, _, _ in cells.values() if value is not None]
+        form, steps = whole_steps(known, number, dictionary)
+        forms.append(form)
+        runs += column_runs(steps)
+        doubles += known if form == DOUBLES else []
+    masks, mask_numbers = pack_masks(list(columns.values()), len(instants))
+    odd, marks, raws = _marks([sample for cells in columns.values() for sample in cells.values()])
     return ReadingsBody(
-        axis[0], step_bytes, steps, list(scaled), bytes(firsts), b"".join(scaled.values()), floats, bytes(doubles),
-        *_sparse(len(axis), [columns[number] for number in order]),
+        axis.first, axis.size, axis.step, len(columns), pack(runs), axis.extra_steps, pack_if_any(forms),
+        pack_doubles(doubles), pack_numbers(list(columns)), masks, mask_numbers, odd, marks, raws,
     )  # fmt: skip
 
 
-def _columns(axis: Sequence[int], rows: Sequence[Row]) -> dict[int, dict[int, Sample]]:
-    """Datastream number -> position on the axis -> sample, both in ascending order."""
-    position = {observed_at_ms: index for index, observed_at_ms in enumerate(axis)}
+def _columns(instants: Sequence[int], rows: Sequence[Row]) -> dict[int, dict[int, Sample]]:
+    """Datastream number -> position on the instants -> sample, both in ascending order."""
+    position = {observed_at_ms: index for index, observed_at_ms in enumerate(instants)}
     columns: dict[int, dict[int, Sample]] = {}
     for row in sorted(rows, key=lambda row: row.observed_at_ms):
         at = position[row.observed_at_ms]
@@ -90,67 +100,33 @@ def _columns(axis: Sequence[int], rows: Sequence[Row]) -> dict[int, dict[int, Sa
     return dict(sorted(columns.items()))
 
 
-def _check_limits(axis: Sequence[int], columns: Mapping[int, Mapping[int, Sample]]) -> None:
+def _check_limits(instants: Sequence[int], columns: Mapping[int, Mapping[int, Sample]]) -> None:
     readings = sum(map(len, columns.values()))
     if not readings:
         raise ValueError("a batch of readings has at least one")
-    if readings > MAX_READINGS or len(axis) > MAX_FRAMES:
-        raise TooLarge(f"{readings} readings at {len(axis)} instants do not fit into one batch")
-    check_time(axis[0])
-    check_time(axis[-1])
+    if readings > MAX_READINGS or len(instants) > MAX_FRAMES:
+        raise TooLarge(f"{readings} readings at {len(instants)} instants do not fit into one batch")
+    check_time(instants[0])
+    check_time(instants[-1])
 
 
-def _pack_steps(axis: Sequence[int]) -> tuple[int, bytes]:
-    steps = [after - before for before, after in pairwise(axis)]
-    widest = max(steps, default=0)
-    if widest > 0xFFFF_FFFF:
-        raise TooLarge("the readings of one batch lie more than 49 days apart")
-    width, letter = (2, "H") if widest <= 0xFFFF else (4, "I")
-    return width, struct.pack(f"<{len(steps)}{letter}", *steps)
+def _marks(samples: Sequence[Sample]) -> tuple[bytes, bytes, bytes]:
+    """Where samples are not simply good and known, what they are, and rejected raw numbers."""
+    marks = [
+        quality | (IS_UNKNOWN if value is None else 0) | (0 if raw is None else HAS_RAW)
+        for value, quality, raw in samples
+    ]
+    at = [position for position, mark in enumerate(marks) if mark]
+    raws = [raw for _, _, raw in samples if raw is not None]
+    return pack([gaps(at)]), bytes(marks[position] for position in at), pack_doubles(raws)
 
 
-def _pack_scaled(values: Sequence[float], resolution: float) -> tuple[bytes, bytes] | None:
-    """The first value in 32 bits and the 16-bit deltas, or None where the values do not fit."""
-    if resolution == 0:
-        return None
-    if not values:
-        return b"", b""
-    per_unit = steps_per_unit(resolution)
-    try:
-        if per_unit is None:
-            scaled = [round(value / resolution) for value in values]
-        else:
-            scaled = [round(value * per_unit) for value in values]
-        deltas = [after - before for before, after in pairwise(scaled)]
-        return struct.pack("<i", scaled[0]), struct.pack(f"<{len(deltas)}h", *deltas)
-    except (struct.error, OverflowError):
-        return None
-
-
-def _sparse(
-    frames: int, columns: Sequence[Mapping[int, Sample]]
-) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    """What is not everywhere: absent samples, unknown values, qualities other than good, rejected raw numbers."""
-    present: list[Any] = []
-    unknown: list[Any] = []
-    qualities: list[Any] = []
-    raws: list[Any] = []
-    for index, cells in enumerate(columns):
-        if len(cells) < frames:
-            present.append((index, bitmap(cells, frames)))
-        samples = list(cells.values())
-        bare = [at for at, sample in enumerate(samples) if sample.value is None]
-        if bare:
-            unknown.append((index, bitmap(bare, len(samples))))
-        bad = [at for at, sample in enumerate(samples) if sample.quality]
-        if bad:
-            words = bytes(samples[at].quality for at in bad)
-            qualities.append((index, bitmap(bad, len(samples)), words))
-        kept = [(at, sample.raw) for at, sample in enumerate(samples) if sample.raw is not None]
-        if kept:
-            numbers = struct.pack(f"<{len(kept)}d", *(raw for _, raw in kept))
-            raws.append((index, bitmap((at for at, _ in kept), len(samples)), numbers))
-    return present, unknown, qualities, raws
+def trimmed(body: msgspec.Struct) -> bytes:
+    """A body on the wire: an array without the empty parts at its end."""
+    parts = list(msgspec.structs.astuple(body))
+    while parts[-1] == b"":
+        parts.pop()
+    return msgspec.msgpack.encode(parts)
 
 
 def clean(sample: Sample) -> Sample:
