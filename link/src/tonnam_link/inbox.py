@@ -107,16 +107,19 @@ class Inbox:
     async def run(self) -> None:
         """Keep keys on disk and report what was refused, until cancelled. The disk may fail: it is tried again."""
         while True:
-            if self._keys.unkept:
-                await self._keep_keys()
-            failed = not await self._report()
-            await self._pause(failed)
+            await self._pause(await self.settle())
 
-    async def _pause(self, failed: bool) -> None:
+    async def settle(self) -> bool:
+        """Do all that is due now; False when the disk did not take it."""
+        if self._keys.unkept:
+            await self._keep_keys()
+        return await self._report() and not self._keys.unkept
+
+    async def _pause(self, settled: bool) -> None:
         """Until something has to be done."""
         due_ms = self.refusals.next_due_ms()
         wait_s = None if due_ms is None else max(0.0, (due_ms - self._mono_ms()) / 1000)
-        if failed or self._keys.unkept:
+        if not settled:
             wait_s = TRY_AGAIN_S
         try:
             async with asyncio.timeout(wait_s):
