@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated
 
@@ -12,11 +11,13 @@ import structlog
 import typer
 
 from tonnam_cloud.alerts.rules import load_rules
+from tonnam_cloud.broker.cli import broker_config
+from tonnam_cloud.keys.cli import keys_app
 from tonnam_cloud.people.cli import user_app
 from tonnam_cloud.registry import repository
+from tonnam_cloud.registry.cli import node_app
 from tonnam_cloud.settings import read_settings
-from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures, command_database
-from tonnam_link.clock import system_clock
+from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures, command_database, when
 
 app = typer.Typer(
     help="Tonnam's cloud: takes in what farms and towns send, keeps it, and shows it on phones. "
@@ -29,11 +30,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-node_app = typer.Typer(help="The machines at farms and towns that may send.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="What came in and could not be taken as it was.", no_args_is_help=True)
 app.add_typer(node_app, name="node")
 app.add_typer(user_app, name="user")
+app.add_typer(keys_app, name="keys")
 app.add_typer(quarantine_app, name="quarantine")
+app.command("broker-config")(broker_config)
 
 
 def _tell_version(wanted: bool) -> None:
@@ -80,39 +82,10 @@ def serve_command(
         asyncio.run(serve(settings, rules))
 
 
-@node_app.command("add")
-def add_node(
-    tenant: Annotated[str, typer.Argument(help="Whose it is, such as demo-farm.")],
-    node: Annotated[str, typer.Argument(help="Its own name, such as edge-1.")],
-    name_th: Annotated[str, typer.Option(help="What people call it, in Thai.")] = "",
-    name_en: Annotated[str, typer.Option(help="What people call it, in English.")] = "",
-) -> None:
-    """Let a machine send. Doing it again does no harm."""
-    name = {"th": name_th or name_en or node, "en": name_en or name_th or node}
-    with command_database() as database, database.writing() as session:
-        new = repository.add_node(session, tenant, node, name, system_clock())
-    typer.echo(f"{tenant} {node}: {'added' if new else 'was there already; its name is up to date'}")
-
-
-@node_app.command("list")
-def list_nodes() -> None:
-    """Show every machine, and when it was last heard."""
-    with command_database() as database, database.reading() as session:
-        for node in repository.all_nodes(session):
-            state = "online" if node.online else "offline"
-            typer.echo(f"{node.tenant} {node.id}  {state}  last heard {_when(node.last_heard_ms)}  {node.name['en']}")
-
-
 @quarantine_app.command("list")
 def list_quarantine(limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20) -> None:
     """Show what is in quarantine, newest first, and why."""
     with command_database() as database, database.reading() as session:
         for entry in repository.quarantined(session, limit):
             size = f"{len(entry.payload)} bytes, {entry.readings} readings kept out"
-            typer.echo(f"{entry.id}  {_when(entry.received_ms)}  {entry.tenant} {entry.node}  {size}: {entry.reason}")
-
-
-def _when(at_ms: int | None) -> str:
-    if at_ms is None:
-        return "never"
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            typer.echo(f"{entry.id}  {when(entry.received_ms)}  {entry.tenant} {entry.node}  {size}: {entry.reason}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tonnam_cloud.alerts.schemas import Severity
 from tonnam_cloud.errors import Misconfigured
+from tonnam_cloud.toml_file import load_tables
 from tonnam_cloud.words import Words
 
 LIMITS = ("above", "below", "above_band", "below_band", "above_bank_pct")
@@ -108,32 +108,4 @@ def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
         text = path.read_text(encoding="utf-8") if path else shipped.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{name}: the rules file cannot be read: {error}") from error
-    try:
-        return RuleFile.model_validate(tomllib.loads(text)).rule
-    except tomllib.TOMLDecodeError as error:
-        raise Misconfigured(f"{name}: not TOML: {error}") from error
-    except ValidationError as error:
-        raise Misconfigured("\n".join(_complaints(name, text, error))) from error
-
-
-def _complaints(name: str, text: str, error: ValidationError) -> list[str]:
-    """One line for each thing that is wrong: file, line of its rule, key, and what would be right."""
-    starts = [number for number, line in enumerate(text.splitlines(), 1) if line.strip() == "[[rule]]"]
-    said = []
-    for each in error.errors(include_url=False):
-        place = list(each["loc"])
-        at = place[1] if len(place) > 1 and isinstance(place[1], int) else None
-        line = _line_of(text, starts[at], str(place[2]) if len(place) > 2 else "") if at is not None else 1
-        key = ".".join(str(part) for part in place[2:] if part) or "rule"
-        said.append(f"{name}:{line}: {key}: {each['msg']}")
-    return said
-
-
-def _line_of(text: str, start: int, key: str) -> int:
-    """The line of a key within the table that starts at `start`, or the table's own."""
-    for number, line in enumerate(text.splitlines()[start:], start + 1):
-        if line.strip() == "[[rule]]":
-            break
-        if key and re.match(rf"\s*{re.escape(key)}\b", line):
-            return number
-    return start
+    return load_tables(RuleFile, name, text, "rule")[0].rule

@@ -1,0 +1,125 @@
+"""`tonnam-cloud broker-config`: the broker's configuration from the registry, once, or kept true for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+from tonnam_cloud.broker import mosquitto, nats
+from tonnam_cloud.broker.files import version_of, write_files
+from tonnam_cloud.broker.listening import Listening
+from tonnam_cloud.broker.passwords import Hashes
+from tonnam_cloud.broker.reload import Reloader
+from tonnam_cloud.broker.rights import users_of
+from tonnam_cloud.broker.users_file import OtherUser
+from tonnam_cloud.database import Database
+from tonnam_cloud.errors import CloudError, Misconfigured
+from tonnam_cloud.outage import Outage
+from tonnam_cloud.registry import access
+
+EVERY_S = 1.0
+FOR_THE_OWNER, FOR_THE_GROUP = 0o600, 0o640
+
+log = structlog.get_logger(__name__)
+
+
+class Broker(StrEnum):
+    """Whose dialect."""
+
+    NATS = "nats"
+    MOSQUITTO = "mosquitto"
+
+    @property
+    def program(self) -> str:
+        """What its process is called."""
+        return "nats-server" if self is Broker.NATS else "mosquitto"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one broker's configuration is made of, besides the registry."""
+
+    broker: Broker
+    directory: Path
+    listening: Listening
+    others: Sequence[tuple[OtherUser, Hashes]]
+    mode: int = FOR_THE_OWNER
+
+    def __post_init__(self) -> None:
+        if self.broker is Broker.NATS and None not in (self.listening.plain, self.listening.tls):
+            raise Misconfigured("a NATS server has one listener for MQTT: --listen or --listen-tls, not both")
+
+
+class Writer:
+    """Keeps the files as the registry says."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        self._database = database
+        self._written = ""
+        self._unknown: set[str] = set()
+
+    def write(self) -> str:
+        """Write what is news; the version that is on the disk. Blocking. Raises CloudError."""
+        config = self._config
+        with self._database.reading() as session:
+            nodes = access.may_connect(session)
+        users = users_of(nodes, config.others)
+        if config.broker is Broker.NATS:
+            files = nats.files_of(users, config.listening)
+        else:
+            files = mosquitto.files_of(users, config.listening, config.directory)
+        version = version_of(files, config.listening.certificate_bytes())
+        if version != self._written:
+            self._complain({f"{node.tenant}/{node.node}" for node in nodes})
+            write_files(config.directory, files, version, config.mode)
+            log.info("broker configuration written", directory=str(config.directory), users=len(users))
+            self._written = version
+        return version
+
+    def _complain(self, nodes: set[str]) -> None:
+        """Say once which gateways of the users file are not (or no longer) nodes that may connect."""
+        unknown = {name for user, _ in self._config.others for name in user.gateways} - nodes
+        for name in sorted(unknown - self._unknown):
+            log.warning("no such gateway may connect: nobody hears its field devices", gateway=name)
+        self._unknown = unknown
+
+
+def write_once(writer: Writer, reloader: Reloader | None) -> None:
+    """Write, and tell the broker if it runs. Raises CloudError."""
+    version = writer.write()
+    if reloader is not None:
+        reloader.tell(version)
+
+
+async def follow(writer: Writer, reloader: Reloader | None) -> None:
+    """Keep the files true until SIGINT or SIGTERM: a node that is revoked is off within some seconds.
+
+    Raises CloudError when the first time fails. Later an outage is logged, and the broker goes on with what it has.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await asyncio.to_thread(write_once, writer, reloader)
+    outage = Outage("the broker's users stay as they are")
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(EVERY_S):
+                await stop.wait()
+        except TimeoutError:
+            await asyncio.to_thread(_write_again, writer, reloader, outage)
+
+
+def _write_again(writer: Writer, reloader: Reloader | None, outage: Outage) -> None:
+    try:
+        write_once(writer, reloader)
+    except CloudError as error:
+        outage.note(error)
+        return
+    outage.over()

@@ -1,0 +1,42 @@
+"""Puts a broker's configuration on the disk, whole files at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tonnam_cloud.errors import CloudError
+
+VERSION = "version"
+"""Written last, and different whenever anything is: who watches this file need not watch the others."""
+
+
+def version_of(files: Mapping[str, str], certificate: bytes) -> str:
+    """What tells one state of a configuration from another."""
+    digest = hashlib.sha256(certificate)
+    for name in sorted(files):
+        digest.update(f"\0{name}\0{files[name]}".encode())
+    return digest.hexdigest()
+
+
+def write_files(directory: Path, files: Mapping[str, str], version: str, mode: int) -> None:
+    """Put each file in place of the old one, at once or not at all. Raises CloudError that names the directory."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in {**files, VERSION: version + "\n"}.items():
+            _replace(directory / name, text, mode)
+    except OSError as error:
+        raise CloudError(f"the broker's configuration cannot be written to {directory}: {error.strerror}") from error
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
