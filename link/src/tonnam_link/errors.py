@@ -44,3 +44,7 @@ class OutboxUnavailable(LinkError):
 
 class OutboxInUse(LinkError):
     """Another process has this outbox open."""
+
+
+class OutboxOfAnother(LinkError):
+    """This outbox was filled by another node: its batches must not be sent under the name of this one."""

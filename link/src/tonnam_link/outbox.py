@@ -8,66 +8,102 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tonnam_link import codec, outbox_file
-from tonnam_link.codec import Dictionary, Kind, Row
-from tonnam_link.errors import LinkError, OutboxUnavailable, Rejected
-from tonnam_link.messages import DatastreamSpec, Event, Frame, Outcome
-from tonnam_link.sealing import Sealed, Sealing, unpack_samples
+from tonnam_link import codec, forwards
+from tonnam_link.codec import Dictionary, Row
+from tonnam_link.damage import Damaged
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.limits import Limits
+from tonnam_link.machine import ms_since_boot
+from tonnam_link.messages import DatastreamSpec, Event, Forwarded, Frame, Outcome
+from tonnam_link.sealing import Rank, Sealed, sealed_of
+from tonnam_link.shelf import Backlog, Shelf
+from tonnam_link.state import Boot
 from tonnam_link.topics import Origin
 
-__all__ = ["Backlog", "Outbox", "Sealed"]
+__all__ = ["Backlog", "Limits", "Outbox", "Sealed"]
 
 RELEASES_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
-class Backlog:
-    """What the next tier has not confirmed. `readings` counts those too that are accepted but not yet sealed."""
-
-    batches: int = 0
-    readings: int = 0
-    bytes: int = 0
-
-    @property
-    def empty(self) -> bool:
-        return not (self.batches or self.readings)
-
-
 class Outbox:
-    """The outbox in the file `path`. Raises OutboxUnavailable, OutboxInUse.
+    """The outbox of `origin` in the file `path`, or without one in memory.
 
-    A file that is damaged is renamed, `set_aside` says to what, and a new one with a new epoch is begun.
+    Raises OutboxUnavailable, OutboxInUse, OutboxOfAnother. A file that is damaged is renamed, `set_aside` says to
+    what, and a new one with a new epoch is begun; if that is found later, the call that found it raises
+    OutboxUnavailable, and can be made again. `mono_ms` is a clock that never steps.
     """
 
-    def __init__(self, path: Path, origin: Origin) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        origin: Origin,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        *,
+        mono_ms: Callable[[], int] = ms_since_boot,
+    ) -> None:
         self.path = path
         self.origin = origin
-        self.set_aside: Path | None = None
-        self.dictionary: Dictionary | None = None
-        self._released: set[int] = set()
-        self._lock = outbox_file.lock(path)
-        try:
-            self._open()
-        except sqlite3.Error as error:
-            self._lock.close()
-            raise OutboxUnavailable(f"the outbox {path} cannot be opened: {error}") from error
-        except LinkError:
-            self._lock.close()
-            raise
+        self.limits = limits
+        self._shelf = Shelf(path, origin, mono_ms)
+
+    @property
+    def epoch(self) -> int:
+        """What its batches have in common. A new file, after damage, has another one."""
+        return self._shelf.epoch
+
+    @property
+    def set_aside(self) -> Path | None:
+        """What the last file that was damaged is called now; None if none was."""
+        return self._shelf.set_aside
+
+    @property
+    def dictionary(self) -> Dictionary | None:
+        """What frames may name, as `register` was told."""
+        return self._shelf.dictionary
 
     def register(self, specs: Sequence[DatastreamSpec]) -> Dictionary:
         """Say which datastreams frames from now on may name. What is pending keeps the dictionary it came with."""
         dictionary = Dictionary(specs)
-        if dictionary.hash not in self._dictionaries:
-            with self._transaction() as db:
-                db.execute("INSERT INTO dictionary VALUES (?, ?)", (dictionary.hash, dictionary.body))
-            self._dictionaries[dictionary.hash] = dictionary
-        self.dictionary = dictionary
+        with self._shelf.using("written") as book:
+            book.register(dictionary)
+        self._shelf.dictionary = dictionary
         return dictionary
+
+    def begin(self, boot: str) -> list[Sealed]:
+        """Say which boot of the machine is going on. What waits of others for their time will never have it told.
+
+        It is sealed, once, at what those boots believed: readings as `clock_suspect`, and no two boots at the same
+        times. The batches made at once are returned; of many readings the rest follows with `seal` and `tend`.
+        """
+        self._shelf.boot = Boot(boot)
+        with self._shelf.writing() as (sealing, waiting):
+            self._shelf.boot = sealing.state.boot(boot)
+            waiting.settle()
+            waiting.seal()
+        return sealing.sealed
+
+    def learn(self, boot: str, utc_minus_mono_ms: int) -> list[Sealed]:
+        """Say what UTC minus time since boot is. The first word for a boot counts; of one that has ended none does.
+
+        Events and outcomes that waited for it are sealed and returned; readings can then be sealed. Raises ValueError
+        when it would put them outside of what batches can carry.
+        """
+        with self._shelf.writing() as (sealing, waiting):
+            known = sealing.state.boot(boot)
+            if known.learned_ms is None and (known.suspect_ms is None or boot == self._shelf.current):
+                waiting.learn(boot, utc_minus_mono_ms)
+                waiting.settle()
+        if boot == self._shelf.current:
+            self._shelf.boot = sealing.state.boot(boot)
+        return sealing.sealed
+
+    def offset_of(self, boot: str) -> int | None:
+        """What UTC minus time since boot was first said to be, or None."""
+        with self._shelf.using("read") as book:
+            return book.state.boot(boot).learned_ms
 
     def accept(
         self, frames: Sequence[Frame] = (), events: Sequence[Event] = (), outcomes: Sequence[Outcome] = ()
@@ -75,168 +111,146 @@ class Outbox:
         """Commit all of it in one transaction: from the return on, it is ours to deliver.
 
         Events and outcomes are sealed by it; these batches are returned. Frames wait for `seal`; one without samples
-        is nothing. Raises ValueError when a frame cannot be sent (unknown datastream, impossible time), TooLarge
-        when an event cannot; then, and when OutboxUnavailable is raised, nothing was accepted.
+        is nothing. What has a stamp waits until the time of its boot is known. Raises ValueError when a frame cannot
+        be sent (unknown datastream, impossible time), TooLarge when an event cannot; then, and when OutboxUnavailable
+        is raised, nothing was accepted.
 
         Times are kept as they are given, so the same call made again (because it was cancelled, or because the
         process was killed before it knew) changes nothing in the end: a reading is (datastream, observed_at).
         """
-        rows = [self._row(frame) for frame in frames if frame.samples]
-        with self._sealing() as sealing:
-            for row in rows:
-                sealing.keep(self._registered(), row)
-            sealing.events(events)
-            sealing.outcomes(outcomes)
+        rows = [(self._row(frame), frame.stamp) for frame in frames if frame.samples]
+        with self._shelf.writing() as (sealing, waiting):
+            for row, stamp in rows:
+                waiting.keep(self._registered(), row, stamp)
+            waiting.words([*events, *outcomes])
         return sealing.sealed
 
-    def seal(self) -> list[Sealed]:
-        """Turn all frames that wait into batches, and return those. Also forgets released batches on the disk."""
-        if not (self._waiting or self._released):
+    def accept_forwarded(self, items: Sequence[Forwarded]) -> list[Sealed]:
+        """Commit sealed batches of other nodes: from the return on, they are in our custody.
+
+        One batch is returned for each item, in order. An item that is here already is kept once: the same batch is
+        returned again. Raises TooLarge, OutboxUnavailable; nothing was accepted then.
+        """
+        with self._shelf.writing() as (sealing, _):
+            return [sealing.forward(item) for item in items]
+
+    def knows_dictionary(self, origin: Origin, name: str) -> bool:
+        """Whether a dictionary of that hash of that node has passed here, so that we can tell it when asked."""
+        with self._shelf.using("read") as book:
+            return forwards.dictionary(book.db, name, origin) is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many readings `seal` would seal just now, but for those that wait for `begin` or `learn`."""
+        book = self._shelf.book
+        return 0 if book is None else book.sealable(self._shelf.current)
+
+    def seal(self, at_least: int = 0) -> list[Sealed]:
+        """Turn all frames that wait and have a time into batches, and return those; none when they are fewer than so
+        many readings. Also forgets released batches on the disk.
+        """
+        waiting_readings = self.waiting
+        due = waiting_readings >= max(1, at_least)
+        if not (due or self._shelf.released):
             return []
-        with self._sealing() as sealing:
-            if self._waiting:
-                sealing.pending()
+        with self._shelf.writing() as (sealing, waiting):
+            if due:
+                waiting.seal()
         return sealing.sealed
 
     def seal_history(self, frames: Iterable[Frame], events: Iterable[Event], readings_a_batch: int) -> int:
         """Seal frames in order of time, and events: all in one transaction. Returns the number of readings."""
-        before = self._backlog.readings
-        with self._sealing() as sealing:
-            sealing.pending()
+        readings = 0
+        with self._shelf.writing() as (sealing, waiting):
+            waiting.seal()
             for chunk in self._chunks(frames, readings_a_batch):
-                sealing.history(self._registered(), chunk)
+                sealing.rows(self._registered(), chunk)
+                readings += sum(len(row.samples) for row in chunk)
             sealing.events(events)
-        return self._backlog.readings - before
+        return readings
 
     def seal_dictionary(self, name: str) -> Sealed | None:
-        """A batch of kind dictionary, or None when no dictionary of that hash was ever registered here."""
-        dictionary = self._dictionaries.get(name)
-        if dictionary is None:
+        """A batch with the dictionary of that hash, or None when it was never registered and has not passed here.
+
+        Of another node's it is that node's own batch, passed on once more.
+        """
+        with self._shelf.using("read") as book:
+            dictionary = book.dictionary(name)
+            foreign = forwards.dictionary(book.db, name) if dictionary is None else None
+        if dictionary is None and foreign is None:
             return None
-        with self._sealing() as sealing:
-            sealing.definition(dictionary)
-        return sealing.sealed[0]
+        with self._shelf.writing() as (sealing, _):
+            if dictionary is not None:
+                sealing.definition(dictionary)
+                return sealing.sealed[0]
+            return None if foreign is None else sealing.forward(foreign)
 
     def payload(self, sequence: int) -> bytes | None:
         """The bytes of a batch, or None when it is no longer here."""
-        if sequence in self._released:
+        if sequence in self._shelf.released:
             return None
-        with self._reading() as db:
-            row = db.execute("SELECT payload FROM batch WHERE sequence = ?", (sequence,)).fetchone()
-        return None if row is None else bytes(row[0])
+        with self._shelf.using("read") as book:
+            row = book.db.execute("SELECT payload FROM batch WHERE sequence = ?", (sequence,)).fetchone()
+            if row is None:
+                return None
+            payload = bytes(row[0])
+            if not codec.intact(payload, self.origin) or codec.identify(payload) != (self.epoch, sequence):
+                raise Damaged(f"batch {sequence} is not what was sealed")
+            return payload
 
     def oldest(self, but: Collection[int] = ()) -> Sealed | None:
         """The batch that should go next as backlog: events and outcomes before readings, then the oldest first."""
-        skipped = [*but, *self._released]
+        skipped = [*but, *self._shelf.released]
         marks = ",".join("?" * len(skipped))
-        query = f"SELECT sequence, kind, dictionary, readings, size FROM batch WHERE sequence NOT IN ({marks})"
-        with self._reading() as db:
-            row = db.execute(f"{query} ORDER BY kind = 0, sequence LIMIT 1", skipped).fetchone()
-        return None if row is None else Sealed(row[0], Kind(row[1]), *row[2:])
+        query = (
+            "SELECT sequence, kind, dictionary, readings, size, inner FROM batch"
+            f" WHERE rank = ? AND sequence NOT IN ({marks}) ORDER BY sequence LIMIT 1"
+        )
+        with self._shelf.using("read") as book:
+            heads = [book.db.execute(query, (rank, *skipped)).fetchone() for rank in Rank]
+        kept, *others = [sealed_of(row) if row is not None else None for row in heads]
+        if kept is not None:
+            return kept
+        return min((other for other in others if other is not None), default=None)
 
     def release(self, sequences: Iterable[int]) -> None:
         """Forget batches that the next tier has on its own disk.
 
         The disk is told with the next transaction: a kill before that only makes them be sent once more.
         """
-        with self._reading() as db:
-            for sequence in set(sequences) - self._released:
-                row = db.execute("SELECT readings, size FROM batch WHERE sequence = ?", (sequence,)).fetchone()
+        query = "SELECT sequence, kind, dictionary, readings, size, inner FROM batch WHERE sequence = ?"
+        with self._shelf.using("read") as book:
+            for sequence in set(sequences) - self._shelf.released.keys():
+                row = book.db.execute(query, (sequence,)).fetchone()
                 if row is not None:
-                    self._released.add(sequence)
-                    self._count(-1, -row[0], -row[1])
-        if len(self._released) >= RELEASES_AT_ONCE:
+                    self._shelf.released[sequence] = sealed_of(row)
+        self._shelf.recount()
+        if len(self._shelf.released) >= RELEASES_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
         """Forget released batches on the disk, too."""
-        if self._released:
-            with self._sealing():
+        if self._shelf.released:
+            with self._shelf.writing():
                 pass
 
     @property
     def backlog(self) -> Backlog:
         """What is unconfirmed just now; cheap, and readable from any thread."""
-        return self._backlog
+        return self._shelf.backlog
 
     def close(self) -> None:
         """Commit what `release` was told and close the file."""
         try:
             with contextlib.suppress(OutboxUnavailable):
                 self.flush()
-            self._db.close()
         finally:
-            self._lock.close()
+            self._shelf.close()
 
-    def _open(self) -> None:
-        try:
-            self._db = outbox_file.open_file(self.path)
-            self._load()
-        except sqlite3.OperationalError:
-            raise  # the disk, not the file
-        except (sqlite3.DatabaseError, LookupError, ValueError, Rejected):
-            self.set_aside = outbox_file.move_aside(self.path)
-            self._db = outbox_file.open_file(self.path)
-            self._load()
-
-    def _load(self) -> None:
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        self.epoch: int = meta["epoch"]
-        self._next: int = meta["next_sequence"]
-        bodies = self._db.execute("SELECT hash, body FROM dictionary").fetchall()
-        self._dictionaries = {name: codec.parse_dictionary(body) for name, body in bodies}
-        self._waiting = 0
-        for name, samples in self._db.execute("SELECT dictionary, samples FROM pending"):
-            specs = self._dictionaries[name].specs  # what is not there has been damaged: LookupError
-            self._waiting += len([specs[number] for number, _ in unpack_samples(samples)])
-        counts = "SELECT count(*), coalesce(sum(readings), 0), coalesce(sum(size), 0) FROM batch"
-        batches, readings, size = self._db.execute(counts).fetchone()
-        self._backlog = Backlog(batches, readings + self._waiting, size)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._db
-        except sqlite3.Error as error:
-            raise OutboxUnavailable(f"the outbox {self.path} cannot be read: {error}") from error
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise OutboxUnavailable(f"the outbox {self.path} cannot be written: {error}") from error
-        except BaseException:
-            self._roll_back()
-            raise
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-
-    @contextlib.contextmanager
-    def _sealing(self) -> Iterator[Sealing]:
-        """A transaction; what it changes in memory is changed only after its commit."""
-        with self._transaction() as db:
-            sealing = Sealing(db, self.origin, self.epoch, self._next, self._dictionaries)
-            db.executemany("DELETE FROM batch WHERE sequence = ?", [(sequence,) for sequence in self._released])
-            yield sealing
-            if sealing.sealed:
-                db.execute("UPDATE meta SET value = ? WHERE key = 'next_sequence'", (sealing.next,))
-        self._released.clear()
-        self._next = sealing.next
-        self._waiting = 0 if sealing.emptied else self._waiting + sealing.kept_readings
-        self._count(len(sealing.sealed), sealing.new_readings, sum(batch.size for batch in sealing.sealed))
-
-    def _count(self, batches: int, readings: int, size: int) -> None:
-        now = self._backlog
-        self._backlog = replace(
-            now, batches=now.batches + batches, readings=now.readings + readings, bytes=now.bytes + size
-        )
+    @property
+    def _db(self) -> sqlite3.Connection:
+        assert self._shelf.book is not None
+        return self._shelf.book.db
 
     def _registered(self) -> Dictionary:
         if self.dictionary is None:
@@ -259,7 +273,8 @@ class Outbox:
     def _row(self, frame: Frame) -> Row:
         """The frame as numbers of the dictionary. Raises ValueError."""
         numbers = self._registered().numbers
-        codec.check_time(frame.observed_at_ms)
+        if frame.stamp is None:
+            codec.check_time(frame.observed_at_ms)
         unknown = frame.samples.keys() - numbers.keys()
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: not registered in this outbox")

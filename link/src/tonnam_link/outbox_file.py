@@ -1,4 +1,4 @@
-"""The file of an outbox: made, opened, checked, and set aside when it is damaged."""
+"""The database of an outbox: made, opened, checked, measured, and set aside when it is damaged."""
 
 from __future__ import annotations
 
@@ -8,18 +8,41 @@ import sqlite3
 from pathlib import Path
 from typing import IO
 
-from tonnam_link.errors import LinkError, OutboxInUse, OutboxUnavailable
+import msgspec
 
-FILE_VERSION = 1
+from tonnam_link.damage import Damaged, check
+from tonnam_link.errors import LinkError, OutboxInUse, OutboxOfAnother, OutboxUnavailable
+from tonnam_link.state import State
+from tonnam_link.topics import Origin
+
+FILE_VERSION = 2
+WAL_PAGES = 1_000
+LONG_WAL_BYTES = 16 * 1024 * 1024
+CHECKED_BYTES = 32 * 1024 * 1024
+KEPT_ASIDE = 2
+
+# `rank` says what may become of a batch when the outbox is full: 0 nothing, 1 it may be thinned, 2 it may be dropped.
 SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), packed BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE dictionary (hash TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE foreign_dictionary (
+    id INTEGER PRIMARY KEY, origin TEXT NOT NULL, hash TEXT NOT NULL, payload BLOB NOT NULL, UNIQUE (hash, origin));
 CREATE TABLE pending (
-    id INTEGER PRIMARY KEY, dictionary TEXT NOT NULL, observed_at_ms INTEGER NOT NULL, samples BLOB NOT NULL);
+    id INTEGER PRIMARY KEY, dictionary TEXT NOT NULL, observed_at_ms INTEGER NOT NULL, samples BLOB NOT NULL,
+    readings INTEGER NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE untimed (
+    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, guess_ms INTEGER NOT NULL,
+    dictionary TEXT NOT NULL, samples BLOB NOT NULL, readings INTEGER NOT NULL, crc INTEGER NOT NULL);
+CREATE INDEX untimed_order ON untimed (boot, mono_ms);
+CREATE TABLE word (
+    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, guess_ms INTEGER NOT NULL,
+    kind INTEGER NOT NULL, packed BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE batch (
-    sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, dictionary TEXT,
-    readings INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE INDEX batch_order ON batch (kind = 0, sequence);
+    sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, dictionary TEXT, readings INTEGER NOT NULL,
+    size INTEGER NOT NULL, inner INTEGER, rank INTEGER NOT NULL, since_ms INTEGER NOT NULL,
+    from_ms INTEGER, to_ms INTEGER, fingerprint INTEGER, payload BLOB NOT NULL);
+CREATE INDEX batch_order ON batch (rank, sequence);
+CREATE INDEX batch_fingerprint ON batch (fingerprint) WHERE fingerprint IS NOT NULL;
 """
 
 
@@ -38,46 +61,106 @@ def lock(path: Path) -> IO[bytes]:
     return handle
 
 
-def open_file(path: Path) -> sqlite3.Connection:
-    """The database, made when it is not there. Raises sqlite3.DatabaseError when it is damaged."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Connection:
+    """The database, made when it is not there; None makes one in memory. `first` is the first sequence of a new one.
+
+    Raises sqlite3.DatabaseError when it is damaged, OutboxOfAnother.
+    """
+    db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
+        _set_up(db)
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > FILE_VERSION:
             raise LinkError(f"the outbox {path} was written by a newer Tonnam (file version {version})")
         if version == 0:
-            _create(db)
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+            _create(db, origin, first)
+        elif version < FILE_VERSION:
+            raise Damaged(f"it is of file version {version}, which was never released")
+        elif pages(db) * page_bytes(db) <= CHECKED_BYTES:
+            _check(db)
+        owner = load(db).origin
+        if owner != origin:
+            raise OutboxOfAnother(f"the outbox {path} is of {owner}, not of {origin}")
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _create(db: sqlite3.Connection) -> None:
+def _set_up(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = OFF")  # it would write every page that becomes free
+    db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+    db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * 4096}")
+
+
+def _create(db: sqlite3.Connection, origin: Origin, first: int) -> None:
     if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-        raise sqlite3.DatabaseError("this is not an outbox")
+        raise Damaged("this is not an outbox")
     epoch = int.from_bytes(secrets.token_bytes(8), "big", signed=True)
     db.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA.split(";"):
         db.execute(statement)
-    db.executemany("INSERT INTO meta VALUES (?, ?)", [("epoch", epoch), ("next_sequence", 1)])
+    save(db, State(*origin, epoch, first))
     db.execute(f"PRAGMA user_version = {FILE_VERSION}")
     db.execute("COMMIT")
 
 
-def move_aside(path: Path) -> Path:
-    """Rename a damaged outbox, with what SQLite keeps beside it, so that somebody can look at it."""
-    number = 1
-    while path.with_name(f"{path.name}.damaged-{number}").exists():
-        number += 1
-    aside = path.with_name(f"{path.name}.damaged-{number}")
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
+def _check(db: sqlite3.Connection) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise Damaged(verdict)
+
+
+def load(db: sqlite3.Connection) -> State:
+    """What the outbox remembers. Raises sqlite3.DatabaseError."""
+    row = db.execute("SELECT packed, crc FROM state").fetchone()
+    if row is None or check(row[0]) != row[1]:
+        raise Damaged("its state cannot be read")
+    try:
+        return msgspec.msgpack.decode(row[0], type=State)
+    except ValueError as error:
+        raise Damaged(f"its state cannot be read: {error}") from error
+
+
+def save(db: sqlite3.Connection, state: State) -> None:
+    """Remember this, with the transaction that is open."""
+    packed = msgspec.msgpack.encode(state)
+    db.execute("REPLACE INTO state VALUES (1, ?, ?)", (packed, check(packed)))
+
+
+def pages(db: sqlite3.Connection) -> int:
+    """How many pages the file has, free ones included."""
+    return int(db.execute("PRAGMA page_count").fetchone()[0])
+
+
+def free_pages(db: sqlite3.Connection) -> int:
+    """How many of them nothing is on."""
+    return int(db.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def page_bytes(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA page_size").fetchone()[0])
+
+
+def give_back(db: sqlite3.Connection, most: int) -> None:
+    """Cut up to `most` free pages off the file, in one transaction."""
+    db.executescript(f"PRAGMA incremental_vacuum({most})")  # `execute` would take one page and stop
+
+
+def shorten_log(db: sqlite3.Connection, path: Path | None) -> bool:
+    """Give back the space of a write-ahead log that one large transaction made long."""
+    if path is None or wal_bytes(path) <= LONG_WAL_BYTES:
+        return False
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return True
+
+
+def wal_bytes(path: Path) -> int:
+    """How long the write-ahead log is."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:
+        return 0

@@ -1,114 +1,189 @@
-"""What one transaction of an outbox writes: frames that wait, and batches that are sealed for good."""
+"""What one transaction of an outbox writes: batches that are sealed for good, and what is forgotten."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from tonnam_link import codec
-from tonnam_link.codec import Dictionary, Kind, Row
+from tonnam_link import codec, forwards, spans
+from tonnam_link.aggregates import MINUTE_MS
+from tonnam_link.codec import AggregateRow, Dictionary, Kind, Row
 from tonnam_link.errors import TooLarge
-from tonnam_link.messages import Event, Outcome, Sample
+from tonnam_link.gaps import Gap, join
+from tonnam_link.messages import Event, Forwarded, Outcome, Sample
 from tonnam_link.quality import Quality
-from tonnam_link.topics import Origin
+from tonnam_link.spans import Span
+from tonnam_link.state import State
 
-EVENTS_A_BATCH = 1_000
+WORDS_A_BATCH = 1_000
+READINGS_A_BATCH = 16_384
+
+W = TypeVar("W", Event, Outcome)
+R = TypeVar("R")
+
+
+class Rank(IntEnum):
+    """What may become of a batch when the outbox is full. The numbers are in its file."""
+
+    KEPT = 0
+    THINNED = 1
+    DROPPED = 2
 
 
 class Sealed(NamedTuple):
-    """A batch that will never change. `dictionary` is the hash of the one that it uses or is."""
+    """A batch that will never change. `dictionary` is the hash of the one that it uses or is.
+
+    `readings` counts what its aggregates were made of, too. Of a batch of another node that is passed on, `inner` is
+    the kind and `dictionary` the one of that batch; how many readings are in it nobody has counted.
+    """
 
     sequence: int
     kind: Kind
     dictionary: str | None
     readings: int
     size: int
+    inner: Kind | None = None
 
 
 class Sealing:
-    """The writes of one transaction. The outbox takes over `next`, `sealed` and the counts after its commit."""
+    """The writes of one transaction. The outbox takes over `state` and `sealed` after its commit."""
 
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        origin: Origin,
-        epoch: int,
-        first: int,
-        dictionaries: Mapping[str, Dictionary],
-    ) -> None:
-        self._db = db
-        self._origin = origin
-        self._epoch = epoch
-        self._dictionaries = dictionaries
-        self.next = first
+    def __init__(self, db: sqlite3.Connection, state: State, dictionary: Callable[[str], Dictionary | None]) -> None:
+        self.db = db
+        self.state = state
+        self.dictionary = dictionary
         self.sealed: list[Sealed] = []
-        self.kept_readings = 0
-        self.new_readings = 0
-        self.emptied = False
 
-    def keep(self, dictionary: Dictionary, row: Row) -> None:
-        """Keep a frame until the next seal."""
-        statement = "INSERT INTO pending (dictionary, observed_at_ms, samples) VALUES (?, ?, ?)"
-        self._db.execute(statement, (dictionary.hash, row.observed_at_ms, pack_samples(row.samples)))
-        self.kept_readings += len(row.samples)
-        self.new_readings += len(row.samples)
+    def forget(self, sequences: Iterable[int]) -> None:
+        """Forget batches. Those that are not here make no difference."""
+        for sequence in sequences:
+            row = self.db.execute("SELECT readings, size FROM batch WHERE sequence = ?", (sequence,)).fetchone()
+            if row is not None:
+                self.db.execute("DELETE FROM batch WHERE sequence = ?", (sequence,))
+                self.state.batches -= 1
+                self.state.readings -= row[0]
+                self.state.size -= row[1]
 
-    def pending(self) -> None:
-        """Seal all frames that wait, each with the dictionary that it came with.
-
-        In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
-        in the order in which they were accepted.
-        """
-        waiting: dict[str, list[Row]] = {}
-        in_order = "SELECT dictionary, observed_at_ms, samples FROM pending ORDER BY observed_at_ms, id"
-        for name, at, samples in self._db.execute(in_order):
-            waiting.setdefault(name, []).append(Row(at, unpack_samples(samples)))
-        for name, rows in waiting.items():
-            self._rows(self._dictionaries[name], rows)
-        self._db.execute("DELETE FROM pending")
-        self.emptied = True
-
-    def history(self, dictionary: Dictionary, rows: Sequence[Row]) -> None:
-        """Seal frames that never waited."""
-        self._rows(dictionary, rows)
-        self.new_readings += sum(len(row.samples) for row in rows)
+    def rows(self, dictionary: Dictionary, rows: Sequence[Row], rank: Rank = Rank.THINNED) -> None:
+        """Seal readings, in as many batches as they need. Raises ValueError."""
+        for chunk in _chunks(rows, READINGS_A_BATCH):
+            self._rows(dictionary, chunk, rank)
 
     def events(self, events: Iterable[Event]) -> None:
-        """Seal events, in as many batches as they need. Raises TooLarge, ValueError."""
+        """Seal events, in as many batches as they need. Raises ValueError."""
         for part in _parts(events):
-            self._insert(Kind.EVENTS, None, 0, codec.encode_events(self._origin, self._epoch, self.next, part))
+            payload = codec.encode_events(self.state.origin, self.state.epoch, self.state.next, part)
+            self._insert(Kind.EVENTS, payload, times=_times(part))
 
-    def outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Seal outcomes in one batch. Raises TooLarge, ValueError."""
-        for outcome in outcomes:
-            codec.check_time(outcome.at_ms)
-        if outcomes:
-            payload = codec.encode_outcomes(self._origin, self._epoch, self.next, outcomes)
-            self._insert(Kind.OUTCOMES, None, 0, payload)
+    def outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Seal outcomes, in as many batches as they need. Raises ValueError."""
+        for part in _parts(outcomes):
+            payload = codec.encode_outcomes(self.state.origin, self.state.epoch, self.state.next, part)
+            self._insert(Kind.OUTCOMES, payload, times=_times(part))
 
     def definition(self, dictionary: Dictionary) -> None:
         """Seal a dictionary."""
-        payload = codec.encode_dictionary(self._origin, self._epoch, self.next, dictionary)
-        self._insert(Kind.DICTIONARY, dictionary.hash, 0, payload)
+        payload = codec.encode_dictionary(self.state.origin, self.state.epoch, self.state.next, dictionary)
+        self._insert(Kind.DICTIONARY, payload, dictionary=dictionary.hash)
 
-    def _rows(self, dictionary: Dictionary, rows: Sequence[Row]) -> None:
+    def aggregates(self, dictionary: Dictionary, rows: Sequence[AggregateRow], since_ms: int) -> None:
+        """Seal one-minute aggregates of readings that are here since `since_ms`."""
+        state = self.state
         try:
-            payload = codec.encode_readings(self._origin, self._epoch, self.next, dictionary, rows)
+            payload = codec.encode_aggregates(state.origin, state.epoch, state.next, dictionary, rows)
+        except TooLarge:
+            middle = len(rows) // 2
+            self.aggregates(dictionary, rows[:middle], since_ms)
+            self.aggregates(dictionary, rows[middle:], since_ms)
+            return
+        minutes = [row.minute_ms for row in rows]
+        times = (min(minutes), max(minutes) + MINUTE_MS - 1)
+        readings = sum(row.count for row in rows)
+        self._insert(
+            Kind.AGGREGATES, payload, dictionary=dictionary.hash, rank=Rank.DROPPED, readings=readings, times=times,
+            since_ms=since_ms,
+        )  # fmt: skip
+
+    def forward(self, item: Forwarded) -> Sealed:
+        """Seal a batch of another node, or find the one that has it in it. Raises TooLarge."""
+        sequence = forwards.held(self.db, item)
+        if sequence is not None:
+            return self.found(sequence)
+        inner = forwards.inner_of(item.payload)
+        if inner.kind is Kind.DICTIONARY and inner.dictionary is not None:
+            forwards.keep_dictionary(self.db, item, inner.dictionary)
+        payload = codec.encode_forward(self.state.origin, self.state.epoch, self.state.next, item)
+        readings = inner.kind in {Kind.READINGS, Kind.AGGREGATES}
+        return self._insert(
+            Kind.FORWARD, payload, dictionary=inner.dictionary, rank=Rank.DROPPED if readings else Rank.KEPT,
+            inner=inner.kind, fingerprint=forwards.fingerprint(item),
+        )  # fmt: skip
+
+    def found(self, sequence: int) -> Sealed:
+        """A batch that is here already."""
+        query = "SELECT sequence, kind, dictionary, readings, size, inner FROM batch WHERE sequence = ?"
+        return sealed_of(self.db.execute(query, (sequence,)).fetchone())
+
+    def gap(self, gap: Gap) -> None:
+        """Note that readings are thinned or gone. It is told, as one event with others of its kind, by `gaps`."""
+        self.state.gaps = join(self.state.gaps, gap)
+
+    def gaps(self, at_ms: int | None) -> None:
+        """Tell the gaps that were noted: seal them as events of that time, or of their own last."""
+        self.events([gap.event(gap.to_ms if at_ms is None else at_ms) for gap in self.state.gaps])
+        self.state.gaps = ()
+
+    def _rows(self, dictionary: Dictionary, rows: Sequence[Row], rank: Rank) -> None:
+        state = self.state
+        try:
+            payload = codec.encode_readings(state.origin, state.epoch, state.next, dictionary, rows)
         except TooLarge:
             for half in _halves(rows):
-                self._rows(dictionary, half)
+                self._rows(dictionary, half, rank)
             return
         readings = sum(len(row.samples) for row in rows)
-        self._insert(Kind.READINGS, dictionary.hash, readings, payload)
+        times = (min(row.observed_at_ms for row in rows), max(row.observed_at_ms for row in rows))
+        self._insert(Kind.READINGS, payload, dictionary=dictionary.hash, rank=rank, readings=readings, times=times)
+        state.spans = spans.add(state.spans, times)
 
-    def _insert(self, kind: Kind, dictionary: str | None, readings: int, payload: bytes) -> None:
-        sealed = Sealed(self.next, kind, dictionary, readings, len(payload))
-        self._db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", (*sealed, payload))
+    def _insert(
+        self,
+        kind: Kind,
+        payload: bytes,
+        *,
+        dictionary: str | None = None,
+        readings: int = 0,
+        rank: Rank = Rank.KEPT,
+        since_ms: int | None = None,
+        times: Span | tuple[None, None] = (None, None),
+        inner: Kind | None = None,
+        fingerprint: int | None = None,
+    ) -> Sealed:
+        state = self.state
+        sealed = Sealed(state.next, kind, dictionary, readings, len(payload), inner)
+        since_ms = state.ran_ms if since_ms is None else since_ms
+        self.db.execute(
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*sealed, rank, since_ms, *times, fingerprint, payload),
+        )
         self.sealed.append(sealed)
-        self.next += 1
+        state.next += 1
+        state.batches += 1
+        state.readings += readings
+        state.size += len(payload)
+        return sealed
+
+
+def sealed_of(row: Sequence[int | str | None]) -> Sealed:
+    """A batch as the table has it."""
+    sequence, kind, dictionary, readings, size, inner = msgspec.convert(
+        row, tuple[int, int, str | None, int, int, int | None]
+    )
+    return Sealed(sequence, Kind(kind), dictionary, readings, size, None if inner is None else Kind(inner))
 
 
 def pack_samples(samples: Sequence[tuple[int, Sample]]) -> bytes:
@@ -122,6 +197,28 @@ def unpack_samples(packed: bytes) -> list[tuple[int, Sample]]:
     return [(number, Sample(value, quality, raw)) for number, value, quality, raw in cells]
 
 
+def check_word(word: Event | Outcome) -> int:
+    """How many bytes it takes, about. Raises TooLarge, ValueError when it can never be sent."""
+    codec.check_time(word.at_ms)
+    length = len(msgspec.json.encode(word))
+    if length > codec.MAX_EVENT_BYTES:
+        name = f"event {word.kind}" if isinstance(word, Event) else f"the outcome of {word.command_id[:40]}"
+        raise TooLarge(f"{name} has {length} bytes, at most {codec.MAX_EVENT_BYTES} are allowed")
+    return length
+
+
+def _chunks(rows: Sequence[Row], readings: int) -> Iterator[Sequence[Row]]:
+    """The rows in parts of so many readings, or one row."""
+    begin, size = 0, 0
+    for at, row in enumerate(rows):
+        if at > begin and (size + len(row.samples) > readings or at - begin == codec.MAX_FRAMES):
+            yield rows[begin:at]
+            begin, size = at, 0
+        size += len(row.samples)
+    if begin < len(rows):
+        yield rows[begin:]
+
+
 def _halves(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
     if len(rows) > 1:
         middle = len(rows) // 2
@@ -131,19 +228,21 @@ def _halves(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
     return [Row(at, samples[:middle])], [Row(at, samples[middle:])]
 
 
-def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """The events in parts that fit into a batch each."""
-    part: list[Event] = []
+def _parts(words: Iterable[W]) -> Iterator[list[W]]:
+    """Events or outcomes in parts that fit into a batch each."""
+    part: list[W] = []
     size = 0
-    for event in events:
-        codec.check_time(event.at_ms)
-        length = len(msgspec.json.encode(event))
-        if length > codec.MAX_EVENT_BYTES:
-            raise TooLarge(f"event {event.kind} has {length} bytes, at most {codec.MAX_EVENT_BYTES} are allowed")
-        if part and (size + length > codec.MAX_EVENT_BYTES or len(part) == EVENTS_A_BATCH):
+    for word in words:
+        length = check_word(word)
+        if part and (size + length > codec.MAX_EVENT_BYTES or len(part) == WORDS_A_BATCH):
             yield part
             part, size = [], 0
-        part.append(event)
+        part.append(word)
         size += length
     if part:
         yield part
+
+
+def _times(words: Sequence[Event | Outcome]) -> Span:
+    times = [word.at_ms for word in words]
+    return min(times), max(times)

@@ -1,0 +1,60 @@
+"""Damaged outboxes beside a new one: renamed, to take over what is whole in them, and for somebody to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+PARTS = ("-wal", "-shm", "")
+KEPT = 2
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a damaged outbox, with what SQLite keeps beside it. It counts as unread until `done`. Raises OSError."""
+    taken = [_number(path, file) for file in _files(path)]
+    aside = path.with_name(f"{path.name}.damaged-{max(taken, default=0) + 1}")
+    _mark(aside).touch()
+    for suffix in PARTS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    _sync(path.parent)
+    return aside
+
+
+def unread(path: Path) -> Path | None:
+    """A file that was set aside for `path` and not read to its end, the oldest first."""
+    return next((file for file in _files(path) if _mark(file).exists()), None)
+
+
+def done(path: Path, aside: Path) -> None:
+    """It has been read. Of those that were, only the last few are kept."""
+    _mark(aside).unlink(missing_ok=True)
+    read = [file for file in _files(path) if not _mark(file).exists()]
+    for file in read[:-KEPT]:
+        for suffix in PARTS:
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that were set aside, in their order."""
+    files = [file for file in path.parent.glob(f"{path.name}.damaged-*") if _number(path, file)]
+    return sorted(files, key=lambda file: _number(path, file))
+
+
+def _number(path: Path, file: Path) -> int:
+    match = re.fullmatch(re.escape(path.name) + r"\.damaged-([1-9][0-9]*)", file.name)
+    return int(match[1]) if match else 0
+
+
+def _mark(aside: Path) -> Path:
+    return aside.with_name(f"{aside.name}.unread")
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,39 @@
+"""How a damaged outbox is told from a disk that refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from typing import Any
+
+import msgspec
+
+# SQLITE_CORRUPT, _SCHEMA, _TOOBIG, _CONSTRAINT, _MISMATCH, _FORMAT, _NOTADB
+DAMAGE = {11, 17, 18, 19, 20, 24, 26}
+DAMAGE_IN_DETAIL = {8202, 8458}  # SQLITE_IOERR_DATA, SQLITE_IOERR_CORRUPTFS
+
+
+class Damaged(sqlite3.DatabaseError):
+    """What SQLite gave back is not what was written."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file that is bad; else it is the disk, which may take later what it refuses now."""
+    if isinstance(error, Damaged):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return False
+    missing = code == sqlite3.SQLITE_ERROR and str(error).startswith("no such")
+    return missing or code in DAMAGE_IN_DETAIL or code & 0xFF in DAMAGE
+
+
+def check(*cells: Any) -> int:
+    """The checksum that goes with the cells of one row."""
+    return zlib.crc32(msgspec.msgpack.encode(cells))
+
+
+def verify(crc: int, *cells: Any) -> None:
+    """Raise Damaged unless the cells are those that `crc` was made for: a garbled page must not be believed."""
+    if check(*cells) != crc:
+        raise Damaged("a row is not what was written")

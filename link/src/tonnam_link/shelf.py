@@ -1,0 +1,151 @@
+"""Where an outbox lies, come what may: opened, waited for while the disk refuses, begun anew when it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tonnam_link import aside, outbox_file
+from tonnam_link.book import Book, Writing
+from tonnam_link.codec import Dictionary
+from tonnam_link.damage import is_damage
+from tonnam_link.errors import LinkError, OutboxUnavailable
+from tonnam_link.sealing import Sealed
+from tonnam_link.state import Boot
+from tonnam_link.topics import Origin
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What the next tier has not confirmed. `readings` counts those too that are accepted but not yet sealed."""
+
+    batches: int = 0
+    readings: int = 0
+    bytes: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not (self.batches or self.readings)
+
+
+class Shelf:
+    """The file of an outbox, or one in memory. Raises OutboxUnavailable, OutboxInUse, OutboxOfAnother.
+
+    `released` are batches that are forgotten in memory, and on the disk with the next transaction. `boot` is the one
+    that is going on, `dictionary` the one of new frames; both outlive a file.
+    """
+
+    def __init__(self, path: Path | None, origin: Origin, mono_ms: Callable[[], int]) -> None:
+        self.path = path
+        self.origin = origin
+        self.epoch = 0
+        self.set_aside: Path | None = None
+        self.dictionary: Dictionary | None = None
+        self.boot: Boot | None = None
+        self.released: dict[int, Sealed] = {}
+        self.backlog = Backlog()
+        self.book: Book | None = None
+        self._mono_ms = mono_ms
+        self._next = 1
+        self._lock = None if path is None else outbox_file.lock(path)
+        try:
+            self._open()
+        except LinkError:
+            self._unlock()
+            raise
+
+    @property
+    def current(self) -> str | None:
+        """The name of the boot that is going on, if we were told."""
+        return None if self.boot is None else self.boot.name
+
+    @property
+    def ran_ms(self) -> int:
+        """How long this outbox has been open in all its life."""
+        return self._ran_ms + self._mono_ms() - self._opened_ms
+
+    @contextlib.contextmanager
+    def using(self, verb: str) -> Iterator[Book]:
+        """The open file. What SQLite says against it is an OutboxUnavailable; damage makes a new file at once."""
+        if self.book is None:
+            self._open()
+        book = self.book
+        assert book is not None
+        try:
+            yield book
+        except sqlite3.Error as error:
+            if self.path is not None and is_damage(error):
+                self._renew(book)
+            raise OutboxUnavailable(f"the outbox {self.path or 'in memory'} cannot be {verb}: {error}") from error
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """A transaction that also forgets what was released. Raises OutboxUnavailable; nothing was written then."""
+        with self.using("written") as book, book.writing(self.current, self.released, self.ran_ms) as writing:
+            yield writing
+        self.released.clear()
+        self.recount()
+
+    def recount(self) -> None:
+        """Say anew how much is here."""
+        book, released = self.book, self.released.values()
+        if book is not None:
+            state = book.state
+            self.backlog = Backlog(
+                state.batches - len(released),
+                state.readings + book.counts.readings - sum(sealed.readings for sealed in released),
+                state.size - sum(sealed.size for sealed in released),
+            )
+
+    def close(self) -> None:
+        """Close the file, and let others have it."""
+        try:
+            if self.book is not None:
+                self.book.db.close()
+        finally:
+            self._unlock()
+
+    def _open(self) -> None:
+        """Open the file, or begin a new one in place of one that is damaged. Raises OutboxUnavailable."""
+        try:
+            try:
+                self._take(outbox_file.open_file(self.path, self.origin, self._next))
+            except sqlite3.Error as error:
+                if self.path is None or not is_damage(error):
+                    raise
+                self.set_aside = aside.move_aside(self.path)
+                self._take(outbox_file.open_file(self.path, self.origin, self._next))
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxUnavailable(f"the outbox {self.path} cannot be opened: {error}") from error
+
+    def _take(self, db: sqlite3.Connection) -> None:
+        try:
+            book = Book(db)
+            book.take_over(self.dictionary, self.boot)
+        except BaseException:
+            db.close()
+            raise
+        self.book, self.epoch = book, book.state.epoch
+        self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
+        self.recount()
+
+    def _renew(self, book: Book) -> None:
+        """Begin a new file in place of a damaged one; sequences go on, so that none under way is mistaken."""
+        assert self.path is not None
+        self._next = book.state.next
+        with contextlib.suppress(sqlite3.Error):
+            book.db.close()
+        self.book = None
+        self.released.clear()
+        try:
+            self.set_aside = aside.move_aside(self.path)
+        except OSError as error:
+            raise OutboxUnavailable(f"the outbox {self.path} is damaged and cannot be renamed: {error}") from error
+        self._open()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
