@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -179,6 +180,19 @@ def test_too_many_readings_are_rejected_before_they_are_unpacked() -> None:
     )
     with pytest.raises(Rejected, match="more than 65536"):
         decode(payload, {dictionary.hash: dictionary})
+
+
+def test_thousands_of_bitmaps_take_bounded_memory() -> None:
+    masks = bytes.fromhex("ff") * (codec.MAX_FRAMES // 8 * 900)
+    body = ReadingsBody(0, codec.MAX_FRAMES, 1, 4, bytes(9000), masks=masks, mask_numbers=pack([[1, 2, 3, 900]]))
+    payload = codec.wrap(ORIGIN, 1, 1, Kind.READINGS, DICTIONARY.digest, trimmed(body))
+    assert len(payload) < 5_000
+    tracemalloc.start()
+    with pytest.raises(Rejected, match="too few"):
+        decode(payload, KNOWN)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 32 * 1024 * 1024
 
 
 def test_batch_of_a_later_version_can_still_be_answered() -> None:

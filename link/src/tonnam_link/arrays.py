@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tonnam_link import bits
 from tonnam_link.bits import BLOCK, WIDTHS
-from tonnam_link.columns import Axis, check_axis, check_forms, check_sizes, scale_of, split_masks
+from tonnam_link.columns import Axis, check_axis, check_forms, check_sizes, choose_masks, scale_of
 from tonnam_link.dictionary import Dictionary
 from tonnam_link.errors import Rejected
 
@@ -16,6 +17,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Whole = NDArray[np.int64]
 
+FEW = 64
 _WIDTHS = np.array(WIDTHS, np.int64)
 _MASKS = (np.uint64(1) << _WIDTHS.astype(np.uint64)) - np.uint64(1)
 
@@ -43,11 +45,15 @@ def unpack(packed: bytes, runs: Whole) -> Whole:
 
 def _half_bytes(packed: bytes) -> NDArray[np.uint8]:
     both = np.frombuffer(packed, np.uint8)
-    return np.stack((both & 15, both >> 4), axis=1).ravel()
+    codes = np.empty(2 * len(both), np.uint8)
+    codes[::2], codes[1::2] = both & 15, both >> 4
+    return codes
 
 
 def unpack_if_any(packed: bytes, length: int) -> Whole:
     """One run of that length; zeros when it was left out. Raises Rejected."""
+    if length <= FEW:  # numpy takes longer to begin
+        return np.array(bits.unpack_if_any(packed, length), np.int64)
     return unpack(packed, np.array([length])) if packed else np.zeros(length, np.int64)
 
 
@@ -60,7 +66,9 @@ def unpack_forms(packed: bytes, columns: int) -> Whole:
 
 def unpack_columns(packed: bytes, sizes: Whole) -> Whole:
     """The whole numbers of columns of these sizes, which travel as differences. Raises Rejected."""
-    runs = np.stack((np.minimum(sizes, 1), np.maximum(sizes - 1, 0)), axis=1).ravel()
+    runs = np.empty(2 * len(sizes), np.int64)
+    runs[::2] = sizes > 0
+    runs[1::2] = sizes - runs[::2]
     folded = unpack(packed, runs)
     sums = np.cumsum(folded >> 1 ^ -(folded & 1))
     ends = np.cumsum(sizes)[sizes > 0]
@@ -85,13 +93,12 @@ def unpack_times(instants: Whole, masks: bytes, packed: bytes, columns: int) -> 
     if not packed and not masks:
         check_sizes([len(instants)] * columns)
         return np.tile(instants, columns), np.full(columns, len(instants))
-    chosen = unpack_if_any(packed, columns).tolist()
-    parts = [instants, *(instants[_flags(bits, len(instants))] for bits in split_masks(masks, len(instants)))]
-    if max(chosen) >= len(parts):
-        raise Rejected("a column names a bitmap that is not there")
-    sizes = [len(parts[number]) for number in chosen]
-    check_sizes(sizes)
-    return np.concatenate([parts[number] for number in chosen]), np.array(sizes)
+    chosen = choose_masks(masks, packed, columns, len(instants))
+    parts = {
+        bits: instants if bits is None else instants[_flags(bits, len(instants))] for bits in dict.fromkeys(chosen)
+    }
+    sizes = np.array([len(parts[bits]) for bits in chosen])
+    return np.concatenate([parts[bits] for bits in chosen]), sizes
 
 
 def _flags(bitmap: bytes, size: int) -> Flags:

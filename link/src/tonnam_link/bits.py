@@ -62,9 +62,8 @@ def unpack(packed: bytes, runs: Iterable[int]) -> list[int]:
         bits |= int.from_bytes(packed[at : at + more], "little") << filled
         at, filled = at + more, filled + 8 * more - width * length
         mask = (1 << width) - 1
-        for _ in range(length):
-            numbers.append(bits & mask)
-            bits >>= width
+        numbers += [bits >> shift & mask for shift in range(0, width * length, width)] if width else [0] * length
+        bits >>= width * length
     if at != len(packed):
         raise Rejected("packed numbers are too few or too many")
     return numbers
@@ -110,9 +109,9 @@ def bitmap(positions: Iterable[int], size: int) -> bytes:
     return bytes(bits)
 
 
-def positions(bits: bytes, size: int) -> list[int]:
-    """Which of `size` bits are set."""
-    return [position for position in range(size) if bits[position >> 3] >> (position & 7) & 1]
+def positions(bits: bytes) -> list[int]:
+    """Which bits are set."""
+    return [8 * at + bit for at, byte in enumerate(bits) if byte for bit in range(8) if byte >> bit & 1]
 
 
 def gaps(rising: Iterable[int]) -> list[int]:

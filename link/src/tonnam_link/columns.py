@@ -83,22 +83,33 @@ def pack_masks(columns: Sequence[Collection[int]], size: int) -> tuple[bytes, by
     return b"".join(found), pack_if_any([found[bits] for bits in of_column])
 
 
-def split_masks(masks: bytes, size: int) -> list[bytes]:
-    """The bitmaps one by one. Raises Rejected."""
+def choose_masks(masks: bytes, packed: bytes, columns: int, size: int) -> list[bytes | None]:
+    """For each column its bitmap; None for one that has all `size` instants. Raises Rejected.
+
+    What is chosen unpacks to no more than a batch may hold.
+    """
     width = (size + 7) // 8
     if len(masks) % width:
         raise Rejected("a bitmap has the wrong length")
-    return [masks[start : start + width] for start in range(0, len(masks), width)]
-
-
-def unpack_masks(masks: bytes, packed: bytes, columns: int, size: int) -> list[list[int]]:
-    """For each column the positions on the axis that it has. Raises Rejected."""
+    found = [masks[start : start + width] for start in range(0, len(masks), width)]
+    samples = [size]
+    for bits in found:
+        whole = int.from_bytes(bits, "little")
+        if whole >> size:
+            raise Rejected("a bitmap has bits past its end")
+        samples.append(whole.bit_count())
     chosen = unpack_if_any(packed, columns)
-    places = [list(range(size)), *(positions(bits, size) for bits in split_masks(masks, size))]
-    if max(chosen) >= len(places):
+    if max(chosen) >= len(samples):
         raise Rejected("a column names a bitmap that is not there")
-    check_sizes([len(places[number]) for number in chosen])
-    return [places[number] for number in chosen]
+    check_sizes([samples[number] for number in chosen])
+    return [found[number - 1] if number else None for number in chosen]
+
+
+def unpack_masks(masks: bytes, packed: bytes, columns: int, size: int) -> list[Sequence[int]]:
+    """For each column the positions on the axis that it has. Raises Rejected."""
+    chosen = choose_masks(masks, packed, columns, size)
+    places = {bits: range(size) if bits is None else positions(bits) for bits in dict.fromkeys(chosen)}
+    return [places[bits] for bits in chosen]
 
 
 def check_sizes(sizes: Collection[int]) -> None:

@@ -49,6 +49,8 @@ def _samples(
     body: ReadingsBody, numbers: Sequence[int], sizes: Sequence[int], dictionary: Dictionary
 ) -> Iterator[Sample]:
     """All samples, column after column."""
+    if not (body.odd or body.marks or body.raws):
+        return map(Sample, _values(body, numbers, sizes, dictionary))
     marks = _marks(body, sum(sizes))
     raws = iter(_doubles(body.raws, sum(mark & HAS_RAW > 0 for mark in marks)))
     ends = list(accumulate(sizes))
@@ -59,6 +61,9 @@ def _samples(
     values = _values(body, numbers, known, dictionary)
     samples = []
     for mark in marks:
+        if not mark:
+            samples.append(Sample(next(values)))
+            continue
         value = None if mark & IS_UNKNOWN else next(values)
         samples.append(Sample(value, Quality(mark & QUALITY_BITS), next(raws) if mark & HAS_RAW else None))
     return iter(samples)
@@ -85,7 +90,7 @@ def _values(
     forms = unpack_if_any(body.forms, len(numbers))
     check_forms(forms)
     in_steps = [size for form, size in zip(forms, known, strict=True) if form != DOUBLES]
-    steps = iter(unpack(body.integers, column_lengths(in_steps)))
+    steps = map(unfold, unpack(body.integers, column_lengths(in_steps)))
     doubles = iter(_doubles(body.doubles, sum(known) - sum(in_steps)))
     parts: list[Iterator[float]] = []
     for form, number, size in zip(forms, numbers, known, strict=True):
@@ -93,7 +98,7 @@ def _values(
             parts.append(iter(list(islice(doubles, size))))
             continue
         divisor, factor = scale_of(form, number, dictionary)
-        parts.append(iter([step / divisor * factor for step in accumulate(map(unfold, islice(steps, size)))]))
+        parts.append(iter([step / divisor * factor for step in accumulate(islice(steps, size))]))
     return chain.from_iterable(parts)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,8 +28,7 @@ from tonnam_link.quality import Quality
 from tonnam_link.readings import HAS_RAW, IS_UNKNOWN, QUALITY_BITS, ReadingsBody
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, eq=False):
     """The readings of one datastream, in order of time. All arrays have the same length.
 
     `value` is NaN where it is unknown, `raw` NaN where no number was rejected.
@@ -44,8 +42,7 @@ class Column:
     raw: Floats
 
 
-@dataclass(frozen=True)
-class AggregateColumn:
+class AggregateColumn(msgspec.Struct, frozen=True, eq=False):
     """One-minute aggregates of one datastream, in order of time. All arrays have the same length.
 
     `minute_ms` is when each minute starts; `count` how many known values were in it, at least 1; of those are
@@ -80,11 +77,11 @@ def unpack_readings(body: ReadingsBody, dictionary: Dictionary) -> list[Column]:
 def _marks(body: ReadingsBody, samples: int) -> tuple[NDArray[np.uint8], Flags | None, Floats]:
     """Qualities, which values are unknown (None: none is), and rejected raw numbers."""
     quality, raw = np.zeros(samples, np.uint8), np.full(samples, np.nan)
+    if not (body.odd or body.marks or body.raws):
+        return quality, None, raw
     at, marks = unpack_odd(body.odd, body.marks, samples)
     with_raw = at[(marks & HAS_RAW) > 0]
     raw[with_raw] = unpack_doubles(body.raws, len(with_raw))
-    if not len(at):
-        return quality, None, raw
     quality[at] = marks & QUALITY_BITS
     if (marks & ~np.uint8(QUALITY_BITS | HAS_RAW | IS_UNKNOWN)).any() or (quality > max(Quality)).any():
         raise Rejected("an unknown mark or quality")
