@@ -216,6 +216,7 @@ class Play:
         self.outcomes: list[Outcome] = []
         self.steps: list[Step] = []
         self.watch: Callable[[Play, Step], None] | None = None
+        self.key = "5a" * 8  # the cloud's, that has signed what is commanded
 
     def step(self, seconds: float = 1.0) -> Step:
         step = self.cycle()
@@ -273,10 +274,11 @@ class Play:
 
     def water(self, zone: str = "zone-1", seconds: int = 300, command_id: str = "c1", lives_s: int = 60) -> None:
         expires = self.now_ms + lives_s * 1000
-        self.core.command(Command(command_id, CommandAction.WATER, zone, self.now_ms, expires, seconds))
+        self.core.command(Command(command_id, CommandAction.WATER, zone, self.now_ms, expires, seconds, self.key))
 
     def stop(self, zone: str = "zone-1", command_id: str = "s1") -> None:
-        self.core.command(Command(command_id, CommandAction.STOP, zone, self.now_ms, self.now_ms + 60_000))
+        expires = self.now_ms + 60_000
+        self.core.command(Command(command_id, CommandAction.STOP, zone, self.now_ms, expires, signed_by=self.key))
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events if event.kind != "zone.planned"]

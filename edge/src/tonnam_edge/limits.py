@@ -27,5 +27,7 @@ FILL_S = 15.0
 PULSES_TO_WAIT = 3
 # A device that has not answered for this long is lost.
 LOST_AFTER_S = 30.0
+# A command to water that was issued further ahead of our clock than this is not believed: it would live too long.
+COMMAND_AHEAD_S = 300.0
 # A command's id is remembered this long after it has expired.
 REMEMBER_S = 86_400.0

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tonnam_edge.core.image import Now
-from tonnam_edge.core.memory import DayUse, Done, Guess, Heard, Intent, Memory
+from tonnam_edge.core.memory import DayUse, Done, Guess, Intent, Memory
 from tonnam_edge.core.schedule import LocalTime
 from tonnam_link.messages import Stamp
 
@@ -123,7 +123,7 @@ class Books:
             outcome = heard.outcome
             if outcome.stamp is not None:
                 outcome = msgspec.structs.replace(outcome, at_ms=_true_ms(outcome.stamp, now), stamp=None)
-                self._memory.heard[command_id] = Heard(heard.expires_at_ms, outcome)
+                self._memory.heard[command_id] = msgspec.structs.replace(heard, outcome=outcome)
 
 
 def _true_ms(at: Stamp, now: Now) -> int:

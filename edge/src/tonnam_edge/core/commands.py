@@ -2,95 +2,147 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import msgspec
+
 from tonnam_edge.core import texts
-from tonnam_edge.core.memory import Heard, Memory, Text
-from tonnam_edge.limits import REMEMBER_S
-from tonnam_link.messages import Command, CommandState, Outcome, Stamp
+from tonnam_edge.core.image import Now
+from tonnam_edge.core.memory import Heard, Memory, Past, Text
+from tonnam_edge.limits import COMMAND_AHEAD_S, REMEMBER_S
+from tonnam_link.messages import Command, CommandState, Outcome
+from tonnam_link.refusals import Refusals, Why
 
 # Nobody makes longer ids, longer runs, or commands that live longer: such a command is an error or an attack.
 LONGEST_ID = 128
 LONGEST_RUN_S = 86_400
 LONGEST_LIFE_MS = 86_400_000
-# As many ids are remembered at a time; without room for its id no water is started.
+# As many ids are remembered at a time; without room for its id no water is started. Stops have as much room again.
 MOST_REMEMBERED = 1000
+# So many commands are told that they were refused without being remembered, each once.
+MOST_TURNED_AWAY = 1000
+KEYS_REMEMBERED = 16
+
+
+class Senseless(NamedTuple):
+    """Why a command to water makes no sense, whatever the farm is like."""
+
+    why: Why
+    reason: Text
 
 
 class Commands:
-    """Takes commands in, remembers their ids, and keeps what is to be said of them. Bounded in every number."""
+    """Takes commands in, remembers their ids, and keeps what is to be said of them. Bounded in every number.
 
-    def __init__(self, memory: Memory) -> None:
+    An id that has been forgotten acts no more either: of what each key signed, the time of issue of the latest
+    forgotten command is remembered, and what was issued before that is refused. So no clock that goes back or ahead
+    lets a command act again.
+    """
+
+    def __init__(self, memory: Memory, now: Now) -> None:
+        self.now = now  # set by the owner with every step
+        self.refusals = Refusals()
         self._memory = memory
         self._new: list[Command] = []
+        self._taken: dict[str, Command] = {}
+        self._turned_away: set[str] = set()
         self._outcomes: list[Outcome] = []
-        self.stamp: Stamp | None = None  # set by the owner with every step: of what is said while UTC is a guess
 
     def add(self, command: Command) -> None:
-        """Hear a command. One heard before is only answered again, with what was last said of it.
-
-        One with an impossible id is passed over: there is nobody to answer.
-        """
-        if not 0 < len(command.id) <= LONGEST_ID:
-            return
-        heard = self._memory.heard.get(command.id)
-        if heard is not None:
-            self._outcomes.append(heard.outcome)
-        elif all(command.id != waiting.id for waiting in self._new):
+        """Hear a command. One with an impossible id is passed over: there is nobody to answer."""
+        if 0 < len(command.id) <= LONGEST_ID and all(command.id != waiting.id for waiting in self._new):
             self._new.append(command)
 
     def take(self) -> list[Command]:
-        """The commands not yet decided on."""
+        """The commands to decide on: none that was heard before, or may have been."""
         new, self._new = self._new, []
-        return new
+        self._taken = {command.id: command for command in new if not self._repeated(command)}
+        return list(self._taken.values())
 
-    def refusal(self, command: Command, now_ms: int) -> Text | None:
-        """Why a command to water makes no sense, whatever the farm is like; or None. Says the same every time."""
+    def senseless(self, command: Command) -> Senseless | None:
+        """Why a command to water is not even looked at; or None. Notes when it was issued."""
         if not -LONGEST_RUN_S <= command.max_run_s <= LONGEST_RUN_S:
-            return texts.run_too_long()
-        if not 0 <= command.expires_at_ms <= now_ms + LONGEST_LIFE_MS:
-            return texts.clocks_differ()
+            return Senseless(Why.MALFORMED, texts.run_too_long())
+        past, now_ms = self._past(command.signed_by), self.now.wall_ms
+        ahead_ms = max(command.issued_at_ms, past.newest_ms) - now_ms
+        if ahead_ms > COMMAND_AHEAD_S * 1000 or not 0 <= command.expires_at_ms <= now_ms + LONGEST_LIFE_MS:
+            return Senseless(Why.AHEAD, texts.clocks_differ())
+        past.newest_ms = max(past.newest_ms, command.issued_at_ms)
         if len(self._memory.heard) >= MOST_REMEMBERED:
-            return texts.too_many_commands()
+            return Senseless(Why.TOO_MANY, texts.too_many_commands())
         return None
 
-    def refuse(self, command: Command, at_ms: int, reason: Text) -> None:
-        """Refuse without remembering: it would be refused again."""
-        self._outcomes.append(Outcome(command.id, CommandState.REFUSED, at_ms, reason, stamp=self.stamp))
+    def expired(self, command: Command) -> bool:
+        """Whether it is too late for a command to water: by our clock, or by that of the cloud, which has since
+        issued another one. So turning our clock back brings no command back that somebody held up on its way."""
+        return command.expires_at_ms <= max(self.now.wall_ms, self._past(command.signed_by).newest_ms)
 
-    def say(
-        self,
-        command_id: str,
-        state: CommandState,
-        at_ms: int,
-        reason: Text,
-        run_id: str | None = None,
-        expires_at_ms: int | None = None,
-    ) -> None:
+    def turn_away(self, command: Command, why: Why, reason: Text) -> None:
+        """Refuse without remembering: it would be refused again. That is told once, and counted every time."""
+        self.refusals.note(why)
+        if command.id not in self._turned_away and len(self._turned_away) < MOST_TURNED_AWAY:
+            self._turned_away.add(command.id)
+            at_ms, stamp = self.now.wall_ms, self.now.stamp
+            self._outcomes.append(Outcome(command.id, CommandState.REFUSED, at_ms, reason, stamp=stamp))
+
+    def say(self, command_id: str, state: CommandState, reason: Text, run_id: str | None = None) -> None:
         """Tell what became of a command, and remember it."""
-        outcome = Outcome(command_id, state, at_ms, reason, run_id, self.stamp)
+        outcome = Outcome(command_id, state, self.now.wall_ms, reason, run_id, self.now.stamp)
         before = self._memory.heard.get(command_id)
-        until = expires_at_ms if expires_at_ms is not None else before.expires_at_ms if before else at_ms
-        if before is not None or len(self._memory.heard) < MOST_REMEMBERED:
-            latest = at_ms + LONGEST_LIFE_MS if self.stamp is None else until  # a guess shortens no memory
-            self._memory.heard[command_id] = Heard(min(max(0, until), latest), outcome)
+        if before is not None:
+            self._memory.heard[command_id] = msgspec.structs.replace(before, outcome=outcome)
+        elif len(self._memory.heard) < 2 * MOST_REMEMBERED:
+            self._memory.heard[command_id] = self._heard(command_id, outcome)
         self._outcomes.append(outcome)
 
     def outcomes(self) -> tuple[Outcome, ...]:
         said, self._outcomes = tuple(self._outcomes), []
         return said
 
-    def forget(self, now_ms: int) -> None:
+    def forget(self) -> None:
         """Drop ids that expired long enough ago. A command still running is not forgotten.
 
         No command lives longer than `LONGEST_LIFE_MS`, whatever was said of it while the time was not known.
         """
-        for command_id, heard in self._memory.heard.items():
-            if heard.expires_at_ms > now_ms + LONGEST_LIFE_MS:
-                self._memory.heard[command_id] = Heard(now_ms + LONGEST_LIFE_MS, heard.outcome)
+        now_ms = self.now.wall_ms
         running = {intent.command_id for intent in self._memory.runs.values()} | set(self._memory.stops)
-        old = [
-            command_id
-            for command_id, heard in self._memory.heard.items()
-            if heard.expires_at_ms + REMEMBER_S * 1000 < now_ms and command_id not in running
-        ]
-        for command_id in old:
-            del self._memory.heard[command_id]
+        for command_id, heard in list(self._memory.heard.items()):
+            if heard.expires_at_ms > now_ms + LONGEST_LIFE_MS:
+                heard = msgspec.structs.replace(heard, expires_at_ms=now_ms + LONGEST_LIFE_MS)
+                self._memory.heard[command_id] = heard
+            over_ms = max(heard.expires_at_ms, heard.issued_at_ms)
+            if over_ms + REMEMBER_S * 1000 < now_ms and command_id not in running:
+                past = self._past(heard.signed_by)
+                past.forgotten_ms = max(past.forgotten_ms, heard.issued_at_ms)
+                del self._memory.heard[command_id]
+
+    def _repeated(self, command: Command) -> bool:
+        """Whether a command was heard before. The cloud that asks again in time is told again what was said last."""
+        heard = self._memory.heard.get(command.id)
+        if heard is None and command.issued_at_ms > self._past(command.signed_by).forgotten_ms:
+            return False
+        if heard is None:
+            self.turn_away(command, Why.REPEATED, texts.too_old())
+        elif self.now.sure and command.expires_at_ms > self.now.wall_ms:
+            self._outcomes.append(heard.outcome)
+        elif self.now.sure:
+            self.refusals.note(Why.REPEATED)
+        return True
+
+    def _heard(self, command_id: str, outcome: Outcome) -> Heard:
+        command = self._taken.get(command_id)
+        if command is None:  # a run of an older process, whose command is remembered no more
+            return Heard(outcome.at_ms, outcome)
+        until_ms = max(0, command.expires_at_ms)
+        if self.now.sure:  # a guess shortens no memory
+            until_ms = min(until_ms, self.now.wall_ms + LONGEST_LIFE_MS)
+        return Heard(until_ms, outcome, command.issued_at_ms, command.signed_by)
+
+    def _past(self, key: str) -> Past:
+        """What is remembered of a key. Of more keys than a cloud can have at a time, the one longest unused goes."""
+        past = self._memory.past
+        if key not in past:
+            while len(past) >= KEYS_REMEMBERED:
+                del past[min(past, key=lambda each: past[each].newest_ms)]
+            past[key] = Past()
+        return past[key]

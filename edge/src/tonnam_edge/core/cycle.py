@@ -21,6 +21,7 @@ from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
 from tonnam_edge.site import Site
 from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
+from tonnam_link.refusals import KIND, Why
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000
@@ -82,7 +83,7 @@ class Core:
         self._observed = Observed(site, now.mono_ms)
         self._actuators = Actuators(site.actuators, now.mono_ms)
         self._runs = Runs(site, self._actuators)
-        self._commands = Commands(self._memory)
+        self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._frames = Frames(site)
         self._events: list[Event] = []
@@ -135,7 +136,7 @@ class Core:
     def step(self, now_ms: int, mono_ms: int | None = None, *, boot: str = "", sure: bool = True) -> Step:
         """One cycle at `now_ms` (UTC) and `mono_ms` (since boot; the same when only one clock is simulated)."""
         image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure))
-        self._commands.stamp = image.now.stamp
+        self._commands.now = image.now
         self._books.turn(image.now)
         self._watch_devices(image)
         self._guard(image)
@@ -157,7 +158,7 @@ class Core:
         return not (waits and self._settings.goes_by_clock(wish))
 
     def _begin_at(self, now: Now) -> None:
-        self._commands.stamp = now.stamp
+        self._commands.now = now
         self._end_interrupted(now)
         self._books.turn(now)
 
@@ -177,7 +178,7 @@ class Core:
                 reason=reason,
             )
             if intent.command_id is not None:
-                self._commands.say(intent.command_id, CommandState.FAILED, now.wall_ms, reason, intent.run_id)
+                self._commands.say(intent.command_id, CommandState.FAILED, reason, intent.run_id)
         self._memory.runs = {}
 
     def _watch_devices(self, image: Image) -> None:
@@ -206,11 +207,11 @@ class Core:
     def _follow_runs(self, image: Image) -> None:
         for run in self._runs.advance(image):
             if run.phase is Phase.WATERING:
-                self._say_of(run, CommandState.RUNNING, image.now.wall_ms, run.intent.reason)
+                self._say_of(run, CommandState.RUNNING, run.intent.reason)
             elif run.phase is Phase.ENDED:
                 self._ended(run, image)
         for stopped in self._stops.advance(image):
-            self._commands.say(stopped.command_id, stopped.state, image.now.wall_ms, stopped.reason)
+            self._commands.say(stopped.command_id, stopped.state, stopped.reason)
 
     def _ended(self, run: Run, image: Image) -> None:
         intent, litres = run.intent, run.meter.litres
@@ -228,11 +229,11 @@ class Core:
             reason=run.reason,
         )
         state = CommandState.DONE if run.as_wished else CommandState.FAILED
-        self._say_of(run, state, image.now.wall_ms, run.reason)
+        self._say_of(run, state, run.reason)
 
-    def _say_of(self, run: Run, state: CommandState, at_ms: int, reason: Text) -> None:
+    def _say_of(self, run: Run, state: CommandState, reason: Text) -> None:
         if run.intent.command_id is not None:
-            self._commands.say(run.intent.command_id, state, at_ms, reason, run.intent.run_id)
+            self._commands.say(run.intent.command_id, state, reason, run.intent.run_id)
 
     def _rest(self, zone: str, failed: bool, mono_ms: int) -> None:
         """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
@@ -244,27 +245,24 @@ class Core:
     def _manual_wishes(self, image: Image) -> list[Wish]:
         wishes = []
         for command in self._commands.take():
-            now_ms = image.now.wall_ms
             zone = self.site.zones.get(command.zone)
-            senseless = self._commands.refusal(command, now_ms)
+            senseless = self._commands.senseless(command)
             if command.action is CommandAction.STOP and zone is not None:
                 self._stop_by_hand(command, image)  # however late: it can only stop
             elif not image.now.sure:
                 continue  # whether it has expired cannot be told; the cloud sends it again
             elif senseless is not None:
-                self._commands.refuse(command, now_ms, senseless)
-            elif command.expires_at_ms <= now_ms:
-                self._answer(command, CommandState.EXPIRED, now_ms, texts.expired())
+                self._commands.turn_away(command, senseless.why, senseless.reason)
+            elif self._commands.expired(command):
+                self._commands.refusals.note(Why.EXPIRED)
+                self._commands.say(command.id, CommandState.EXPIRED, texts.expired())
             elif zone is None:
-                self._answer(command, CommandState.REFUSED, now_ms, texts.unknown_zone(command.zone))
+                self._commands.say(command.id, CommandState.REFUSED, texts.unknown_zone(command.zone))
             elif command.max_run_s <= 0:
-                self._answer(command, CommandState.REFUSED, now_ms, texts.no_time_given())
+                self._commands.say(command.id, CommandState.REFUSED, texts.no_time_given())
             else:
                 wishes.append(by_hand(command))
         return wishes
-
-    def _answer(self, command: Command, state: CommandState, now_ms: int, reason: Text) -> None:
-        self._commands.say(command.id, state, now_ms, reason, expires_at_ms=command.expires_at_ms)
 
     def _stop_by_hand(self, command: Command, image: Image) -> None:
         """Stop, and keep the programs of that zone from starting again at once."""
@@ -272,11 +270,11 @@ class Core:
         now = image.now
         self._books.hold(part.id, now)
         if self._stops.closed(part.id, image):
-            self._answer(command, CommandState.DONE, now.wall_ms, texts.already_off())
+            self._commands.say(command.id, CommandState.DONE, texts.already_off())
             return
         self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now.mono_ms, by_hand=True)
         self._stops.begin(command.id, part.id, now.mono_ms)
-        self._answer(command, CommandState.RUNNING, now.wall_ms, texts.closing())
+        self._commands.say(command.id, CommandState.RUNNING, texts.closing())
 
     def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
@@ -286,10 +284,7 @@ class Core:
             if isinstance(verdict, Granted):
                 self._begin(wish, verdict, image)
             elif wish.command_id is not None:
-                now_ms = image.now.wall_ms
-                self._commands.say(
-                    wish.command_id, CommandState.REFUSED, now_ms, verdict.reason, expires_at_ms=wish.expires_at_ms
-                )
+                self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:
                 refused.setdefault(wish.zone, verdict.reason)
         return refused
@@ -335,14 +330,7 @@ class Core:
             reason=intent.reason,
         )
         if wish.command_id is not None:
-            self._commands.say(
-                wish.command_id,
-                CommandState.ACCEPTED,
-                now.wall_ms,
-                granted.reason,
-                intent.run_id,
-                expires_at_ms=wish.expires_at_ms,
-            )
+            self._commands.say(wish.command_id, CommandState.ACCEPTED, granted.reason, intent.run_id)
 
     def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
         for zone in () if self._shutting_down else self.site.zones.values():
@@ -358,7 +346,9 @@ class Core:
 
     def _finish(self, image: Image, decision: Decision) -> Step:
         if image.now.sure:
-            self._commands.forget(image.now.wall_ms)
+            self._commands.forget()
+        for counted in self._commands.refusals.due(image.now.mono_ms):
+            self._event(KIND, image.now, **counted.body())
         document = None if self._unread else self._memory.encode()
         changed = document is not None and document != self._written
         self._written = document or self._written

@@ -27,7 +27,6 @@ class Wish(NamedTuple):
     program: str | None = None
     command_id: str | None = None
     slot_ms: int | None = None
-    expires_at_ms: int = 0
 
 
 def by_hand(command: Command) -> Wish:
@@ -38,7 +37,6 @@ def by_hand(command: Command) -> Wish:
         float(command.max_run_s),
         texts.by_hand(command.max_run_s),
         command_id=command.id,
-        expires_at_ms=command.expires_at_ms,
     )
 
 

@@ -39,6 +39,15 @@ class Heard(msgspec.Struct, frozen=True):
 
     expires_at_ms: int
     outcome: Outcome
+    issued_at_ms: int = -1
+    signed_by: str = ""
+
+
+class Past(msgspec.Struct):
+    """Of the commands that one key has signed: when the newest was issued, and the newest that is forgotten."""
+
+    newest_ms: int = -1
+    forgotten_ms: int = -1
 
 
 class Book(msgspec.Struct):
@@ -104,6 +113,7 @@ class Memory(msgspec.Struct):
     known: Book = msgspec.field(default_factory=Book)
     guess: Guess | None = None
     heard: dict[str, Heard] = {}
+    past: dict[str, Past] = {}  # by the id of the key
     filling: list[str] = []
     stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
 
@@ -127,5 +137,6 @@ class Memory(msgspec.Struct):
         for zone, until_ms in self.known.held_until_ms.items():
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
-        self.heard = older.heard | self.heard
+        self.heard = self.heard | older.heard
+        self.past = self.past | older.past
         self.stops = older.stops | self.stops

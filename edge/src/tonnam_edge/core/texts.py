@@ -102,6 +102,13 @@ def clocks_differ() -> Text:
     )
 
 
+def too_old() -> Text:
+    return text(
+        "คำสั่งนี้เก่ากว่าคำสั่งที่เครื่องควบคุมจำได้ จึงไม่ทำตาม สั่งใหม่อีกครั้ง",
+        "This command is older than those the controller remembers, so it was not obeyed. Give it again",
+    )
+
+
 def too_many_commands() -> Text:
     return text("มีคำสั่งเข้ามามากเกินไป จึงไม่เปิดน้ำ", "Too many commands have come, so no water")
 
