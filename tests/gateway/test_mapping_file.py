@@ -149,6 +149,51 @@ def test_largest_site_that_is_right_can_be_told(tmp_path: Path) -> None:
     outbox.close()
 
 
+RELAY = '[relay]\nnodes = ["edge-1", "edge-2"]\n\n'
+WITH_RELAY = TEXT.replace("# --- the machines", RELAY + "# --- the machines")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "message"),
+    [
+        ('"edge-2"]', '"gateway-1"]', "relay.nodes[1]", "this gateway itself"),
+        ('"edge-2"]', '"edge-1"]', "relay.nodes[1]", "'edge-1' is already named"),
+        ('"edge-2"]', '"Edge 2"]', "relay.nodes[1]", "a-z, 0-9 and -"),
+        ('["edge-1", "edge-2"]', "[]", "relay.nodes", "at least 1 item"),
+        ('nodes = ["edge-1", "edge-2"]', 'node = "edge-1"', "relay.node", "did you mean nodes?"),
+    ],
+)
+def test_mistake_about_nodes_behind_is_named_with_its_line_and_key(
+    before: str, after: str, key: str, message: str
+) -> None:
+    text = WITH_RELAY.replace(before, after)
+    found = next(each for each in wrong(text) if f": {key}: " in each)
+    line = line_of(text, after, "\n[relay]")
+    assert found.startswith(f"{line}: ")
+    assert message in found
+
+
+def test_gateway_that_relays_may_have_devices_of_its_own_or_none() -> None:
+    both = loader.parse(WITH_RELAY, "town.toml")
+    assert both.relay is not None
+    assert (both.relay.nodes, len(both.sensors)) == (["edge-1", "edge-2"], 3)
+    alone = loader.parse(f'tenant = "farm"\nnode = "gateway-1"\n{RELAY}', "farm.toml")
+    assert (alone.specs(), alone.filters()) == ([], [])
+
+
+def test_half_a_site_is_no_site_also_beside_a_relay() -> None:
+    text = (
+        f'tenant = "farm"\nnode = "gateway-1"\n{RELAY}'
+        + TEXT[TEXT.index("[[devices]]") : TEXT.index("# --- what they")]
+    )
+    assert [line.split(": ")[1] for line in wrong(text)] == ["sensors", "site"]
+
+
+def test_example_of_nodes_behind_is_right_when_its_marks_are_taken_away() -> None:
+    text = TEXT.replace("# [relay]", "[relay]").replace("# nodes = ", "nodes = ")
+    assert loader.parse(text, "town.toml").relay is not None
+
+
 def test_subscription_that_another_one_covers_is_left_out() -> None:
     text = TEXT.replace('address = "town/river-1/state"', 'address = "tele/river-1/state"')
     assert "tele/river-1/state" not in loader.parse(text, "town.toml").filters()

@@ -19,7 +19,7 @@ def _event(mapping: Mapping, kind: str, about: str, at_ms: int, body: dict[str, 
 
 def site_described(mapping: Mapping, at_ms: int) -> Event:
     """The whole truth about the site, as the mapping file has it."""
-    site = mapping.site
+    site = mapping.place
     body: dict[str, Any] = {
         "site": {
             "id": site.id,
@@ -83,4 +83,4 @@ def presence(mapping: Mapping, device: Device, *, online: bool, at_ms: int) -> E
     else:
         text = {"th": f"{th}: ติดต่ออุปกรณ์ไม่ได้", "en": f"{en}: the device cannot be reached"}
     kind = "device.back" if online else "device.lost"
-    return _event(mapping, kind, device.id, at_ms, {"site": mapping.site.id, "device": device.id, "text": text})
+    return _event(mapping, kind, device.id, at_ms, {"site": mapping.place.id, "device": device.id, "text": text})

@@ -52,12 +52,33 @@ def parse(text: str, source: str) -> Mapping:
     except ValidationError as error:
         found = [_explained(detail) for detail in error.errors(include_url=False)]
     found += contradictions(_valid(Device, raw.get("devices")), _valid(Sensor, raw.get("sensors")), _ids(raw))
-    if mapping and not found:
+    found += [*_missing(raw), *_misplaced(raw)]
+    if mapping and mapping.sensors and not found:
         found = _beyond_one_node(mapping)
     if mapping is None or found:
         lines = Lines(text)
         raise Misconfigured(source, [Problem(lines.of(where), _dotted(where), message) for where, message in found])
     return mapping
+
+
+def _missing(raw: dict[str, Any]) -> list[Found]:
+    """Site, devices and sensors belong together. A gateway that relays may do without all of them."""
+    parts = ("devices", "sensors", "site")
+    if "relay" in raw and not any(raw.get(part) for part in parts):
+        return []
+    return [((part,), f"is missing ({_description((part,))})") for part in parts if not raw.get(part)]
+
+
+def _misplaced(raw: dict[str, Any]) -> Iterator[Found]:
+    """Nodes that cannot stand behind the gateway."""
+    relay = raw.get("relay")
+    named = relay.get("nodes") if isinstance(relay, dict) else None
+    behind: list[Any] = named if isinstance(named, list) else []
+    for at, name in enumerate(behind):
+        if name == raw.get("node"):
+            yield ("relay", "nodes", at), f"{name!r} is this gateway itself; name the nodes behind it"
+        elif name in behind[:at]:
+            yield ("relay", "nodes", at), f"{name!r} is already named; each must be different"
 
 
 def _beyond_one_node(mapping: Mapping) -> list[Found]:

@@ -154,21 +154,35 @@ class Gather(Part):
     send_every_s: FiniteFloat = Field(60.0, ge=0.1, le=3600, description="0.1 to 3600 seconds")
 
 
+class Behind(Part):
+    """Nodes of the same tenant that reach the cloud through this gateway. They connect to the site's own broker."""
+
+    nodes: list[Id] = Field(min_length=1, max_length=1000, description='their ids, such as ["edge-1", "edge-2"]')
+
+
 class Mapping(Part):
-    """The whole file."""
+    """The whole file. A gateway that only relays has no site, devices or sensors of its own."""
 
     tenant: Id = Field(description='such as "demo-town"')
     node: Id = Field(description='such as "gateway-1"')
-    site: Site = Field(description="a table [site]")
+    site: Site | None = Field(None, description="a table [site]")
     gather: Gather = Field(default_factory=lambda: Gather.model_validate({}), description="a table [gather]")
-    devices: list[Device] = Field(min_length=1, description="a table [[devices]] for each device")
-    sensors: list[Sensor] = Field(min_length=1, description="a table [[sensors]] for each sensor")
+    relay: Behind | None = Field(None, description="a table [relay], for nodes behind this gateway")
+    devices: list[Device] = Field([], description="a table [[devices]] for each device")
+    sensors: list[Sensor] = Field([], description="a table [[sensors]] for each sensor")
+
+    @property
+    def place(self) -> Site:
+        """Where the sensors are. There must be some."""
+        if self.site is None:
+            raise LookupError("a gateway that only relays has no site")
+        return self.site
 
     def streams(self) -> Iterator[tuple[str, Sensor, Datastream]]:
         """Every datastream with its full id `{site}/{thing}/{property}`."""
         for sensor in self.sensors:
             for name, stream in sensor.datastreams.items():
-                yield f"{self.site.id}/{sensor.thing}/{name}", sensor, stream
+                yield f"{self.place.id}/{sensor.thing}/{name}", sensor, stream
 
     def specs(self) -> list[DatastreamSpec]:
         """What the link must know of the datastreams."""

@@ -54,7 +54,7 @@ class Translator:
         self.lost = set(lost)
         self.counts: Counter[str] = Counter()
         self._devices = {(device.dialect, device.address): device for device in mapping.devices}
-        self._timings = {device.id: device.timing(mapping.site) for device in mapping.devices}
+        self._timings = {device.id: device.timing(mapping.place) for device in mapping.devices}
         self._dialects = [name for name in DIALECTS if any(name == device.dialect for device in mapping.devices)]
         self._streams: dict[tuple[str, str], list[tuple[str, Datastream]]] = defaultdict(list)
         for full_id, _, stream in mapping.streams():
