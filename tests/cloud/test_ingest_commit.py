@@ -30,12 +30,14 @@ from tests.cloud.told import (
 from tests.servers import wait_until
 from tonnam_cloud.database import Base, Database
 from tonnam_cloud.errors import Transient
+from tonnam_cloud.ingest import quarantine
 from tonnam_cloud.ingest.commit import Ingest
+from tonnam_cloud.ingest.quarantine import Wanted
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Command, Event, Node, Quarantine, Run, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import ReadingBatch, Refused
-from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary
+from tonnam_link.codec import Dictionary
 from tonnam_link.messages import CommandState, DatastreamSpec, Outcome, Verdict
 from tonnam_link.receiver import Answer
 from tonnam_link.topics import Channel
@@ -130,8 +132,8 @@ async def test_what_cannot_be_read_is_released_and_kept_for_a_person(
     assert answers[0].reason
     await commit(ingest, payload)
     with database.reading() as session:
-        (entry,) = repository.quarantined(session, 10)
-        assert (entry.payload, entry.reason) == (payload[:MAX_BATCH_BYTES], answers[0].reason)
+        (entry,) = quarantine.find(session, Wanted())
+        assert (entry.payload, entry.reason) == (payload[: quarantine.LARGEST_KEPT], answers[0].reason)
 
 
 async def test_readings_from_more_than_a_day_ahead_are_kept_out_and_the_rest_is_stored(
@@ -143,7 +145,7 @@ async def test_readings_from_more_than_a_day_ahead_are_kept_out_and_the_rest_is_
     assert "more than a day ahead" in answer.reason
     assert embedded_store.series(MOISTURE, *EVER).value.tolist() == [26.4, 27.0]
     with database.reading() as session:
-        (entry,) = repository.quarantined(session, 10)
+        (entry,) = quarantine.find(session, Wanted())
         assert (entry.readings, entry.payload) == (1, ahead)
 
 

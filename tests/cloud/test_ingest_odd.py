@@ -29,8 +29,9 @@ from tests.cloud.told import (
 )
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Misconfigured, Rejected
-from tonnam_cloud.ingest import opening
+from tonnam_cloud.ingest import opening, quarantine
 from tonnam_cloud.ingest.commit import Ingest
+from tonnam_cloud.ingest.quarantine import Wanted
 from tonnam_cloud.registry import application, repository, told
 from tonnam_cloud.registry.models import Run, Zone
 from tonnam_cloud.store.embedded import EmbeddedStore
@@ -138,7 +139,7 @@ async def test_event_that_breaks_us_is_set_aside_and_keeps_nothing_waiting(
     answers = await verdicts(ingest, sealed_events(started()), sealed_events(odd), sealed_events(ended()))
     assert answers == [Verdict.STORED, Verdict.QUARANTINED, Verdict.STORED]
     with any_database.reading() as session:
-        (entry,) = repository.quarantined(session, 10)
+        (entry,) = quarantine.find(session, Wanted())
         assert "OverflowError" in entry.reason
 
 

@@ -23,7 +23,7 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.application import Source, apply_event, apply_outcome
-from tonnam_cloud.registry.models import Command, Datastream, Event, Node, Quarantine, Run, Sensor, Site, Zone
+from tonnam_cloud.registry.models import Command, Datastream, Event, Node, Run, Sensor, Site, Zone
 from tonnam_link import messages
 from tonnam_link.messages import CommandState, Outcome
 
@@ -238,24 +238,7 @@ def test_a_batch_after_a_last_will_outranks_it(registry: Database) -> None:
 
 def test_presence_of_an_unknown_node_is_ignored(registry: Database) -> None:
     with registry.writing() as session:
-        assert repository.presence(session, TENANT, "nobody", True, "s", 1) is False
-
-
-def test_the_quarantine_is_bounded_and_keeps_the_newest(registry: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "QUARANTINED_A_NODE", 3)
-    with registry.writing() as session:
-        for number in (1, 2, 3, 4, 5, 5):
-            entry = Quarantine(
-                tenant=TENANT,
-                node=NODE,
-                channel="up",
-                reason="x\0" * 400,
-                readings=0,
-                payload=bytes([number]),
-                received_ms=number,
-            )
-            repository.set_aside(session, entry)
-        assert [entry.payload for entry in repository.quarantined(session, 10)] == [b"\x05", b"\x04", b"\x03"]
+        assert repository.presence(session, TENANT, "nobody", True, "s", 1) == []
 
 
 @pytest.mark.parametrize("bad", ["", "Edge", "live", "a/b", "x" * 33, "-a"])

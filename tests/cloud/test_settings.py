@@ -10,11 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.servers import executable
-from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Misconfigured
 from tonnam_cloud.main import app
-from tonnam_cloud.registry import repository
-from tonnam_cloud.registry.models import Quarantine
 from tonnam_cloud.settings import read_settings
 
 
@@ -91,21 +88,9 @@ def test_a_node_is_added_listed_and_added_again(tmp_path: Path, monkeypatch: pyt
     added = ("node", "add", "demo-farm", "edge-1", "--name-th", "ตู้ควบคุม", "--name-en", "Cabinet")
     assert "added" in run(*added).stdout
     assert "already" in run(*added).stdout
-    assert "demo-farm edge-1  offline  last heard never  Cabinet" in run("node", "list").stdout
+    assert "demo-farm edge-1  offline (no password)  last heard never  Cabinet" in run("node", "list").stdout
     refused = run("node", "add", "Demo Farm", "edge-1")
     assert (refused.exit_code, "is not an id" in refused.stderr) == (1, True)
-
-
-def test_the_quarantine_is_listed_with_its_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "data"))
-    run("node", "add", "demo-farm", "edge-1")
-    database = Database(f"sqlite:///{tmp_path}/data/tonnam.db")
-    with database.writing() as session:
-        entry = Quarantine(tenant="demo-farm", node="edge-1", channel="up", reason="malformed", readings=0)
-        entry.payload, entry.received_ms = b"xyz", 0
-        repository.set_aside(session, entry)
-    database.close()
-    assert "demo-farm edge-1  3 bytes, 0 readings kept out: malformed" in run("quarantine", "list").stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("serve",), ("node", "add"), ("quarantine", "list")])

@@ -12,12 +12,12 @@ import typer
 
 from tonnam_cloud.alerts.rules import load_rules
 from tonnam_cloud.broker.cli import broker_config
+from tonnam_cloud.ingest.cli import quarantine_app
 from tonnam_cloud.keys.cli import keys_app
 from tonnam_cloud.people.cli import user_app
-from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.cli import node_app
 from tonnam_cloud.settings import read_settings
-from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures, command_database, when
+from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures
 
 app = typer.Typer(
     help="Tonnam's cloud: takes in what farms and towns send, keeps it, and shows it on phones. "
@@ -30,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-quarantine_app = typer.Typer(help="What came in and could not be taken as it was.", no_args_is_help=True)
 app.add_typer(node_app, name="node")
 app.add_typer(user_app, name="user")
 app.add_typer(keys_app, name="keys")
@@ -80,12 +79,3 @@ def serve_command(
 
     with clear_failures():
         asyncio.run(serve(settings, rules))
-
-
-@quarantine_app.command("list")
-def list_quarantine(limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20) -> None:
-    """Show what is in quarantine, newest first, and why."""
-    with command_database() as database, database.reading() as session:
-        for entry in repository.quarantined(session, limit):
-            size = f"{len(entry.payload)} bytes, {entry.readings} readings kept out"
-            typer.echo(f"{entry.id}  {when(entry.received_ms)}  {entry.tenant} {entry.node}  {size}: {entry.reason}")

@@ -2,12 +2,14 @@
 
 Readings go to the store, all else to the relational database, and only then come the answers. Both take the same
 batch any number of times, so a crash between the two is repaired when the node sends again. All blocking work runs
-in one thread; the event loop only passes groups to it.
+in two threads, one for the database and one for the store; the event loop only passes groups to them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -16,25 +18,32 @@ import structlog
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.database import Database
-from tonnam_cloud.errors import CloudError, Rejected, Transient
-from tonnam_cloud.ingest import live
-from tonnam_cloud.ingest.opening import Opener, Work
-from tonnam_cloud.ingest.status import COUNTS, IngestStatus
+from tonnam_cloud.errors import CloudError, Transient
+from tonnam_cloud.ingest import keeping, live, quarantine
+from tonnam_cloud.ingest.opening import GARBLED, Opener
+from tonnam_cloud.ingest.rate import Allowance
+from tonnam_cloud.ingest.status import IngestStatus
+from tonnam_cloud.ingest.work import Work
+from tonnam_cloud.ingest.writing import StoreWriter
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import application, repository
 from tonnam_cloud.registry.application import Source
-from tonnam_cloud.registry.models import Quarantine
-from tonnam_cloud.store.port import ReadingBatch, Refused, Store
+from tonnam_cloud.store.port import ReadingBatch, Store
 from tonnam_link.clock import Clock
-from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary
 from tonnam_link.messages import Verdict
 from tonnam_link.receiver import Answer, Received
-from tonnam_link.topics import Channel
+from tonnam_link.topics import Channel, Origin
 
 AWAY_RETRY_S = 5.0
 HOUSEKEEPING_S = 1.0
+BOUND_EVERY_S = 60.0
 HEARD_EVERY_MS = 5_000
 REPORT_EVERY_S = 60.0
+REPLAYS_AT_ONCE = 8
+REPLAY_AGAIN_MS = 5_000
+IN_DEBT_S = 30.0
+"""A node that has put so much into quarantine is turned away altogether until some of this time has passed."""
+TOO_MUCH = "too much of what this node sends cannot be taken: look at it with tonnam-cloud quarantine list"
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
@@ -50,161 +59,130 @@ class Ingest:
         self._publish = publish
         self._clock = clock
         self._opener = Opener(database, clock)
+        self._allowance = Allowance()
         self._thread = ThreadPoolExecutor(1, "ingest")
         self._outage = Outage("batches wait at the nodes")
-        self._complained: set[tuple[str, str]] = set()
+        self._writer = StoreWriter(store, self._away, self._back)
+        self._complained: set[tuple[Origin, str]] = set()
         self._heard: dict[tuple[str, str], int] = {}
         self._heard_kept_ms = 0
 
     async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
         """Store a group; its answers, in its order. See tonnam_link.receiver."""
-        answers, messages = await self.blocking(self._commit, group)
-        for topic, payload in messages:
-            self._publish(topic, payload)
-        return answers
+        works = [Work(received, received) for received in group]
+        await self._take(works)
+        self._count(works)
+        return [work.answer for work in works]
 
     async def run(self) -> None:
         """Housekeeping and the line a minute, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_store())
             tasks.create_task(self._keep_house())
             tasks.create_task(self._report())
 
     def blocking(self, work: Callable[..., _T], *arguments: object) -> Awaitable[_T]:
-        """Run work in the thread that writes."""
+        """Run work in the thread that writes to the database."""
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def close(self) -> None:
-        """Wait for what the thread is doing; nothing starts any more."""
+        """Wait for what the threads are doing; nothing starts any more."""
         self._thread.shutdown(cancel_futures=True)
+        self._writer.close()
 
-    def _commit(self, group: Sequence[Received]) -> tuple[Sequence[Answer], list[live.Message]]:
+    async def _take(self, works: Sequence[Work]) -> None:
+        """Open, store and keep a group; then say on the live bus what of it is there."""
         try:
-            works = self._opener.open(group)
-            stored = self._store_readings(works)
-            told = self._keep(works)
+            await self.blocking(self._open, works)
+            await self._writer.write(works)
+            messages = await self.blocking(self._keep, works)
         except Transient as error:
-            self._away(error)
-            self.status.busy += len(group)
-            return [Answer(Verdict.BUSY, str(error), AWAY_RETRY_S)] * len(group), []
-        if stored:
-            self._outage.over()
-            self.status.waiting_for = ""
-        self._count(works)
-        messages = [
+            self._away(str(error))
+            for work in works:
+                work.wait(str(error), AWAY_RETRY_S)
+            return
+        for topic, payload in messages:
+            self._publish(topic, payload)
+
+    def _open(self, works: Sequence[Work]) -> None:
+        now = time.monotonic()
+        seen: Counter[Origin] = Counter()
+        for work in works:
+            debt_s = 0.0 if work.replays is not None else self._allowance.wait_s(work.origin, now)
+            if debt_s and (seen[work.origin] or debt_s > IN_DEBT_S):
+                work.wait(TOO_MUCH, debt_s)
+            seen[work.origin] += 1
+        self._opener.open(work for work in works if work.answer.verdict is not Verdict.BUSY)
+
+    def _keep(self, works: Sequence[Work]) -> list[live.Message]:
+        now = time.monotonic()
+        for work in works:
+            if work.set_aside and work.replays is None and (debt_s := self._allowance.wait_s(work.origin, now)):
+                work.wait(TOO_MUCH, debt_s)
+        told = keeping.keep(self._database, works)
+        for work in works:
+            if work.set_aside and work.replays is None:
+                self._allowance.spend(work.origin, len(work.content.payload), now)
+            if work.batch is not None and work.batch.kind == "dictionary":
+                self._opener.learned(work.origin.tenant, work.batch)
+        return [
             message
             for work, sites in zip(works, told, strict=True)
-            for message in live.messages(work.received.tenant, work.received.node, work.received.channel, sites)
+            for message in live.messages(*work.origin, work.lane, sites)
         ]
-        return [work.answer for work in works], messages
 
-    def _away(self, error: CloudError) -> None:
-        self._outage.note(error)
-        self.status.waiting_for = str(error)
+    def _away(self, why: str) -> None:
+        self._outage.note(Transient(why))
+        self.status.waiting_for = why
 
-    def _store_readings(self, works: Sequence[Work]) -> bool:
-        """Whether the store answers: while it is away its batches wait at their nodes; events and outcomes go on."""
-        carrying = [(work, work.readings) for work in works if work.readings is not None]
-        if not carrying:
-            return True
-        try:
-            refused = self._append(carrying)
-        except CloudError as error:
-            self._away(error)
-            for work, _ in carrying:
-                work.wait(str(error), AWAY_RETRY_S)
-            return False
-        by_key = {(readings.source, readings.epoch, readings.sequence): work for work, readings in carrying}
-        for each in refused:
-            by_key[each.source, each.epoch, each.sequence].quarantine(each.reason, each.readings)
-        return True
+    def _back(self) -> None:
+        self._outage.over()
+        self.status.waiting_for = ""
 
-    def _append(self, carrying: Sequence[tuple[Work, ReadingBatch]]) -> Sequence[Refused]:
-        """Give batches to the store; one that breaks it goes into quarantine, and the others are taken without it."""
-        try:
-            return self._store.append([readings for _, readings in carrying])
-        except CloudError:
-            raise
-        except Exception as error:
-            log.exception("the store cannot take a group of batches", batches=len(carrying))
-            if len(carrying) == 1:
-                carrying[0][0].quarantine(f"the store cannot take it: {type(error).__name__}")
-                return []
-        return [refused for each in carrying for refused in self._append([each])]
-
-    def _keep(self, works: Sequence[Work]) -> list[dict[str, live.Told]]:
-        """The relational part of a group, in one transaction; if the database refuses it, batch by batch."""
-        self._note_heard(works)
-        if not any(_needs_database(work) for work in works):
-            return [_sites(work) for work in works]
-        try:
-            with self._database.writing() as session:
-                told = [self._keep_one(session, work) for work in works]
-        except Transient:
-            raise
-        except Exception:
-            log.exception("a group of batches cannot be kept as one", batches=len(works))
-            told = [self._keep_alone(work) for work in works]
-        for work in works:
-            if work.batch is not None and work.batch.kind == "dictionary":
-                self._opener.learned(work.received.tenant, work.batch)
-        return told
-
-    def _keep_alone(self, work: Work) -> dict[str, live.Told]:
-        """One batch in a transaction of its own: one that can never be taken goes into quarantine.
-
-        Whatever it was, nothing but an outage may keep a batch at its node: that would be for ever.
-        """
-        try:
-            with self._database.writing() as session:
-                return self._keep_one(session, work)
-        except Transient:
-            raise
-        except Exception as error:
-            log.exception("a batch cannot be kept", node=work.source)
-            work.batch = None
-            work.quarantine(f"the database cannot take it: {type(getattr(error, 'orig', error)).__name__}")
-            with self._database.writing() as session:
-                return self._keep_one(session, work)
-
-    def _keep_one(self, session: Session, work: Work) -> dict[str, live.Told]:
-        sites = _sites(work)
-        received, batch = work.received, work.batch
-        source = Source(received.tenant, received.node, received.received_at_ms)
-        if batch is not None:
-            if batch.kind == "dictionary" and batch.dictionary is not None:
-                content = Dictionary(batch.specs).body
-                repository.keep_dictionary(session, source.tenant, batch.dictionary, content, source.received_ms)
-            for event in batch.events:
-                try:
-                    about = application.apply_event(session, source, event)
-                except Rejected as error:
-                    work.quarantine(str(error))
-                    continue
-                for site in about:
-                    sites.setdefault(site, live.Told()).events.append(event.kind)
-            for outcome in batch.outcomes:
-                site_of_command = application.apply_outcome(session, source, outcome)
-                if site_of_command is not None:
-                    sites.setdefault(site_of_command, live.Told()).outcomes.append(outcome.command_id)
-        _set_aside(session, work)
-        return sites
-
-    def _note_heard(self, works: Iterable[Work]) -> None:
-        for work in works:
-            if work.answer.verdict is not Verdict.BUSY:
-                self._heard[work.received.tenant, work.received.node] = work.received.received_at_ms
-
-    async def _keep_house(self) -> None:
-        """Compaction in slices between commits, and when nodes were last heard."""
+    async def _keep_store(self) -> None:
+        """Compaction in slices between writes."""
         while True:
             try:
-                more = await self.blocking(self._store.maintain)
-                for topic, payload in await self.blocking(self._keep_heard):
-                    self._publish(topic, payload)
+                more = await self._writer.upkeep(self._store.maintain)
             except CloudError as error:
                 self._outage.note(error)
                 more = False
             await asyncio.sleep(0 if more else HOUSEKEEPING_S)
+
+    async def _keep_house(self) -> None:
+        """When nodes were last heard, what is to be replayed, and how large the quarantine is."""
+        bound_at = time.monotonic() + BOUND_EVERY_S
+        while True:
+            try:
+                for topic, payload in await self.blocking(self._keep_heard):
+                    self._publish(topic, payload)
+                await self._replay()
+                if time.monotonic() >= bound_at:
+                    await self.blocking(self._bound)
+                    bound_at = time.monotonic() + BOUND_EVERY_S
+            except CloudError as error:
+                self._outage.note(error)
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _replay(self) -> None:
+        """What somebody wants out of the quarantine goes the way of what comes in."""
+        works = await self.blocking(self._asked)
+        if works:
+            await self._take(works)
+            stored = [work for work in works if work.answer.verdict is Verdict.STORED]
+            self.status.replayed += len(stored)
+            log.info("replayed from the quarantine", batches=len(works), stored=len(stored))
+
+    def _asked(self) -> list[Work]:
+        now_ms = self._clock()
+        with self._database.reading() as session:
+            rows = quarantine.asked(session, now_ms - REPLAY_AGAIN_MS, REPLAYS_AT_ONCE)
+            found = [(row.id, quarantine.received(row, now_ms)) for row in rows]
+        return [Work(received, received, replays=number) for number, received in found]
+
+    def _bound(self) -> None:
+        with self._database.writing() as session:
+            quarantine.bound(session)
 
     def _keep_heard(self) -> list[live.Message]:
         """Write down when nodes were last heard, every few seconds; messages on those that are back."""
@@ -221,32 +199,39 @@ class Ingest:
     def _count(self, works: Sequence[Work]) -> None:
         status = self.status
         for work in works:
+            for origin in work.heard():
+                self._heard[origin] = work.received.received_at_ms
             status.batches += 1
+            status.forwards += work.via is not None
+            status.garbled += any(each.reason == GARBLED for each in work.set_aside)
             status.busy += work.answer.verdict is Verdict.BUSY
             status.quarantined += work.answer.verdict is Verdict.QUARANTINED
             if work.answer.verdict.releases:
                 status.last_stored_ms = work.received.received_at_ms
-            if work.readings is not None:
+            if isinstance(work.readings, ReadingBatch):
                 status.readings += sum(len(column.observed_at_ms) for column in work.readings.columns)
+            elif work.readings is not None:
+                status.aggregates += sum(len(column.minute_ms) for column in work.readings.columns)
             if work.batch is not None:
                 status.events += len(work.batch.events)
                 status.outcomes += len(work.batch.outcomes)
+                status.gaps += sum(event.kind == "readings.gap" for event in work.batch.events)
             self._complain(work)
 
     def _complain(self, work: Work) -> None:
         """Say once a minute and node what is wrong with its batches."""
         if work.answer.reason and work.answer.verdict in {Verdict.QUARANTINED, Verdict.BUSY}:
-            key = (work.source, work.answer.reason)
+            key = (work.origin, work.answer.reason)
             if key not in self._complained and len(self._complained) < 100:
                 self._complained.add(key)
-                log.warning(f"batch {work.answer.verdict}", node=work.source, reason=work.answer.reason)
+                log.warning(f"batch {work.answer.verdict}", node=str(work.origin), reason=work.answer.reason)
 
     async def _report(self) -> None:
         before = self.status.counts()
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
             now = self.status.counts()
-            log.info("ingest, in the last minute", **{name: now[name] - before[name] for name in COUNTS})
+            log.info("ingest, in the last minute", **{name: now[name] - before[name] for name in now})
             before = now
             self._complained.clear()
 
@@ -255,26 +240,3 @@ def came_or_went(session: Session, tenant: str, node: str) -> Iterable[live.Mess
     """Messages to the sites of a node that came or went."""
     for site in application.sites_of(session, Source(tenant, node, 0)):
         yield from live.messages(tenant, node, Channel.UP, {site: live.Told(events=[live.PRESENCE])})
-
-
-def _sites(work: Work) -> dict[str, live.Told]:
-    return live.newest_by_site(work.readings.columns) if work.readings is not None else {}
-
-
-def _needs_database(work: Work) -> bool:
-    return bool(work.set_aside) or (work.batch is not None and work.batch.kind != "readings")
-
-
-def _set_aside(session: Session, work: Work) -> None:
-    if work.set_aside:
-        received = work.received
-        entry = Quarantine(
-            tenant=received.tenant,
-            node=received.node,
-            channel=received.channel.value,
-            reason=work.answer.reason,
-            readings=sum(each.readings for each in work.set_aside),
-            payload=received.payload[:MAX_BATCH_BYTES],
-            received_ms=received.received_at_ms,
-        )
-        repository.set_aside(session, entry)

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from tonnam_cloud.live.bus import LiveSample, Stored
+from tonnam_cloud.store.newest import SUSPECT
 from tonnam_cloud.store.port import Column
 from tonnam_link.topics import Channel, live_topic
 
@@ -26,15 +28,23 @@ class Told:
 
 
 def newest_by_site(columns: Iterable[Column]) -> dict[str, Told]:
-    """The newest reading of each datastream, by site."""
+    """The newest reading of each datastream, by site; none of a suspect clock, for nobody knows that it is new."""
     sites: dict[str, Told] = {}
     for column in columns:
         _, site, path = column.datastream.split("/", 2)
-        value = float(column.value[-1])
-        sample = LiveSample(
-            path, int(column.observed_at_ms[-1]), None if value != value else value, int(column.quality[-1])
+        told = sites.setdefault(site, Told())
+        at = len(column.quality) - 1
+        if column.quality[at] == SUSPECT:
+            others = np.flatnonzero(column.quality != SUSPECT)
+            if not len(others):
+                continue
+            at = int(others[-1])
+        value = float(column.value[at])
+        told.readings.append(
+            LiveSample(
+                path, int(column.observed_at_ms[at]), None if value != value else value, int(column.quality[at])
+            )
         )
-        sites.setdefault(site, Told()).readings.append(sample)
     return sites
 
 

@@ -6,68 +6,41 @@ Blocking: the database is asked for nodes and dictionaries that are not known ye
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
+from tonnam_cloud.ingest.work import Storable, Work
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.told import NAME_PATTERN
-from tonnam_cloud.store.port import Column, ReadingBatch
+from tonnam_cloud.store.port import AggregateBatch, AggregateColumn, Column, Floats, Millis, ReadingBatch
 from tonnam_link.clock import Clock
 from tonnam_link.codec import Dictionary, parse_dictionary
-from tonnam_link.decode import Batch, decode, peek
+from tonnam_link.decode import AggregateColumn as LinkAggregateColumn
+from tonnam_link.decode import Batch, decode, intact, peek
 from tonnam_link.decode import Column as LinkColumn
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import Verdict
 from tonnam_link.receiver import Answer, Received
+from tonnam_link.topics import Origin
 
 DAY_MS = 86_400_000
 NODES_FOR_MS = 5_000
 NODES_AGAIN_MS = 1_000
 DICTIONARIES = 2_000
 UNKNOWN_NODE_RETRY_S = 60.0
+MOST_WORDS = 4_096
+"""No node of ours seals so many events at once; each costs time that others wait for."""
+GARBLED = "garbled, or not sealed for this node"
+AHEAD = "readings from more than a day ahead: the node's clock is wrong"
 _NAME = re.compile(NAME_PATTERN)
-
-STORED = Answer(Verdict.STORED)
+_WITH_READINGS = {"readings", "aggregates"}
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """Why a batch, or `readings` of it, goes into quarantine."""
-
-    reason: str
-    readings: int = 0
-
-
-@dataclass
-class Work:
-    """One received batch on its way. Without `batch` the answer is final."""
-
-    received: Received
-    answer: Answer = STORED
-    batch: Batch | None = None
-    readings: ReadingBatch | None = None
-    set_aside: list[SetAside] = field(default_factory=list)
-
-    @property
-    def source(self) -> str:
-        return f"{self.received.tenant}/{self.received.node}"
-
-    def quarantine(self, reason: str, readings: int = 0) -> None:
-        """Keep the batch for a person and release it from the node's disk."""
-        self.set_aside.append(SetAside(reason, readings))
-        self.answer = Answer(Verdict.QUARANTINED, "; ".join(dict.fromkeys(each.reason for each in self.set_aside)))
-
-    def wait(self, reason: str, retry_s: float) -> None:
-        """The node keeps the batch and sends it again."""
-        self.set_aside.clear()
-        self.batch = self.readings = None
-        self.answer = Answer(Verdict.BUSY, reason, retry_s)
 
 
 @dataclass(frozen=True)
@@ -88,10 +61,11 @@ class Opener:
         self._nodes_at_ms: int | None = None
         self._dictionaries: dict[tuple[str, str], _Known] = {}
 
-    def open(self, group: Sequence[Received]) -> list[Work]:
-        """Work for each of a group, in its order. Raises Transient when the database is away."""
+    def open(self, works: Iterable[Work]) -> None:
+        """Find out what is in each of a group. Raises Transient when the database is away."""
         arriving: dict[tuple[str, str], _Known] = {}
-        return [self._open_any(received, arriving) for received in group]
+        for work in works:
+            self._open_any(work, arriving)
 
     def learned(self, tenant: str, batch: Batch) -> None:
         """A dictionary is on disk now."""
@@ -100,83 +74,120 @@ class Opener:
                 del self._dictionaries[next(iter(self._dictionaries))]
             self._dictionaries[tenant, batch.dictionary] = _known(Dictionary(batch.specs))
 
-    def _open_any(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> Work:
+    def _open_any(self, work: Work, arriving: dict[tuple[str, str], _Known]) -> None:
         """Bytes that break the decoder are set aside: kept at the node they would come again for ever."""
         try:
-            return self._open(received, arriving)
+            self._open(work, arriving)
         except Transient:
             raise
-        except Exception as error:
-            log.exception("a batch cannot be read", node=f"{received.tenant}/{received.node}")
-            work = Work(received)
-            work.quarantine(f"it cannot be read: {type(error).__name__}")
-            return work
-
-    def _open(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> Work:
-        work = Work(received)
-        why_not = self._why_not(received.tenant, received.node)
-        if why_not:
-            work.wait(why_not, UNKNOWN_NODE_RETRY_S)
-            return work
-        try:
-            known = self._dictionary(received, arriving)
-            work.batch = decode(received.payload, {known.dictionary.hash: known.dictionary} if known else {})
         except Rejected as error:
             work.quarantine(error.reason)
-            return work
         except MissingDictionary as error:
             work.answer = Answer(Verdict.NEED_DICTIONARY, error.dictionary)
-            return work
-        if work.batch.kind == "dictionary" and work.batch.dictionary:
-            arriving[received.tenant, work.batch.dictionary] = _known(Dictionary(work.batch.specs))
+        except Exception as error:
+            log.exception("a batch cannot be read", node=str(work.origin))
+            work.quarantine(f"it cannot be read: {type(error).__name__}")
+
+    def _open(self, work: Work, arriving: dict[tuple[str, str], _Known]) -> None:
+        why_not = self._why_not(work.origin)
+        if why_not:
+            work.wait(why_not, UNKNOWN_NODE_RETRY_S)
+            return
+        if work.received.garbled:
+            raise Rejected(GARBLED)
+        if peek(work.received.payload).kind == "forward":
+            self._unwrap(work)
+        known = self._dictionary(work.content, arriving)
+        batch = decode(work.content.payload, {known.dictionary.hash: known.dictionary} if known else {})
+        words = len(batch.events) + len(batch.outcomes)
+        if words > MOST_WORDS:
+            raise Rejected(f"{words} events or outcomes in one batch, at most {MOST_WORDS} are taken")
+        if batch.kind == "dictionary" and batch.dictionary:
+            arriving[work.origin.tenant, batch.dictionary] = _known(Dictionary(batch.specs))
         elif known is not None:
-            work.readings = self._readings(work, work.batch, known)
-        return work
+            work.readings = self._storable(work, batch, known)
+        work.batch = batch
 
-    def _readings(self, work: Work, batch: Batch, known: _Known) -> ReadingBatch:
-        """The readings with full ids; what can never be stored is set aside."""
-        received = work.received
-        latest_ms = self._clock() + DAY_MS
-        columns = []
-        for column in batch.columns:
-            if column.datastream in known.bad:
-                work.quarantine(f"{column.datastream[:100]!r} is not a datastream's name", len(column.observed_at_ms))
-                continue
-            ahead = len(column.observed_at_ms) - int(column.observed_at_ms.searchsorted(latest_ms, "right"))
-            if ahead:
-                work.quarantine("readings from more than a day ahead: the node's clock is wrong", ahead)
-            if ahead < len(column.observed_at_ms):
-                columns.append(_full(received.tenant, column, len(column.observed_at_ms) - ahead))
-        return ReadingBatch(work.source, batch.epoch, batch.sequence, columns)
+    def _unwrap(self, work: Work) -> None:
+        """What a gateway has passed on becomes the content, as if its own node had sent it. Raises Rejected."""
+        received, forwarded = work.received, decode(work.received.payload).forwarded
+        assert forwarded is not None
+        origin = forwarded.origin
+        self._why_not(origin)  # asks for nodes again when this one is not known
+        sender = self._nodes.get(origin)
+        if origin.tenant != received.tenant or sender is None or sender.via != received.node:
+            told = f"tonnam-cloud node add {origin.tenant} {origin.node} --via {received.node}"
+            raise Rejected(f"{received.node} may not speak for {origin}: {told}")
+        work.content = Received(*origin, forwarded.channel, forwarded.payload, received.received_at_ms)
+        if sender.revoked:
+            raise Rejected(self._why_not(origin))
+        if not intact(forwarded.payload, origin):
+            raise Rejected(GARBLED)
+        if peek(forwarded.payload).kind == "forward":
+            raise Rejected("a forwarded batch within a forwarded batch")
 
-    def _why_not(self, tenant: str, node: str) -> str:
+    def _storable(self, work: Work, batch: Batch, known: _Known) -> Storable:
+        """The readings or aggregates with full ids; what can never be stored is set aside."""
+        tenant, again = work.origin.tenant, work.replays is not None
+        identity = (str(work.origin), batch.epoch, batch.sequence)
+        if batch.kind == "readings":
+            columns = [
+                _full(tenant, column, count)
+                for column in batch.columns
+                if (count := self._takes(work, known, column.datastream, column.observed_at_ms, column.value))
+            ]
+            return ReadingBatch(*identity, columns, again)
+        aggregates = [
+            _full_aggregates(tenant, column, count)
+            for column in batch.aggregates
+            if (
+                count := self._takes(work, known, column.datastream, column.minute_ms, column.minimum, column.maximum)
+            )
+        ]
+        return AggregateBatch(*identity, aggregates, again)
+
+    def _takes(self, work: Work, known: _Known, datastream: str, times_ms: Millis, *values: Floats) -> int:
+        """How many of a column's first rows may be stored; the others are set aside."""
+        count = len(times_ms)
+        if datastream in known.bad:
+            work.quarantine(f"{datastream[:100]!r} is not a datastream's name", count)
+            return 0
+        if any(np.isinf(each).any() for each in values):
+            work.quarantine(f"{datastream}: a value that is too large for any number", count)
+            return 0
+        kept = int(times_ms.searchsorted(self._clock() + DAY_MS, "right"))
+        if kept < count:
+            work.quarantine(AHEAD, count - kept)
+        return kept
+
+    def _why_not(self, origin: Origin) -> str:
         """Why nothing is taken from a node, or "". It keeps its batches, and sends them when it may again.
 
         Nodes are asked for again every few seconds, and at once (but not all the time) for an unknown one.
         """
         age_ms = None if self._nodes_at_ms is None else abs(self._clock() - self._nodes_at_ms)
-        known = (tenant, node) in self._nodes
-        if age_ms is None or age_ms > (NODES_FOR_MS if known else NODES_AGAIN_MS):
+        if age_ms is None or age_ms > (NODES_FOR_MS if origin in self._nodes else NODES_AGAIN_MS):
             with self._database.reading() as session:
                 self._nodes = repository.senders(session)
             self._nodes_at_ms = self._clock()
-        sender = self._nodes.get((tenant, node))
+        sender = self._nodes.get(origin)
+        named = f"{origin.tenant} {origin.node}"
         if sender is None:
-            return f"this node is not registered: tonnam-cloud node add {tenant} {node}"
-        return f"this node is revoked: tonnam-cloud node restore {tenant} {node}" if sender.revoked else ""
+            return f"this node is not registered: tonnam-cloud node add {named}"
+        return f"this node is revoked: tonnam-cloud node restore {named}" if sender.revoked else ""
 
-    def _dictionary(self, received: Received, arriving: dict[tuple[str, str], _Known]) -> _Known | None:
+    def _dictionary(self, content: Received, arriving: dict[tuple[str, str], _Known]) -> _Known | None:
         """The dictionary that a batch needs, if it needs one and it is known. Raises Rejected."""
-        seen = peek(received.payload)
-        if seen.kind != "readings" or seen.dictionary is None:
+        seen = peek(content.payload)
+        if seen.kind not in _WITH_READINGS or seen.dictionary is None:
             return None
-        key = (received.tenant, seen.dictionary)
+        key = (content.tenant, seen.dictionary)
         found = arriving.get(key) or self._dictionaries.get(key)
         if found is None:
             with self._database.reading() as session:
-                content = repository.dictionary(session, *key)
-            if content is not None:
-                found = self._dictionaries[key] = _known(parse_dictionary(content))
+                stored = repository.dictionary(session, *key)
+            if stored is not None:
+                found = self._dictionaries[key] = _known(parse_dictionary(stored))
         return found
 
 
@@ -192,4 +203,17 @@ def _full(tenant: str, column: LinkColumn, count: int) -> Column:
         column.value[:count],
         column.quality[:count],
         column.raw[:count],
+    )
+
+
+def _full_aggregates(tenant: str, column: LinkAggregateColumn, count: int) -> AggregateColumn:
+    """The first `count` minutes of a column, under the datastream's full id."""
+    return AggregateColumn(
+        f"{tenant}/{column.datastream}",
+        column.minute_ms[:count],
+        column.count[:count],
+        column.minimum[:count],
+        column.maximum[:count],
+        column.mean[:count],
+        column.quality[:count],
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 import structlog
+from sqlalchemy.orm import Session as DatabaseSession
 
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
@@ -97,12 +98,20 @@ class Presences:
             return
 
     def _write(self, seen: Sequence[Seen]) -> list[live.Message]:
+        """Gateways before those behind them, because a broker tells what it has kept in any order."""
         messages: list[live.Message] = []
         with self._database.writing() as session:
-            for tenant, node, presence, at_ms in seen:
-                if repository.presence(session, tenant, node, presence.online, presence.session, at_ms):
-                    log.info("node is online" if presence.online else "node is offline", node=f"{tenant}/{node}")
-                    messages.extend(came_or_went(session, tenant, node))
-                if presence.online and presence.trusts is not None:
-                    repository.trust(session, tenant, node, presence.keys, presence.trusts)
+            senders = repository.senders(session)
+            behind = {key for key, sender in senders.items() if sender.via}
+            for each in sorted(seen, key=lambda each: (each.tenant, each.node) in behind):
+                messages.extend(_note(session, each))
         return messages
+
+
+def _note(session: DatabaseSession, seen: Seen) -> Iterator[live.Message]:
+    tenant, node, presence, at_ms = seen
+    for changed in repository.presence(session, tenant, node, presence.online, presence.session, at_ms):
+        log.info("node is online" if presence.online else "node is offline", node="/".join(changed))
+        yield from came_or_went(session, *changed)
+    if presence.online and presence.trusts is not None:
+        repository.trust(session, tenant, node, presence.keys, presence.trusts)

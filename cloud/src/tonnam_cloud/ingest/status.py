@@ -11,17 +11,18 @@ class IngestStatus:
 
     batches: int = 0
     readings: int = 0
+    aggregates: int = 0
     events: int = 0
     outcomes: int = 0
+    forwards: int = 0
+    gaps: int = 0
     quarantined: int = 0
+    garbled: int = 0
     busy: int = 0
+    replayed: int = 0
     last_stored_ms: int | None = None
     waiting_for: str = ""
 
     def counts(self) -> dict[str, int]:
         """The counts alone."""
-        found = asdict(self)
-        return {name: found[name] for name in COUNTS}
-
-
-COUNTS = ("batches", "readings", "events", "outcomes", "quarantined", "busy")
+        return {name: count for name, count in asdict(self).items() if name not in {"last_stored_ms", "waiting_for"}}

@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.registry import told
-from tonnam_cloud.registry.models import Command, Datastream, Event, Run, Sensor, Site, Zone
+from tonnam_cloud.registry import gaps, told
+from tonnam_cloud.registry.models import Command, Datastream, Event, Gap, Node, Run, Sensor, Site, Zone
 from tonnam_link import messages
 from tonnam_link.messages import CommandState
 
@@ -38,6 +38,8 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
     content = told.read(event)
     if event.at_ms > source.received_ms + AHEAD_MS:
         raise Rejected(f"event {event.kind!r} is from more than a day ahead: the node's clock is wrong")
+    if isinstance(content, told.NodeStarted | told.ReadingsGap):
+        _check_gap(session, source, event, content)
     if session.get(Event, (source.tenant, source.node, event.id)) is None:
         session.add(
             Event(
@@ -52,7 +54,7 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
         )
         _do(session, source, event, content)
         session.flush()
-    return sites_of(session, source) if content.site_id is None else [content.site_id]
+    return sites_of(session, _owner(source, content)) if content.site_id is None else [content.site_id]
 
 
 def _do(session: Session, source: Source, event: messages.Event, content: told.Told) -> None:
@@ -65,6 +67,38 @@ def _do(session: Session, source: Source, event: messages.Event, content: told.T
             _end_run(session, source, event.at_ms, content)
         case told.ZonePlanned():
             _plan(session, source, event.at_ms, content)
+        case told.NodeStarted() | told.ReadingsGap():
+            _note_gap(session, _owner(source, content), event, content)
+
+
+def _check_gap(session: Session, source: Source, event: messages.Event, content: told.Gapped) -> None:
+    """Raises Rejected when it is about times that have not been, or about a node that is none of the teller's."""
+    if (content.gap_to_ms or 0) > source.received_ms + AHEAD_MS:
+        raise Rejected(f"event {event.kind!r} is about times more than a day ahead: the node's clock is wrong")
+    owner = _owner(source, content)
+    if owner.node == source.node and owner.tenant == source.tenant:
+        return
+    row = session.get(Node, owner[:2]) if owner.tenant == source.tenant else None
+    if row is None or row.via != source.node:
+        raise Rejected(f"event {event.kind!r}: {source.node} may not speak for {owner.tenant}/{owner.node}")
+
+
+def _owner(source: Source, content: told.Told) -> Source:
+    """Whose sites an event is about: the teller's, or those of a node behind it."""
+    if isinstance(content, told.ReadingsGap) and content.node is not None:
+        tenant, node = content.node.split("/")
+        return Source(tenant, node, source.received_ms)
+    return source
+
+
+def _note_gap(session: Session, owner: Source, event: messages.Event, content: told.Gapped) -> None:
+    from_ms, to_ms = content.gap_from_ms, content.gap_to_ms
+    if to_ms is None or (from_ms is None and isinstance(content, told.NodeStarted)):
+        return  # nobody knows that anything is missing
+    gap = Gap(tenant=owner.tenant, node=owner.node, id=event.id, cause=gaps.STOPPED, from_ms=from_ms, to_ms=to_ms)
+    if isinstance(content, told.ReadingsGap):
+        gap.cause, gap.readings, gap.text = content.cause, content.readings, told.as_words(content.text)
+    gaps.note(session, gap)
 
 
 def sites_of(session: Session, source: Source) -> Sequence[str]:

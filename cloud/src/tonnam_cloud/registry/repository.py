@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.registry.models import Dictionary, Node, Quarantine, Tenant
+from tonnam_cloud.registry.models import Dictionary, Node, Tenant
 from tonnam_link.topics import ID_PATTERN, Origin, is_id
-
-QUARANTINED_A_NODE = 200
-"""So many batches of a node are kept in quarantine; the oldest make way."""
-LONGEST_REASON = 500
 
 
 class Sender(NamedTuple):
@@ -74,32 +69,6 @@ def keep_dictionary(session: Session, tenant: str, name: str, content: bytes, no
         session.flush()
 
 
-def set_aside(session: Session, entry: Quarantine) -> bool:
-    """Put a batch into quarantine; False when the same one is there already. The node's oldest make way."""
-    entry.digest = digest(entry.tenant, entry.node, entry.payload)
-    entry.reason = entry.reason.replace("\0", "")[:LONGEST_REASON]
-    if session.scalar(select(Quarantine.id).where(Quarantine.digest == entry.digest)) is not None:
-        return False
-    session.add(entry)
-    session.flush()
-    mine = (Quarantine.tenant == entry.tenant, Quarantine.node == entry.node)
-    newest = select(Quarantine.id).where(*mine).order_by(Quarantine.id.desc())
-    oldest_kept = session.scalar(newest.offset(QUARANTINED_A_NODE - 1).limit(1))
-    if oldest_kept is not None:
-        session.execute(delete(Quarantine).where(*mine, Quarantine.id < oldest_kept))
-    return True
-
-
-def digest(tenant: str, node: str, payload: bytes) -> str:
-    """What tells one quarantined batch from another."""
-    return hashlib.sha256(f"{tenant}/{node}/".encode() + payload).hexdigest()
-
-
-def quarantined(session: Session, limit: int) -> Sequence[Quarantine]:
-    """The newest of the quarantine, newest first."""
-    return session.scalars(select(Quarantine).order_by(Quarantine.id.desc()).limit(limit)).all()
-
-
 def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collection[tuple[str, str]]:
     """Note when batches of nodes last came. A batch after a last will outranks it; those nodes are returned."""
     returned = []
@@ -138,16 +107,25 @@ def trusting(session: Session, *, online: bool = False) -> list[Trusting]:
     return [Trusting(Origin(tenant, node), serial or 0, trusts or []) for tenant, node, serial, trusts in rows]
 
 
-def presence(session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int) -> bool:
-    """Note that a session came or went, at `at_ms` of our clock. True when the node's state changed.
+def presence(
+    session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int
+) -> Collection[tuple[str, str]]:
+    """Note that a session came or went, at `at_ms` of our clock. The nodes whose state changed by it.
 
     A last will of another session than the node's own is old news; so is what a broker has kept of a revoked node.
+    With a gateway go those behind it, and none of them comes before it.
     """
     node = session.get(Node, (tenant, node_id), with_for_update=True)
     if node is None or node.revoked_ms is not None or (not online and node.session not in {None, name}):
-        return False
-    changed = node.online != online
+        return []
     node.session = name
-    if changed:
-        node.online, node.online_changed_ms = online, at_ms
-    return changed
+    gateway = session.get(Node, (tenant, node.via)) if node.via else None
+    if node.online == online or (online and gateway is not None and not gateway.online):
+        return []
+    node.online, node.online_changed_ms = online, at_ms
+    if online:
+        return [(tenant, node_id)]
+    session.flush()
+    behind = update(Node).where(Node.tenant == tenant, Node.via == node_id, Node.online)
+    gone = session.scalars(behind.values(online=False, online_changed_ms=at_ms).returning(Node.id))
+    return [(tenant, node_id), *((tenant, each) for each in gone)]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from tonnam_cloud.errors import Rejected
-from tonnam_link.messages import Event
+from tonnam_link.messages import LATEST_MS, Event
 from tonnam_link.topics import ID_PATTERN
 
 _PROPERTY = r"[a-z][a-z0-9_]{0,63}"
@@ -20,6 +20,7 @@ NAME_PATTERN = rf"^{_STREAM}$"
 
 Id = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}$")]
 Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}$")]
+NodeName = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}/{ID_PATTERN}$")]
 StreamName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Phrase = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00]*$")]
 Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
@@ -137,6 +138,33 @@ class ZonePlanned(msgspec.Struct, frozen=True):
         return self.site
 
 
+class NodeStarted(msgspec.Struct, frozen=True):
+    """A node runs again. Between its last sign of life, if it knows of one, and now it has measured nothing."""
+
+    gap_from_ms: Millis | None = None
+    gap_to_ms: Millis | None = None
+    site: Id | None = None
+
+    @property
+    def site_id(self) -> str | None:
+        return self.site
+
+
+class ReadingsGap(msgspec.Struct, frozen=True):
+    """Readings that are missing, or kept as one value a minute. `node` is whose they were, if not the teller's."""
+
+    gap_to_ms: Millis = msgspec.field(name="to_ms")
+    cause: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,15}$")]
+    gap_from_ms: Millis | None = msgspec.field(default=None, name="from_ms")
+    readings: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] | None = None
+    node: NodeName | None = None
+    text: Words | None = None
+
+    @property
+    def site_id(self) -> None:
+        return None
+
+
 class OfASite(msgspec.Struct, frozen=True):
     """Any other event; it may name its site."""
 
@@ -147,12 +175,15 @@ class OfASite(msgspec.Struct, frozen=True):
         return self.site
 
 
-Told = SiteDescribed | RunStarted | RunEnded | ZonePlanned | OfASite
-KINDS: Mapping[str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned]] = {
+Gapped = NodeStarted | ReadingsGap
+Told = SiteDescribed | RunStarted | RunEnded | ZonePlanned | NodeStarted | ReadingsGap | OfASite
+KINDS: Mapping[str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned | NodeStarted | ReadingsGap]] = {
     "site.described": SiteDescribed,
     "run.started": RunStarted,
     "run.ended": RunEnded,
     "zone.planned": ZonePlanned,
+    "node.started": NodeStarted,
+    "readings.gap": ReadingsGap,
 }
 
 
@@ -171,6 +202,8 @@ def read(event: Event) -> Told:
         raise Rejected(f"event {event.kind[:64]!r}: {error}") from error
     if isinstance(told, SiteDescribed):
         _check_streams(told)
+    if isinstance(told, NodeStarted | ReadingsGap) and (told.gap_from_ms or 0) > (told.gap_to_ms or LATEST_MS):
+        raise Rejected(f"event {event.kind!r}: it ends before it begins")
     return told
 
 
