@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tonnam_link.codec import Kind
-from tonnam_link.flow import LIVE_S, RESEND_MAX_S, UNASKED_BACK_S, Flow
+from tonnam_link.flow import CREDIT_S, FIRST_BACK_S, LIVE_S, RESEND_MAX_S, UNASKED_BACK_S, Flow
 from tonnam_link.messages import Reply, Verdict
 from tonnam_link.sealing import Sealed
 from tonnam_link.topics import Channel
@@ -92,6 +92,12 @@ def test_outcomes_never_age_and_have_a_window_of_their_own(flow: Flow) -> None:
     assert sent(late, LIVE_S * 10) == [(9, Channel.OUTCOME), (10, Channel.UP)]
 
 
+def test_outcomes_that_are_passed_on_are_outcomes(flow: Flow) -> None:
+    flow.offer([Sealed(1, Kind.FORWARD, None, 0, 50, Kind.OUTCOMES), Sealed(2, Kind.FORWARD, "d1", 0, 50)], 0.0)
+    assert sent(flow, 0.0) == [(1, Channel.OUTCOME), (2, Channel.UP)]
+    assert sent(flow, LIVE_S + 1) == [(1, Channel.OUTCOME)]
+
+
 def test_backlog_goes_one_at_a_time_and_only_on_credit(flow: Flow) -> None:
     assert flow.wants_backlog(0.0)  # the first after a connect needs none: it would have no way to ask
     flow.send_back(readings(1), 0.0)
@@ -131,6 +137,75 @@ def test_missing_dictionary_goes_first_and_then_the_batches_that_wait_for_it(flo
     assert sent(flow, 0.1) == [(9, Channel.UP)]
     flow.answered(reply(9), 0.2)
     assert sent(flow, 0.2) == [(1, Channel.UP), (2, Channel.UP)]
+
+
+def test_dictionary_of_a_node_behind_lets_its_batches_go(flow: Flow) -> None:
+    flow.offer([Sealed(n, Kind.FORWARD, "d1", 0, 50, Kind.READINGS) for n in range(1, 6)], 0.0)
+    sent(flow, 0.0)
+    assert flow.answered(reply(1, Verdict.NEED_DICTIONARY), 0.1) == "d1"
+    flow.offer_dictionary(Sealed(9, Kind.FORWARD, "d1", 0, 50, Kind.DICTIONARY), 0.1)
+    assert sent(flow, 0.1) == [(9, Channel.UP)], "the window is full, and it goes all the same"
+    flow.answered(reply(9), 0.2)
+    assert sent(flow, 0.2) == [(1, Channel.UP)]
+
+
+def test_busy_store_is_asked_ever_less(flow: Flow) -> None:
+    flow.offer([readings(1)], 0.0)
+    times: list[float] = []
+    for now in range(100):
+        for _ in sent(flow, now):
+            times.append(now)
+            flow.answered(reply(1, Verdict.BUSY, retry_s=5.0), now)
+    assert times == [0, 5, 10, 20, 40, 80]
+
+
+def test_stored_batch_frees_those_of_its_kind_that_were_refused(flow: Flow) -> None:
+    flow.offer([readings(1), Sealed(2, Kind.EVENTS, None, 0, 50), readings(3)], 0.0)
+    sent(flow, 0.0)
+    for number in (1, 2):
+        flow.answered(reply(number, Verdict.BUSY, retry_s=60.0), 0.1)
+    flow.answered(reply(3), 0.2)
+    assert sent(flow, 0.2) == [(1, Channel.UP)], "the store takes readings; of events nobody knows"
+
+
+def test_credit_runs_out(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    flow.answered(reply(1, credit=1), 1.0)
+    assert flow.wants_backlog(1.0 + CREDIT_S / 2)
+    assert not flow.wants_backlog(1.0 + CREDIT_S)
+
+
+def test_large_backlog_goes_again_a_little_after_a_new_connection_and_live_at_once() -> None:
+    flow = Flow(jitter=lambda _shortest, longest: longest)
+    flow.send_back(readings(1), 0.0)
+    flow.offer([readings(2)], 0.0)
+    sent(flow, 0.0)
+    flow.connected(1.0)
+    assert sent(flow, 1.0) == [(2, Channel.UP)]
+    assert sent(flow, 1.0 + FIRST_BACK_S) == [(1, Channel.BACK)]
+
+
+def test_line_that_is_slow_is_given_the_time_that_all_under_way_needs(flow: Flow) -> None:
+    flow.send_back(Sealed(1, Kind.READINGS, "d1", 16_384, 30_000), 0.0)
+    flow.offer([readings(2)], 0.0)
+    sent(flow, 0.0)
+    assert flow.next_at(0.0) == pytest.approx(20.0, abs=0.1)
+    flow.answered(reply(1), 0.5)
+    flow.offer([readings(3)], 1.0)
+    sent(flow, 1.0)
+    flow.answered(reply(2), 1.1)
+    assert flow.next_at(1.1) == 6.0, "now it is known to be quick"
+
+
+def test_round_trip_that_nobody_could_measure_is_waited_for_as_long_as_the_last(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    assert sent(flow, 5.0) == sent(flow, 15.0) == [(1, Channel.BACK)]
+    flow.answered(reply(1), 16.0)
+    flow.send_back(readings(2), 100.0)
+    assert flow.next_at(100.0) == 120.0, "as long as the first had to wait: nobody knows which sending was answered"
+    flow.answered(reply(2), 116.0)
+    flow.send_back(readings(3), 200.0)
+    assert flow.next_at(200.0) == 200.0 + 4 * 16.0
 
 
 def test_receiver_that_never_keeps_the_dictionary_is_not_flooded_with_it(flow: Flow) -> None:

@@ -50,7 +50,7 @@ class Flight:
     @property
     def channel(self) -> Channel:
         """Where it is published. Outcomes have a topic of their own in both lanes."""
-        if self.sealed.kind is Kind.OUTCOMES:
+        if _is_outcomes(self.sealed):
             return Channel.OUTCOME
         return Channel.BACK if self.back else Channel.UP
 
@@ -181,7 +181,7 @@ class Flow:
         """What is no longer live leaves its window and becomes backlog; it is in the outbox anyway."""
         if self._live and now - self._live[0][1] > LIVE_S:
             self._live = deque(
-                (sealed, at) for sealed, at in self._live if now - at <= LIVE_S or sealed.kind is Kind.OUTCOMES
+                (sealed, at) for sealed, at in self._live if now - at <= LIVE_S or _is_outcomes(sealed)
             )
         for flight in list(self._flights.values()):
             if flight.channel is Channel.UP and now - flight.offered_at > LIVE_S:
@@ -275,3 +275,8 @@ class Flow:
             return None
         self._dictionary_at[name] = now
         return name
+
+
+def _is_outcomes(sealed: Sealed) -> bool:
+    """Outcomes of our own, or of a node behind us."""
+    return Kind.OUTCOMES in {sealed.kind, sealed.inner}
