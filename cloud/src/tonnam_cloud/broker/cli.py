@@ -56,7 +56,7 @@ def broker_config(
             tls_certificate and tls_certificate.absolute(),
             tls_key and tls_key.absolute(),
         )
-        listening.certificate_bytes()
+        listening.read_pair()
         mode = FOR_THE_GROUP if readable_by_group else FOR_THE_OWNER
         config = Config(broker, out.absolute(), listening, load_users(users, os.environ), mode)
     reloader = Reloader(reload_pid_file, broker.program) if reload_pid_file else None

@@ -12,11 +12,11 @@ from pathlib import Path
 import structlog
 
 from tonnam_cloud.broker import mosquitto, nats
-from tonnam_cloud.broker.files import version_of, write_files
-from tonnam_cloud.broker.listening import Listening
+from tonnam_cloud.broker.files import CERTIFICATE, KEY, version_of, write_files
+from tonnam_cloud.broker.listening import Listening, Pair
 from tonnam_cloud.broker.passwords import Hashes
 from tonnam_cloud.broker.reload import Reloader
-from tonnam_cloud.broker.rights import users_of
+from tonnam_cloud.broker.rights import User, users_of
 from tonnam_cloud.broker.users_file import OtherUser
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import CloudError, Misconfigured
@@ -57,31 +57,44 @@ class Config:
 
 
 class Writer:
-    """Keeps the files as the registry says."""
+    """Keeps the files as the registry says. Blocking. Raises Misconfigured when certificate and key do not fit."""
 
     def __init__(self, config: Config, database: Database) -> None:
         self._config = config
         self._database = database
+        self._pair = config.listening.read_pair()
+        self._half_renewed = Outage("the broker's certificate stays as it is")
         self._written = ""
         self._unknown: set[str] = set()
 
     def write(self) -> str:
-        """Write what is news; the version that is on the disk. Blocking. Raises CloudError."""
-        config = self._config
+        """Write what is news; the version that is on the disk. Raises CloudError."""
         with self._database.reading() as session:
             nodes = access.may_connect(session)
-        users = users_of(nodes, config.others)
-        if config.broker is Broker.NATS:
-            files = nats.files_of(users, config.listening)
-        else:
-            files = mosquitto.files_of(users, config.listening, config.directory)
-        version = version_of(files, config.listening.certificate_bytes())
+        users = users_of(nodes, self._config.others)
+        files = self._files(users)
+        version = version_of(files)
         if version != self._written:
             self._complain({f"{node.tenant}/{node.node}" for node in nodes})
-            write_files(config.directory, files, version, config.mode)
-            log.info("broker configuration written", directory=str(config.directory), users=len(users))
+            write_files(self._config.directory, files, version, self._config.mode)
+            log.info("broker configuration written", directory=str(self._config.directory), users=len(users))
             self._written = version
         return version
+
+    def _files(self, users: Sequence[User]) -> dict[str, str]:
+        config, pair = self._config, self._newest_pair()
+        dialect = nats if config.broker is Broker.NATS else mosquitto
+        files = dialect.files_of(users, config.listening, config.directory)
+        return files if pair is None else {**files, CERTIFICATE: pair.certificate, KEY: pair.key}
+
+    def _newest_pair(self) -> Pair | None:
+        """The certificate as it is now, or the last one that was whole: users must not wait for a renewal."""
+        try:
+            self._pair = self._config.listening.read_pair()
+            self._half_renewed.over()
+        except Misconfigured as error:
+            self._half_renewed.note(error)
+        return self._pair
 
     def _complain(self, nodes: set[str]) -> None:
         """Say once which gateways of the users file are not (or no longer) nodes that may connect."""

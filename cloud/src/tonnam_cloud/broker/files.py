@@ -9,13 +9,15 @@ from pathlib import Path
 
 from tonnam_cloud.errors import CloudError
 
+CERTIFICATE, KEY = "certificate.pem", "key.pem"
+"""Copies of a pair that fits: the broker never meets a renewal that is half done, nor needs to read the originals."""
 VERSION = "version"
 """Written last, and different whenever anything is: who watches this file need not watch the others."""
 
 
-def version_of(files: Mapping[str, str], certificate: bytes) -> str:
+def version_of(files: Mapping[str, str]) -> str:
     """What tells one state of a configuration from another."""
-    digest = hashlib.sha256(certificate)
+    digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"\0{name}\0{files[name]}".encode())
     return digest.hexdigest()

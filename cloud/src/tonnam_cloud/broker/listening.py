@@ -28,6 +28,13 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+class Pair(NamedTuple):
+    """A certificate, with those that vouch for it, and its key: in PEM form."""
+
+    certificate: str
+    key: str
+
+
 @dataclass(frozen=True)
 class Listening:
     """A listener without TLS, one with, or both."""
@@ -44,19 +51,18 @@ class Listening:
         if (self.tls is not None) != complete or (self.certificate is None) != (self.key is None):
             raise Misconfigured("--listen-tls, --tls-certificate and --tls-key belong together")
 
-    def certificate_bytes(self) -> bytes:
-        """Certificate and key as they are on the disk now: when these change, the broker must read them anew.
+    def read_pair(self) -> Pair | None:
+        """Certificate and key as they are on the disk now; None without TLS.
 
         Raises Misconfigured when they do not fit each other: a broker that read them then would be left without.
         """
         if self.certificate is None or self.key is None:
-            return b""
+            return None
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
-            return self.certificate.read_bytes() + self.key.read_bytes()
-        except ssl.SSLError as error:
-            raise Misconfigured(
-                f"{self.certificate} and {self.key} are no certificate and its key in PEM form"
-            ) from error
+            return Pair(self.certificate.read_text("ascii"), self.key.read_text("ascii"))
+        except (ssl.SSLError, UnicodeDecodeError) as error:
+            both = f"{self.certificate} and {self.key}"
+            raise Misconfigured(f"{both} are no certificate and its key in PEM form") from error
         except OSError as error:
-            raise Misconfigured(f"{error.filename or self.certificate} cannot be read: {error.strerror}") from error
+            raise Misconfigured(f"{self.certificate} or {self.key} cannot be read: {error.strerror}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tonnam_cloud.broker.files import CERTIFICATE, KEY
 from tonnam_cloud.broker.listening import Address, Listening
 from tonnam_cloud.broker.rights import User
 
@@ -34,7 +35,8 @@ def _settings(listening: Listening, directory: Path) -> Iterator[str]:
     if listening.plain is not None:
         yield _listener(listening.plain)
     if listening.tls is not None:
-        yield from (_listener(listening.tls), f"certfile {listening.certificate}", f"keyfile {listening.key}")
+        yield _listener(listening.tls)
+        yield from (f"certfile {directory / CERTIFICATE}", f"keyfile {directory / KEY}")
     yield from (
         "allow_anonymous false",
         f"password_file {directory / PASSWORDS}",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from tonnam_cloud.broker.files import CERTIFICATE, KEY
 from tonnam_cloud.broker.listening import Listening
 from tonnam_cloud.broker.rights import User
 
@@ -15,13 +17,16 @@ QOS_1 = "$MQTT.sub.>"
 EVERYTHING = ">"
 
 
-def files_of(users: Sequence[User], listening: Listening) -> dict[str, str]:
-    """The file: the MQTT listener and everybody who may sign in, by MQTT only (not at NATS's own port)."""
+def files_of(users: Sequence[User], listening: Listening, directory: Path) -> dict[str, str]:
+    """The file: the MQTT listener and everybody who may sign in, by MQTT only (not at NATS's own port).
+
+    `directory` is where the server will find certificate and key.
+    """
     lines = ",\n".join(f"    {json.dumps(_user(user))}" for user in users)
     return {
         FILE: f"""# Written by `tonnam-cloud broker-config nats`. What is changed here is overwritten.
 max_payload: {MAX_PAYLOAD_BYTES}
-{_listener(listening)}
+{_listener(listening, directory)}
 authorization {{
   users = [
 {lines}
@@ -57,10 +62,10 @@ def _permission(subjects: Sequence[str]) -> dict[str, object]:
     return {"allow": list(subjects)} if subjects else {"deny": EVERYTHING}
 
 
-def _listener(listening: Listening) -> str:
+def _listener(listening: Listening, directory: Path) -> str:
     at = listening.tls or listening.plain
     tls = ""
     if listening.tls is not None:
-        files = (json.dumps(str(path)) for path in (listening.certificate, listening.key))
-        tls = '\n  tls {{ cert_file: {}, key_file: {}, min_version: "1.2" }}'.format(*files)
+        certificate, key = (json.dumps(str(directory / name)) for name in (CERTIFICATE, KEY))
+        tls = f'\n  tls {{ cert_file: {certificate}, key_file: {key}, min_version: "1.2" }}'
     return f"mqtt {{\n  listen: {json.dumps(str(at))}{tls}\n}}"

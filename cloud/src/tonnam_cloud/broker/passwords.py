@@ -3,8 +3,9 @@
 A hash is made costly for the sake of passwords that people can guess. These have 128 random bits: nobody finds one by
 trying, however cheap a try is. The broker on the other hand pays for every connection, and again for everyone who is
 connected whenever its users change; after a power cut a province's nodes come back all at once. So the cost is the
-lowest that bcrypt has (about 1 ms of a core; 10 would be 63 ms, an hour of a core for 60,000 nodes), and for PBKDF2
-Mosquitto's own (0.06 ms).
+lowest that bcrypt has, about 1 ms of a core: 2,000 nodes at once were let in within 1.7 s. At a cost of 11, which
+`nats server passwd` has, 100 at once were not, because signing in took longer than the server waits. For PBKDF2 it is
+Mosquitto's own 101 rounds (0.06 ms).
 """
 
 from __future__ import annotations

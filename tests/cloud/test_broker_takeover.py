@@ -1,0 +1,63 @@
+"""A broker ends a session when another comes with its client id, whoever that is. What a node can do with that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Stage, staged, user
+from tests.link.harness import SPECS, Ledger, cloud, frame, identities, running, until
+from tests.servers import HOST
+from tonnam_link.broker import Broker
+from tonnam_link.session import Session
+from tonnam_link.uplink import Uplink
+
+PLAIN = "tonnam-demo-farm-edge-1"
+
+
+@pytest.fixture(scope="module")
+def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
+    return Access(tmp_path_factory.mktemp("access"))
+
+
+@pytest.fixture(params=KINDS)
+def stage(request: pytest.FixtureRequest, access: Access) -> Iterator[Stage]:
+    with staged(access, request.param) as scene:
+        yield scene
+
+
+def url(stage: Stage, who: str) -> str:
+    name = user(who)
+    return f"mqtt://{name}:{stage.access.passwords[name]}@{HOST}:{stage.server.port}"
+
+
+async def test_client_id_that_can_be_guessed_from_outside_is_nobody_s(stage: Stage) -> None:
+    node = Session(Broker.parse(url(stage, FARM)), client_id=PLAIN)
+    async with running(node.run()):
+        await node.connected.wait()
+        assert stage.enter(TOWN, client_id=PLAIN).is_in
+        assert stage.enter(TOWN, client_id=Broker.parse(url(stage, TOWN)).client_id(PLAIN)).is_in
+        watcher = stage.enter("cloud")
+        watcher.subscribe("tonnam/1/+/+/up")
+        assert node.publish(f"tonnam/1/{FARM}/up", b"still here")
+        await until(lambda: bool(watcher.heard), "the node's message")
+        assert node.connections == 1
+
+
+async def test_node_whose_client_id_has_leaked_can_be_disturbed_but_loses_nothing(
+    stage: Stage, tmp_path: Path
+) -> None:
+    ledger, farm = Ledger(), Broker.parse(url(stage, FARM))
+    tenant, name = FARM.split("/")
+    uplink = Uplink(tmp_path / "outbox.db", farm, tenant=tenant, node=name, datastreams=SPECS, seal_every_s=0.2)
+    frames = [frame(number) for number in range(30)]
+    async with cloud(url(stage, "cloud"), ledger), running(uplink.run()):
+        for at, one in enumerate(frames):
+            await uplink.accept([one])
+            if at % 10 == 5:
+                await until(lambda: uplink.connected, "the node")
+                stage.enter(TOWN, client_id=farm.client_id(PLAIN))
+                await until(lambda: not uplink.connected, "the disturbance")
+        await until(lambda: set(ledger.readings) == identities(frames), "every reading that was accepted")
