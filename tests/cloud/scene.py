@@ -89,14 +89,16 @@ class Wire:
     vault: Vault
     online: bool = True
     published: list[tuple[str, WireCommand]] = field(default_factory=list)
+    signed_by: list[str] = field(default_factory=list)
 
     def publish(self, topic: str, payload: bytes) -> bool:
         """As a node's inbox reads it; what is not signed for it fails the test."""
         if self.online:
             origin = parse_node_topic(topic).origin  # type: ignore[union-attr]
             keys = trust([read_public(key.public) for key in self.vault.keys])
-            body = open_signed(payload, keys, Channel.COMMAND, origin).body
-            self.published.append((topic, msgspec.json.decode(body, type=WireCommand)))
+            opened = open_signed(payload, keys, Channel.COMMAND, origin)
+            self.signed_by.append(opened.key_id.hex())
+            self.published.append((topic, msgspec.json.decode(opened.body, type=WireCommand)))
         return self.online
 
 

@@ -26,7 +26,7 @@ from tests.cloud.scene import (
 from tonnam_cloud.database import Database
 from tonnam_cloud.farm.commands import ACCEPT_WITHIN_MS, ANSWER_GRACE_MS
 from tonnam_cloud.parts import build_parts
-from tonnam_cloud.registry.models import Command, Zone
+from tonnam_cloud.registry.models import Command, Node, Zone
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_link.quality import Quality
 
@@ -242,6 +242,31 @@ async def test_command_that_nobody_answers_expires_with_a_reason(scene: Scene) -
     after = await get(scene, f"/api/commands/{command['id']}")
     assert after["state"] == "expired"
     assert "ไม่ตอบ" in after["reason"]["th"]
+
+
+@pytest.mark.parametrize(("trusts", "word"), [([], "กุญแจ"), (["00" * 8], "กุญแจ"), (None, "ไม่ตอบ")])
+async def test_command_to_a_cabinet_that_does_not_trust_us_expires_with_that_reason(
+    scene: Scene, trusts: list[str] | None, word: str
+) -> None:
+    with scene.database.writing() as session:
+        session.get_one(Node, ("demo-farm", "edge-1")).trusts = trusts
+    _, command = await order(scene, {"action": "water", "minutes": 5})
+    await scene.parts.commands.round()
+    assert len(scene.wire.published) == 1, "it is sent all the same: the cabinet itself has the last word"
+    scene.clock.now_ms += ACCEPT_WITHIN_MS + ANSWER_GRACE_MS
+    await scene.parts.commands.round()
+    after = await get(scene, f"/api/commands/{command['id']}")
+    assert (after["state"], word in after["reason"]["th"]) == ("expired", True)
+
+
+async def test_command_is_signed_with_the_newest_key_that_the_cabinet_trusts(scene: Scene) -> None:
+    old, new = scene.wire.vault.current, scene.wire.vault.rotate()
+    for trusts, key in (([old.id], old), ([old.id, new.id], new), (None, new)):
+        with scene.database.writing() as session:
+            session.get_one(Node, ("demo-farm", "edge-1")).trusts = trusts
+        await order(scene, {"action": "stop"})
+        await scene.parts.commands.round()
+        assert scene.wire.signed_by[-1] == key.id
 
 
 async def test_command_survives_a_restart_of_the_cloud(scene: Scene) -> None:

@@ -195,6 +195,24 @@ def test_a_command_moves_on_and_never_back(registry: Database) -> None:
     assert [answer(registry, state) for state in told] == ["running", "running", "done", "done", "done"]
 
 
+@pytest.mark.parametrize("state", [CommandState.ACCEPTED, *(s for s in CommandState if s.final)])
+def test_the_nodes_word_counts_more_than_our_belief_that_a_command_expired(
+    registry: Database, state: CommandState
+) -> None:
+    order(registry, CommandState.EXPIRED)
+    assert answer(registry, state, run_id="run-7") == state
+    with registry.reading() as session:
+        command = session.get_one(Command, "c-1")
+        assert (command.reason, command.run_id, command.answered_ms) == (words(state.value), "run-7", NOW_MS)
+    assert answer(registry, CommandState.DONE) == (state if state.final else CommandState.DONE)
+
+
+def test_what_a_node_itself_called_expired_stays_so(registry: Database) -> None:
+    order(registry, CommandState.SENT)
+    assert answer(registry, CommandState.EXPIRED) == "expired"
+    assert answer(registry, CommandState.DONE) == "expired"
+
+
 def test_an_outcome_brings_its_reason_and_run(registry: Database) -> None:
     order(registry, CommandState.SENT)
     answer(registry, CommandState.RUNNING, run_id="run-7")

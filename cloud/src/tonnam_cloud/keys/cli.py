@@ -68,7 +68,7 @@ def retire(name: Annotated[str, typer.Argument(metavar="KEY", help="Its name, as
         nodes = _nodes()
         retired = vault.retire(name, _highest_serial(nodes))
         away = sum(retired.id in node.trusts for node in nodes)
-    typer.echo(f"{retired.id} is retired" + (f"; {away} nodes hear of it as soon as they connect" if away else ""))
+    typer.echo(f"{retired.id} is retired" + (f"; nodes that hear of it as they connect: {away}" if away else ""))
 
 
 def _nodes() -> Sequence[Trusting]:
