@@ -119,6 +119,17 @@ def test_backlog_without_credit_asks_again_after_a_while(flow: Flow) -> None:
     assert flow.wants_backlog(UNASKED_BACK_S)
 
 
+def test_backlog_that_comes_when_there_was_none_goes_soon(flow: Flow) -> None:
+    flow.no_backlog(0.0)
+    assert not flow.wants_backlog(1.0)
+    flow.backlog_came(1.0)
+    assert flow.wants_backlog(1.0)
+    flow.send_back(readings(1), 1.0)
+    flow.answered(reply(1, credit=0), 1.1)
+    flow.backlog_came(1.2)
+    assert not flow.wants_backlog(1.2), "it waits for its turn already"
+
+
 def test_busy_receiver_is_left_alone_for_as_long_as_it_asks(flow: Flow) -> None:
     flow.offer([readings(1)], 0.0)
     sent(flow, 0.0)

@@ -84,6 +84,7 @@ class Flow:
         self._window = WINDOW
         self._credit_until = 0.0
         self._back_at = 0.0
+        self._idle = False
         self._bytes_per_s = float(SLOWEST_BYTES_S)
         self._paces = {False: Pace(), True: Pace()}
 
@@ -130,14 +131,21 @@ class Flow:
 
     def send_back(self, sealed: Sealed, now: float) -> Flight:
         """Take the batch as the one of the backlog that is under way."""
+        self._idle = False
         self._credit_until = now
         self._back_at = now + UNASKED_BACK_S * self._jitter(0.75, 1.25)
         return self._take_off(Flight(sealed, True, now, now, now), now)
 
     def no_backlog(self, now: float) -> None:
         """There is nothing to send back; ask again when something may have aged."""
+        self._idle = True
         self._credit_until = now
         self._back_at = now + UNASKED_BACK_S
+
+    def backlog_came(self, now: float) -> None:
+        """There may be something to send back again. Whoever had nothing has no turn and must ask."""
+        if self._idle:
+            self._back_at = min(self._back_at, now + self._jitter(0.0, FIRST_BACK_S))
 
     def forget(self, sequence: int) -> None:
         """The batch is not in the outbox any more."""
