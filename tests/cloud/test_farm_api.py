@@ -99,7 +99,7 @@ async def test_old_reading_is_unknown_and_keeps_its_number_apart(scene: Scene) -
 
 
 @pytest.mark.parametrize(
-    ("value", "quality"), [(None, Quality.DEVICE_FAULT), (28.0, Quality.STUCK), (28.0, Quality.CLOCK_SUSPECT)]
+    ("value", "quality"), [(None, Quality.DEVICE_FAULT), (28.0, Quality.STUCK), (28.0, Quality.DISAGREES)]
 )
 async def test_reading_that_is_not_good_judges_nothing(scene: Scene, value: float | None, quality: Quality) -> None:
     scene.reads(MOISTURE, (5, value), quality=quality)

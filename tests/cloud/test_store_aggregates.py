@@ -160,6 +160,18 @@ def test_a_suspect_minute_hides_no_reading_and_no_other_minute(store: Store) -> 
     assert store.latest([MOISTURE])[MOISTURE].observed_at_ms == minute(3)
 
 
+def test_what_a_suspect_clock_has_stamped_counts_nowhere(store: Store) -> None:
+    store.append([batch(column([(minute(0) + 1, 99.0, SUSPECT, None), (minute(1) + 1, 98.0, SUSPECT, None)]))])
+    assert len(store.buckets(MOISTURE, NOON_MS, NOON_MS + HOUR_MS, HOUR_MS)) == 0
+    counted: list[MinuteRow] = [(minute(0), 6, 20.0, 22.0, 21.0, 0), (minute(2), 6, 97.0, 97.0, 97.0, SUSPECT)]
+    store.append_aggregates([aggregates(minutes(counted))])
+    store.append([batch(good([25.0], start_ms=minute(5)))])
+    assert hour(store) == (7, 20.0, 25.0, 21.571428571)
+    assert [(row[0] - NOON_MS, row[2]) for row in means(store)] == [
+        (0, 0), (1, SUSPECT), (60_001, SUSPECT), (120_000, SUSPECT), (300_000, 0),
+    ]  # fmt: skip
+
+
 # ---- any order, against a model
 
 RAW = st.lists(st.tuples(st.integers(0, 6 * 12 - 1), st.none() | st.integers(0, 9).map(float)), max_size=8)
@@ -203,7 +215,8 @@ class Model:
             known = value is not None
             inside.setdefault(at, []).append((at, int(known), value or 0.0, value or 0.0, value or 0.0, 0))
         for start, part in self.joined().items():
-            inside.setdefault(start, []).append(part)
+            if part[5] != SUSPECT:
+                inside.setdefault(start, []).append(part)
         steps: dict[int, list[Part]] = {}
         for at, parts in inside.items():
             if from_ms <= at < to_ms:

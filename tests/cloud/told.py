@@ -5,7 +5,16 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from tonnam_link.codec import Dictionary, Row, encode_dictionary, encode_events, encode_outcomes, encode_readings
+from tonnam_link.codec import (
+    AggregateRow,
+    Dictionary,
+    Row,
+    encode_aggregates,
+    encode_dictionary,
+    encode_events,
+    encode_outcomes,
+    encode_readings,
+)
 from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
 from tonnam_link.quality import Quality
 from tonnam_link.receiver import Received
@@ -113,6 +122,12 @@ def sealed_readings(*rows: tuple[int, float | None], dictionary: Dictionary = DI
         for at_ms, value in rows
     ]
     return encode_readings(ORIGIN, EPOCH, next(_ids), dictionary, images)
+
+
+def sealed_aggregates(*rows: tuple[int, float], number: int = 0) -> bytes:
+    """Minutes of one datastream: (minute_ms, mean), each of six values within 1 of it."""
+    minutes = [AggregateRow(at_ms, number, 6, mean - 1, mean + 1, mean) for at_ms, mean in rows]
+    return encode_aggregates(ORIGIN, EPOCH, next(_ids), DICTIONARY, minutes)
 
 
 def sealed_events(*events: Event) -> bytes:

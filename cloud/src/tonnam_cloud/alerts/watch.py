@@ -80,7 +80,7 @@ class Watch:
                 self._load(now_ms)
             newest_of = self._store.latest(self._silence.stale(now_ms), at_ms=now_ms + AHEAD_MS)
             for name, newest in newest_of.items():
-                if newest.value is not None:
+                if newest.value is not None and newest.quality is not Quality.CLOCK_SUSPECT:
                     self._silence.heard(name, newest.observed_at_ms)
             self._silence.look(now_ms)
             silent = [subject for subject in self._subjects.values() if subject.rule.kind == "no_data"]
@@ -90,7 +90,7 @@ class Watch:
                 self._said_ms = now_ms
 
     def hear(self, heard: Sequence[Heard]) -> None:
-        """Evaluate what just came over the live bus, but for readings of the future. Blocks."""
+        """Evaluate what just came over the live bus, but for readings that are not of now. Blocks."""
         with self._lock:
             if any("site.described" in each.stored.events for each in heard):
                 self._loaded_ms = None
@@ -98,7 +98,7 @@ class Watch:
             samples: dict[str, list[Sample]] = defaultdict(list)
             for each in heard:
                 for name, at_ms, value, quality in _flat(each):
-                    if at_ms > now_ms + AHEAD_MS:
+                    if at_ms > now_ms + AHEAD_MS or quality == Quality.CLOCK_SUSPECT:
                         continue
                     if value is not None:
                         self._silence.heard(name, at_ms)

@@ -159,6 +159,7 @@ def _trend(known: _Readings, datastream: str) -> river.Trend | None:
 
 
 def _known(series: Series) -> tuple[list[int], list[float]]:
-    """Times and values of the readings whose value is known."""
+    """Times and values of the readings of which both are known."""
+    series = arrays.trusted(series)
     known = ~np.isnan(series.value)
     return series.observed_at_ms[known].tolist(), series.value[known].tolist()

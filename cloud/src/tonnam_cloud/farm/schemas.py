@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tonnam_cloud.alerts.schemas import Alert
-from tonnam_cloud.measures.schemas import Measure, Points
+from tonnam_cloud.measures.schemas import Gap, Measure, Points
 from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
 
@@ -127,7 +127,7 @@ class Overview(BaseModel):
 
 
 class ZoneHistory(BaseModel):
-    """A zone's last hours: soil moisture with its band, and the waterings in it."""
+    """A zone's last hours: soil moisture with its band, the waterings in it, and why it may have holes."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
@@ -136,3 +136,4 @@ class ZoneHistory(BaseModel):
     moisture: Points
     band: Band
     runs: list[Run]
+    gaps: list[Gap]

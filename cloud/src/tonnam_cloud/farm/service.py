@@ -12,6 +12,7 @@ from tonnam_cloud.alerts import service as alerts
 from tonnam_cloud.database import Database
 from tonnam_cloud.farm import repository, schemas
 from tonnam_cloud.farm.zone_state import zone_state
+from tonnam_cloud.measures import gaps
 from tonnam_cloud.measures import service as measures
 from tonnam_cloud.measures.schemas import Measure, Points
 from tonnam_cloud.measures.service import words_of
@@ -182,6 +183,7 @@ def zone_history(
             raise NotFound
         row = repository.datastream(session, zone.moisture)
         runs = repository.runs_within(session, zone, from_ms, now_ms + 1)
+        known_gaps = gaps.of_site(session, *place[:2], from_ms, now_ms + 1)
     line = measures.points(store, row.id, row.max_age_s, from_ms, now_ms + 1) if row else Points(t=[], v=[])
     return schemas.ZoneHistory.model_validate(
         {
@@ -190,5 +192,6 @@ def zone_history(
             "moisture": line,
             "band": _band(zone),
             "runs": [run_out(run) for run in runs],
+            "gaps": known_gaps,
         }
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from tonnam_cloud.access import ID, PartsOf, SignedIn
-from tonnam_cloud.measures import service
+from tonnam_cloud.measures import gaps, service
 from tonnam_cloud.measures.schemas import History
 from tonnam_cloud.refusals import NotFound
 from tonnam_cloud.registry.models import Datastream
@@ -28,9 +28,11 @@ def history(
     parts: PartsOf,
     hours: Annotated[int, Query(ge=1, le=168)] = 24,
 ) -> History:
-    """The line of a datastream, in at most 400 points; a null is a gap."""
+    """The line of a datastream, in at most 400 points; a null is a gap. And the gaps that its node has told of."""
+    from_ms, to_ms = parts.clock_ms() - hours * service.HOUR_MS, parts.clock_ms() + 1
     with parts.database.reading() as session:
         row = session.get(Datastream, f"{tenant}/{site}/{thing}/{observed}") if person.may_see(tenant) else None
         if row is None:
             raise NotFound
-    return service.history(parts.store, row, hours, parts.clock_ms())
+        known = gaps.of_site(session, tenant, site, from_ms, to_ms)
+    return service.history(parts.store, row, known, from_ms, to_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
@@ -43,7 +43,20 @@ class Points(BaseModel):
     v: list[float | None]
 
 
+class Gap(BaseModel):
+    """A time of which nothing is recorded, or only one value a minute (cause `thinned`), and why."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    from_: Annotated[Instant | None, Field(alias="from", description="null when nobody knows when it began")]
+    to: Instant
+    cause: Annotated[str, Field(description="thinned, dropped, damaged, memory, stopped, quarantine or a newer word")]
+    readings: Annotated[int | None, Field(description="how many, where that is known")]
+    text: Words
+
+
 class History(Points):
-    """A line with its unit."""
+    """A line with its unit, and why it may have holes."""
 
     unit: str
+    gaps: list[Gap]

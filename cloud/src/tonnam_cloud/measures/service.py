@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from tonnam_cloud.measures.schemas import History, Measure, Points, QualityLabel
+from tonnam_cloud.measures.schemas import Gap, History, Measure, Points, QualityLabel
 from tonnam_cloud.measures.thin import thin
 from tonnam_cloud.registry.models import Datastream
+from tonnam_cloud.store import arrays
 from tonnam_cloud.store.port import Latest, Store
 from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
@@ -45,8 +46,12 @@ def is_fresh(observed_at_ms: int, max_age_s: float, now_ms: int) -> bool:
 
 
 def measure(row: Datastream, latest: Latest | None, now_ms: int) -> Measure:
-    """What a datastream says now. Without any reading, or when it is too old, the value is null and "stale"."""
-    fresh = latest is not None and is_fresh(latest.observed_at_ms, row.max_age_s, now_ms)
+    """What a datastream says now. Without any reading, or when it is too old, the value is null and "stale".
+
+    Of a reading whose clock is suspect nobody knows how old it is: it is never fresh, and its time is not shown.
+    """
+    suspect = latest is not None and latest.quality is Quality.CLOCK_SUSPECT
+    fresh = latest is not None and not suspect and is_fresh(latest.observed_at_ms, row.max_age_s, now_ms)
     return Measure(
         datastream=row.id,
         property=row.property,
@@ -54,8 +59,8 @@ def measure(row: Datastream, latest: Latest | None, now_ms: int) -> Measure:
         unit=row.unit,
         value=latest.value if latest and fresh else None,
         last_value=latest.value if latest else None,
-        quality=quality_label(latest.quality) if latest and fresh else "stale",
-        observed_at=utc(latest.observed_at_ms) if latest else None,
+        quality=quality_label(latest.quality) if latest and (fresh or suspect) else "stale",
+        observed_at=utc(latest.observed_at_ms) if latest and not suspect else None,
         fresh=fresh,
     )
 
@@ -68,15 +73,16 @@ def measures(store: Store, rows: Iterable[Datastream], now_ms: int) -> dict[str,
 
 
 def points(store: Store, datastream: str, max_age_s: float, from_ms: int, to_ms: int) -> Points:
-    """The line of a datastream in a range, in at most 400 points."""
-    series = store.series(datastream, from_ms, to_ms)
+    """The line of a datastream in a range, in at most 400 points, without what a suspect clock has stamped."""
+    series = arrays.trusted(store.series(datastream, from_ms, to_ms))
     t, v = thin(series.observed_at_ms, series.value, int(GAP_AGES * max_age_s * 1000))
     return Points(t=t, v=v)
 
 
-def history(store: Store, row: Datastream, hours: int, now_ms: int) -> History:
-    line = points(store, row.id, row.max_age_s, now_ms - hours * HOUR_MS, now_ms + 1)
-    return History(t=line.t, v=line.v, unit=row.unit)
+def history(store: Store, row: Datastream, gaps: list[Gap], from_ms: int, to_ms: int) -> History:
+    """The line of a datastream, with the gaps that are known of it."""
+    line = points(store, row.id, row.max_age_s, from_ms, to_ms)
+    return History(t=line.t, v=line.v, unit=row.unit, gaps=gaps)
 
 
 def trusted(measured: Measure | None) -> float | None:

@@ -26,13 +26,13 @@ def add_node(
     """Register a node, and its tenant with it. Doing it again changes the name; True when it is new.
 
     `via` is the gateway that may pass on what the node seals: None leaves it as it is, "" is no gateway.
-    Raises Rejected when an id is not one, or when the gateway is not a node of the tenant.
+    Raises Rejected when an id is not one, or when the gateway is not a node of the tenant that speaks for itself.
     """
     for text in (tenant, node):
         if not is_id(text):
             raise Rejected(f"{text!r} is not an id: small letters, digits and '-' ({ID_PATTERN}), and not 'live'")
-    if via and (via == node or session.get(Node, (tenant, via)) is None):
-        raise Rejected(f"{via!r} cannot speak for {tenant} {node}: add it as another node of {tenant} first")
+    if via:
+        _check_gateway(session, tenant, node, via)
     if session.get(Tenant, tenant) is None:
         session.add(Tenant(id=tenant, name={"th": tenant, "en": tenant}, created_ms=now_ms))
         session.flush()
@@ -43,6 +43,17 @@ def add_node(
     known.name = dict(name)
     known.via = known.via if via is None else via or None
     return False
+
+
+def _check_gateway(session: Session, tenant: str, node: str, via: str) -> None:
+    """Raises Rejected unless `via` may be the gateway of a node: nothing is passed on twice."""
+    gateway = session.get(Node, (tenant, via))
+    if via == node or gateway is None:
+        raise Rejected(f"{via!r} cannot speak for {tenant} {node}: add it as another node of {tenant} first")
+    if gateway.via:
+        raise Rejected(f"{via!r} cannot speak for {tenant} {node}: it is itself behind {gateway.via!r}")
+    if session.scalar(select(Node.id).where(Node.tenant == tenant, Node.via == node).limit(1)) is not None:
+        raise Rejected(f"{via!r} cannot speak for {tenant} {node}: that is a gateway for others")
 
 
 def all_nodes(session: Session) -> Sequence[Node]:

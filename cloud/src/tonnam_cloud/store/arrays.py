@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tonnam_cloud.store.port import Buckets, Column, Millis, Series
+from tonnam_link.quality import Quality
 
 
 def empty() -> Series:
@@ -71,6 +72,12 @@ def thin(series: Series, max_points: int) -> Series:
         matches = np.flatnonzero(filled == np.repeat(best, np.diff(edges)))
         places.append(matches[np.searchsorted(matches, edges[:-1])])
     return pick(series, np.unique(np.concatenate(places)))
+
+
+def trusted(series: Series) -> Series:
+    """The readings whose time is known."""
+    suspect = series.quality == Quality.CLOCK_SUSPECT
+    return pick(series, np.flatnonzero(~suspect)) if suspect.any() else series
 
 
 def bucket(series: Series, step_ms: int) -> Buckets:

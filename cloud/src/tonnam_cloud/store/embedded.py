@@ -74,8 +74,9 @@ class EmbeddedReader:
         with self._snapshot() as connection:
             found = _read_whole(connection, datastreams, from_ms, to_ms)
         return {
-            name: bucketed(arrays.bucket(series, step_ms), minutes, step_ms)
+            name: buckets
             for name, (series, minutes) in found.items()
+            if len(buckets := bucketed(arrays.bucket(arrays.trusted(series), step_ms), minutes, step_ms))
         }
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
@@ -231,7 +232,7 @@ def _read_whole(
         parts = {
             name + lane: arrays.clip(read.get(name + lane, arrays.empty()), first_ms, last_ms) for lane in lanes.LANES
         }
-        minutes = uncovered(lanes.minutes_of(name, parts), minute_of(raw.observed_at_ms))
+        minutes = uncovered(lanes.minutes_of(name, parts), minute_of(arrays.trusted(raw).observed_at_ms))
         series = arrays.clip(raw, from_ms, to_ms)
         if len(series) or len(minutes):
             found[name] = (series, minutes)

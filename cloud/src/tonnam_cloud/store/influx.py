@@ -50,6 +50,7 @@ _READINGS = "SELECT value, quality, raw"
 _FIGURES = "SELECT count(value), min(value), max(value), mean(value), count(quality)"
 _MINUTES = 'SELECT "count", minimum, maximum, mean, quality'
 _MEANS = "SELECT mean, quality"
+_TRUSTED = f"quality <> {SUSPECT}"
 _NEWEST = " ORDER BY time DESC LIMIT 1"
 
 
@@ -118,7 +119,7 @@ class InfluxStore:
         """See Store.latest: one question for each property of a site, and one for its aggregates."""
         found = self._newest(datastreams, at_ms)
         doubtful = [name for name, each in found.items() if any(_is_suspect(latest) for latest in each)]
-        for name, trusted in self._newest(doubtful, at_ms, f"quality <> {SUSPECT}").items():
+        for name, trusted in self._newest(doubtful, at_ms, _TRUSTED).items():
             found[name] += trusted
         return {name: max(each, key=_rank) for name, each in found.items()}
 
@@ -131,7 +132,7 @@ class InfluxStore:
     ) -> Mapping[str, Buckets]:
         """See Store.buckets_of; the server does the sums."""
         steps = f", time({step_ms}ms) fill(none)"
-        found, minutes = self._within(_FIGURES, datastreams, from_ms, to_ms, steps)
+        found, minutes = self._within(_FIGURES, datastreams, from_ms, to_ms, _TRUSTED, steps)
         named = {
             name: bucketed(as_buckets(found.get(name, [])), minutes.get(name, nothing()), step_ms)
             for name in datastreams
@@ -149,13 +150,13 @@ class InfluxStore:
         self._server.close()
 
     def _within(
-        self, select: str, datastreams: Collection[str], from_ms: int, to_ms: int, ending: str = ""
+        self, select: str, datastreams: Collection[str], from_ms: int, to_ms: int, also: str = "", ending: str = ""
     ) -> tuple[dict[str, Rows], dict[str, Minutes]]:
         """The rows of each datastream in a range, and the aggregates of those of its minutes that have no reading."""
         places = _places(datastreams)
         whole = _between(next_minute(from_ms), next_minute(to_ms))
         found, minutes = self._ask(
-            [_question(select, place, _between(from_ms, to_ms), ending) for place in places],
+            [_question(select, place, _and(_between(from_ms, to_ms), also), ending) for place in places],
             [_question(_MINUTES, place, whole, of=MINUTES) for place in places],
             places,
         )
@@ -169,7 +170,8 @@ class InfluxStore:
         to_ms = max(int(each.minute_ms[-1]) for each in minutes.values()) + MINUTE_MS
         places = _places(minutes)
         ending = f", time({MINUTE_MS}ms) fill(none)"
-        questions = [_question("SELECT count(quality)", place, _between(from_ms, to_ms), ending) for place in places]
+        when = _and(_between(from_ms, to_ms), _TRUSTED)
+        questions = [_question("SELECT count(quality)", place, when, ending) for place in places]
         counted, _ = self._ask(questions, [], places)
         return {name: uncovered(each, as_starts(counted.get(name, []))) for name, each in minutes.items()}
 

@@ -99,6 +99,7 @@ def filled(series: Series, minutes: Minutes) -> Series:
 
 def bucketed(buckets: Buckets, minutes: Minutes, step_ms: int) -> Buckets:
     """Buckets with these minutes in them, each value as often as it was counted."""
+    minutes = minutes.at(minutes.quality != Quality.CLOCK_SUSPECT)
     if not len(minutes):
         return buckets
     starts = np.concatenate((buckets.start_ms, minutes.minute_ms // step_ms * step_ms))

@@ -9,6 +9,9 @@ Inside arrays an unknown value is NaN (arrays have no None); `Latest` has None. 
 One-minute aggregates are what a node's full outbox has left of its oldest readings. All reads use them, but only
 where a minute has no raw reading at all: readings that come later win. In a series such a minute is one reading at
 its start, with the mean as its value; it lies in a range when its start does.
+
+A reading whose clock is suspect (quality clock_suspect) stands in series under the time that it claims, but nobody
+knows where it belongs: it is newest only when there is no other, counts in no bucket, and covers no minute.
 """
 
 from __future__ import annotations
@@ -149,10 +152,7 @@ class Store(Protocol):
         """Readings of many datastreams in a range, with one question; those without any are left out."""
 
     def latest(self, datastreams: Collection[str], at_ms: int | None = None) -> Mapping[str, Latest]:
-        """The newest reading of each (observed at or before `at_ms`); those without any are left out.
-
-        What a node's suspect clock has stamped stands behind all that is not suspect, whatever times both claim.
-        """
+        """The newest reading of each (observed at or before `at_ms`); those without any are left out."""
 
     def buckets(self, datastream: str, from_ms: int, to_ms: int, step_ms: int) -> Buckets:
         """Count, minimum, maximum and mean of the known values, in steps."""
