@@ -126,17 +126,14 @@ def one(session: Session, number: int) -> Quarantine | None:
 
 def ask(session: Session, wanted: Wanted, now_ms: int) -> list[int]:
     """Ask that rows be replayed; their numbers. What is stored already is left alone."""
-    asked = update(Quarantine).where(*wanted.conditions, Quarantine.state == KEPT).values(asked_ms=now_ms)
+    which = update(Quarantine).where(*wanted.conditions, Quarantine.state == KEPT)
+    asked = which.values(asked_ms=now_ms, tried_ms=None, result=None)
     return sorted(session.scalars(asked.returning(Quarantine.id)))
 
 
 def asked(session: Session, tried_before_ms: int, limit: int) -> Sequence[Quarantine]:
-    """What is to be replayed, the oldest first; what waited at its last try only some time after that."""
-    due = (
-        Quarantine.tried_ms.is_(None)
-        | (Quarantine.tried_ms <= tried_before_ms)
-        | (Quarantine.tried_ms < Quarantine.asked_ms)
-    )
+    """What is to be replayed, the oldest first; what had to wait at its last try only some time after that."""
+    due = Quarantine.tried_ms.is_(None) | (Quarantine.tried_ms <= tried_before_ms)
     wanted = select(Quarantine).where(Quarantine.asked_ms.is_not(None), due)
     return session.scalars(wanted.order_by(Quarantine.id).limit(limit)).all()
 
