@@ -1,116 +1,91 @@
-"""The embedded broker's configuration, tried on the real NATS server: each user has its own topics and no others."""
+"""The demo's broker and who may speak there: the cloud's own `broker-config`, on the real NATS server."""
 
 from __future__ import annotations
 
-import threading
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from tests import servers
-from tonnam_demo import broker
+from tests.cloud.broker_scene import Party
+from tests.system.stack import plan_in
+from tonnam_cloud.broker.users_file import load_users
+from tonnam_demo import broker, plan
 from tonnam_demo.credentials import Credentials, load_or_make
-from tonnam_demo.plan import TOWN_SITE
+from tonnam_demo.plan import TOWN_SITE, Plan
+from tonnam_demo.registering import register
 from tonnam_gateway.loader import load as load_mapping
 
 FILTERS = load_mapping(TOWN_SITE).filters()
-CREDENTIALS = Credentials(cloud="c", edge="e", gateway="g", field="f", login="l")
+EDGE, GATEWAY = "demo-farm.edge-1", "demo-town.gateway-1"
 
 
 @pytest.fixture
-def nats(tmp_path: Path) -> Iterator[servers.BrokerServer]:
-    port = servers.free_port()
+def chosen(tmp_path: Path) -> Plan:
+    credentials, _ = load_or_make(tmp_path / "credentials.json")
+    with_own_broker = plan_in(tmp_path, "")
+    return Plan(**{**vars(with_own_broker), "credentials": credentials, "external_broker": None})
+
+
+@pytest.fixture
+def nats(chosen: Plan, tmp_path: Path) -> Iterator[servers.BrokerServer]:
+    assert register(chosen, login_is_new=True).startswith("ed25519:")
     config = tmp_path / "nats.conf"
-    broker.write_config(
-        config, nats_port=servers.free_port(), mqtt_port=port, users=broker.demo_users(CREDENTIALS, FILTERS)
-    )
-    assert config.stat().st_mode & 0o077 == 0
-    command = [servers.executable("nats-server"), "-c", str(config)]
-    with servers.running(servers.BrokerServer(command, port, tmp_path / "nats.log")) as server:
+    broker.write_config(config, nats_port=chosen.ports.nats)
+    command = plan.broker_child(chosen, config).command
+    with servers.running(servers.BrokerServer(command, chosen.ports.mqtt, tmp_path / "nats.log")) as server:
         assert isinstance(server, servers.BrokerServer)
         yield server
 
 
-class Party:
-    """A client that collects what it hears."""
-
-    def __init__(self, server: servers.BrokerServer, user: str, password: str) -> None:
-        self.heard: list[tuple[str, bytes]] = []
-        self.answer: list[int] = []
-        self._changed = threading.Event()
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{password}")  # NATS takes no dot
-        self.client.username_pw_set(user, password)
-        self.client.on_message = lambda _c, _u, message: self._note(self.heard, (message.topic, message.payload))
-        self.client.on_connect = lambda _c, _u, _f, code, _p: self._note(self.answer, code.value)
-        self.client.on_subscribe = lambda _c, _u, _m, codes, _p: self._note(self.answer, codes[0].value)
-        self.client.connect(servers.HOST, server.port)
-        self.client.loop_start()
-        self.wait(1)
-
-    def _note(self, place: list, what: object) -> None:  # type: ignore[type-arg]
-        place.append(what)
-
-    def wait(self, answers: int) -> None:
-        servers.wait_until(lambda: len(self.answer) >= answers, f"{answers} answers")
-
-    def subscribe(self, topic: str, qos: int = 0) -> int:
-        before = len(self.answer)
-        self.client.subscribe(topic, qos)
-        self.wait(before + 1)
-        return self.answer[-1]
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+def test_everybody_of_the_demo_comes_in_with_the_kept_password_and_no_other(
+    nats: servers.BrokerServer, chosen: Plan
+) -> None:
+    kept = chosen.credentials
+    users = {"cloud": kept.cloud, "field": kept.field, EDGE: kept.edge, GATEWAY: kept.gateway}
+    parties = [Party(nats.port, name, password) for name, password in users.items()]
+    strangers = [Party(nats.port, name, kept.login) for name in users]
+    assert [party.is_in for party in (*parties, *strangers)] == [True] * 4 + [False] * 4
+    for party in (*parties, *strangers):
+        party.close()
 
 
-def test_wrong_password_is_refused(nats: servers.BrokerServer) -> None:
-    party = Party(nats, "cloud", "wrong")
-    assert party.answer[0] != 0
-    party.close()
-
-
-def test_node_speaks_as_itself_only(nats: servers.BrokerServer) -> None:
-    cloud, edge = Party(nats, "cloud", "c"), Party(nats, "demo-farm.edge-1", "e")
-    assert cloud.subscribe("tonnam/1/+/+/up") == 0
-    edge.client.publish("tonnam/1/demo-town/gateway-1/up", b"forged")
-    edge.client.publish("tonnam/1/demo-farm/edge-1/up", b"true")
-    servers.wait_until(lambda: bool(cloud.heard), "a message")
-    assert cloud.heard == [("tonnam/1/demo-farm/edge-1/up", b"true")]
-    edge.close()
-    cloud.close()
-
-
-def test_node_hears_its_own_replies_and_nobody_elses_commands(nats: servers.BrokerServer) -> None:
-    cloud, edge = Party(nats, "cloud", "c"), Party(nats, "demo-farm.edge-1", "e")
-    assert edge.subscribe("tonnam/1/demo-farm/edge-1/reply") == 0
-    assert edge.subscribe("tonnam/1/demo-town/gateway-1/command") == 0x80
-    cloud.client.publish("tonnam/1/demo-farm/edge-1/reply", b"stored")
-    servers.wait_until(lambda: bool(edge.heard), "the reply")
-    edge.close()
-    cloud.close()
-
-
-def test_presence_is_kept_for_those_who_come_later(nats: servers.BrokerServer) -> None:
-    edge = Party(nats, "demo-farm.edge-1", "e")
-    edge.client.publish("tonnam/1/demo-farm/edge-1/presence", b"here", qos=1, retain=True).wait_for_publish(10)
-    cloud = Party(nats, "cloud", "c")
-    assert cloud.subscribe("tonnam/1/+/+/presence", qos=1) == 1
-    servers.wait_until(lambda: bool(cloud.heard), "the retained presence")
-    edge.close()
-    cloud.close()
-
-
-def test_town_devices_reach_the_gateway(nats: servers.BrokerServer) -> None:
-    field, gateway = Party(nats, "field", "f"), Party(nats, "demo-town.gateway-1", "g")
+def test_what_the_town_s_devices_say_reaches_the_gateway(nats: servers.BrokerServer, chosen: Plan) -> None:
+    field = Party(nats.port, "field", chosen.credentials.field)
+    gateway = Party(nats.port, GATEWAY, chosen.credentials.gateway)
     assert [gateway.subscribe(topic_filter) for topic_filter in FILTERS] == [0] * len(FILTERS)
-    field.client.publish("tele/tonnam-air-1/SENSOR", b"{}")
-    servers.wait_until(lambda: bool(gateway.heard), "the device's message")
+    for topic in ("tele/tonnam-air-1/SENSOR", "application/a/device/b/event/up", "town/river-1/state"):
+        field.say(topic, b"{}")
+        gateway.hears(topic, b"{}")
     field.close()
     gateway.close()
+
+
+def test_registering_again_changes_nothing_and_keeps_who_is_revoked_out(chosen: Plan, tmp_path: Path) -> None:
+    first = register(chosen, login_is_new=True)
+    written = (tmp_path / broker.ACCESS / "tonnam.conf").read_text()
+    assert register(chosen, login_is_new=False) == first
+    again = (tmp_path / broker.ACCESS / "tonnam.conf").read_text()
+    nodes = [line for line in written.splitlines() if EDGE in line or GATEWAY in line]
+    assert len(nodes) == 2
+    assert all(line in again for line in nodes)
+    revoke = [plan.program("tonnam-cloud"), "node", "revoke", *plan.FARM]
+    subprocess.run(revoke, env={**os.environ, **plan.cloud_environment(chosen)}, check=True)
+    register(chosen, login_is_new=False)
+    assert EDGE not in (tmp_path / broker.ACCESS / "tonnam.conf").read_text()
+
+
+def test_follower_is_told_what_registering_has_written(chosen: Plan) -> None:
+    child = plan.access_child(chosen)
+    assert {user.password_variable for user, _ in load_users(broker.USERS, child.environment)} <= set(
+        child.environment
+    )
+    assert str(chosen.home / broker.ACCESS) in child.command
+    assert f"127.0.0.1:{chosen.ports.mqtt}" in child.command
+    assert not any(password in " ".join(child.command) for password in vars(chosen.credentials).values())
 
 
 def test_credentials_are_made_once_and_are_nobody_elses_business(tmp_path: Path) -> None:
@@ -119,5 +94,6 @@ def test_credentials_are_made_once_and_are_nobody_elses_business(tmp_path: Path)
     again, new_again = load_or_make(path)
     assert (new, new_again) == (True, False)
     assert made == again
+    assert isinstance(made, Credentials)
     assert path.stat().st_mode & 0o077 == 0
     assert len({made.cloud, made.edge, made.gateway, made.field, made.login}) == 5

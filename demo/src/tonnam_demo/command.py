@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from tonnam_cloud.errors import Misconfigured
@@ -81,6 +82,7 @@ def demo(
             credentials, login_is_new = load_or_make(data / "credentials.json")
             chosen = Plan(data.resolve(), host, port, speed, seed, Ports(*_free_ports(5)), credentials, external)
             screen = Screen(data / "log" / "demo.log")
+            _log_to(data / "log" / "registering.log")
             if days:
                 history.make_once(chosen.home, seed, days, screen.say)
             code = asyncio.run(_conduct(chosen, screen, login_is_new))
@@ -104,6 +106,11 @@ def _make_home(data: Path) -> None:
             f"{data} cannot be the demo's folder: {error.strerror}. Choose another with --data"
         ) from error
     check_space(data)
+
+
+def _log_to(path: Path) -> None:
+    """What the cloud's code logs in this process is not for the terminal."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(path.open("w")))
 
 
 def _first(group: BaseExceptionGroup[CannotStart]) -> BaseException:

@@ -13,17 +13,17 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from tonnam_cloud.errors import CloudError
 from tonnam_demo import broker, plan
 from tonnam_demo.children import Child, ChildSpec
 from tonnam_demo.plan import Plan
+from tonnam_demo.registering import USER, register
 from tonnam_demo.screen import Screen, address_on_the_network
 from tonnam_demo.surroundings import CannotStart
-from tonnam_gateway.loader import load as load_mapping
 
 LOW_BYTES = 100_000_000
 SPACE_EVERY_S = 30.0
 READY_TIMEOUT_S = 45.0
-USER = "farmer"
 
 
 class Conductor:
@@ -52,15 +52,14 @@ class Conductor:
 
     async def _start_all(self, tasks: asyncio.TaskGroup) -> bool:
         """Broker, cloud, then field, edge and gateway; False when `stop` came first."""
+        cloud_key = await self._register()
         if self.plan.external_broker is None:
             config = self.plan.home / "nats.conf"
-            users = broker.demo_users(self.plan.credentials, load_mapping(plan.TOWN_SITE).filters())
-            broker.write_config(config, nats_port=self.plan.ports.nats, mqtt_port=self.plan.ports.mqtt, users=users)
+            broker.write_config(config, nats_port=self.plan.ports.nats)
             await self._start(tasks, plan.broker_child(self.plan, config), listening=self.plan.ports.mqtt)
+            await self._start(tasks, plan.access_child(self.plan))
         self._tell_field_broker()
-        await self._register()
         await self._start(tasks, plan.cloud_child(self.plan), listening=None, health=True)
-        cloud_key = await self._cloud([plan.program("tonnam-cloud"), "keys", "public"])
         for spec in plan.field_children(self.plan, cloud_key):
             await self._start(tasks, spec)
         return not self.stop.is_set()
@@ -100,17 +99,12 @@ class Conductor:
         path.touch(mode=0o600)
         path.write_text(self.plan.broker_url("field", self.plan.credentials.field) + "\n")
 
-    async def _register(self) -> None:
-        """Tell the cloud who may speak: two nodes and one person. Running it again changes nothing."""
-        cloud = plan.program("tonnam-cloud")
-        names = {plan.FARM: ("เรือนเมลอน", "Melon greenhouse"), plan.TOWN: ("เมืองตัวอย่าง", "Example town")}
-        for (tenant, node), (thai, english) in names.items():
-            await self._cloud([cloud, "node", "add", tenant, node, "--name-th", thai, "--name-en", english])
-        known = (await self._cloud([cloud, "user", "list"])).splitlines()
-        if self._login_is_new or not any(line.split()[0] == USER for line in known):
-            tenants = [word for tenant, _ in names for word in ("--tenant", tenant)]
-            command = [cloud, "user", "add", USER, *tenants, "--role", "farmer", "--password-stdin"]
-            await self._cloud(command, self.plan.credentials.login)
+    async def _register(self) -> str:
+        """Tell the cloud who may speak; its public key."""
+        try:
+            return await asyncio.to_thread(register, self.plan, self._login_is_new)
+        except CloudError as error:
+            raise CannotStart(str(error)) from error
 
     async def _cloud(self, command: Sequence[str], stdin: str = "") -> str:
         process = await asyncio.create_subprocess_exec(
@@ -178,7 +172,7 @@ class Conductor:
 
     async def _end_all(self) -> bool:
         """End the edge first, while its valves still answer, the broker last. Whether all ended by themselves."""
-        order = ["edge", "gateway", "town-sim", "farm-sim", "cloud", "broker"]
+        order = ["edge", "gateway", "town-sim", "farm-sim", "cloud", "access", "broker"]
         children = sorted(self._children, key=lambda child: order.index(child.spec.name))
         codes = {child.spec.name: await child.stop() for child in children}
         if codes.get("edge") == 0:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from tonnam_demo import broker
 from tonnam_demo.children import ChildSpec
 from tonnam_demo.credentials import Credentials
 from tonnam_link.broker import Broker
@@ -78,6 +79,16 @@ def cloud_environment(plan: Plan) -> dict[str, str]:
 def broker_child(plan: Plan, config: Path) -> ChildSpec:
     """The embedded NATS server."""
     return ChildSpec("broker", [program("nats-server"), "-c", str(config)])
+
+
+def access_child(plan: Plan) -> ChildSpec:
+    """What keeps the broker's users as the registry says: `tonnam-cloud node revoke` counts at once here, too."""
+    command = [
+        program("tonnam-cloud"), "broker-config", "nats", "--out", str(plan.home / broker.ACCESS),
+        "--users", str(broker.USERS), "--listen", f"127.0.0.1:{plan.ports.mqtt}",
+        "--follow", "--reload-pid-file", str(broker.pid_file(plan.home)),
+    ]  # fmt: skip
+    return ChildSpec("access", command, {**cloud_environment(plan), **broker.passwords(plan.credentials)})
 
 
 def cloud_child(plan: Plan) -> ChildSpec:
