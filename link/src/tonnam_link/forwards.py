@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from tonnam_link.aggregates import MINUTE_MS, AggregatesBody
+from tonnam_link.columns import Axis, unpack_axis
 from tonnam_link.damage import Damaged
-from tonnam_link.envelope import Kind, open_envelope
+from tonnam_link.envelope import Kind, open_body, open_envelope
 from tonnam_link.errors import Rejected
-from tonnam_link.messages import Forwarded
+from tonnam_link.messages import LATEST_MS, Forwarded
+from tonnam_link.readings import ReadingsBody
+from tonnam_link.spans import Span
 from tonnam_link.topics import Channel, Origin
 
 DICTIONARIES_OF_A_NODE = 64
@@ -43,6 +47,25 @@ def unwrap(payload: bytes) -> Forwarded:
     except ValueError as error:
         raise Rejected(f"malformed: {error}") from error
     return Forwarded(Origin(tenant, node), channel, inner)
+
+
+def times_of(payload: bytes) -> Span | None:
+    """The first and the last time in a batch of readings or aggregates; None when that cannot be seen."""
+    try:
+        envelope = open_envelope(payload)
+        if envelope.kind == Kind.READINGS:
+            readings = msgspec.msgpack.decode(open_body(envelope), type=ReadingsBody)
+            axis = Axis(readings.first_at_ms, readings.frames, readings.step_ms, readings.extra_steps)
+            instants = unpack_axis(axis, LATEST_MS)
+            return instants[0], instants[-1]
+        if envelope.kind == Kind.AGGREGATES:
+            aggregates = msgspec.msgpack.decode(open_body(envelope), type=AggregatesBody)
+            axis = Axis(aggregates.first_minute, aggregates.minutes, aggregates.step_minutes, aggregates.extra_steps)
+            instants = unpack_axis(axis, LATEST_MS // MINUTE_MS)
+            return instants[0] * MINUTE_MS, (instants[-1] + 1) * MINUTE_MS - 1
+    except (Rejected, ValueError):
+        return None
+    return None
 
 
 def fingerprint(item: Forwarded) -> int:

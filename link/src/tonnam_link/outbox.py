@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tonnam_link import codec, forwards
-from tonnam_link.codec import Dictionary, Row
+from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.damage import Damaged
 from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.keeper import Keeper
 from tonnam_link.limits import Limits
 from tonnam_link.machine import ms_since_boot
 from tonnam_link.messages import DatastreamSpec, Event, Forwarded, Frame, Outcome
@@ -48,6 +49,7 @@ class Outbox:
         self.origin = origin
         self.limits = limits
         self._shelf = Shelf(path, origin, mono_ms)
+        self._keeper = Keeper(self._shelf, limits)
 
     @property
     def epoch(self) -> int:
@@ -119,10 +121,13 @@ class Outbox:
         process was killed before it knew) changes nothing in the end: a reading is (datastream, observed_at).
         """
         rows = [(self._row(frame), frame.stamp) for frame in frames if frame.samples]
+        self._keeper.make_room(readings=bool(rows), words=bool(events))
         with self._shelf.writing() as (sealing, waiting):
             for row, stamp in rows:
                 waiting.keep(self._registered(), row, stamp)
             waiting.words([*events, *outcomes])
+        times = [frame.observed_at_ms for frame in frames if frame.stamp is None]
+        self._keeper.latest_ms = max(times, default=self._keeper.latest_ms)
         return sealing.sealed
 
     def accept_forwarded(self, items: Sequence[Forwarded]) -> list[Sealed]:
@@ -131,6 +136,8 @@ class Outbox:
         One batch is returned for each item, in order. An item that is here already is kept once: the same batch is
         returned again. Raises TooLarge, OutboxUnavailable; nothing was accepted then.
         """
+        kinds = {forwards.inner_of(item.payload).kind for item in items}
+        self._keeper.make_room(readings=bool(kinds & {Kind.READINGS, Kind.AGGREGATES}), words=True)
         with self._shelf.writing() as (sealing, _):
             return [sealing.forward(item) for item in items]
 
@@ -149,14 +156,27 @@ class Outbox:
         """Turn all frames that wait and have a time into batches, and return those; none when they are fewer than so
         many readings. Also forgets released batches on the disk.
         """
-        waiting_readings = self.waiting
-        due = waiting_readings >= max(1, at_least)
+        book = self._shelf.book
+        due = self.waiting >= max(1, at_least) or (book is not None and book.counts.held > 0)
         if not (due or self._shelf.released):
             return []
         with self._shelf.writing() as (sealing, waiting):
             if due:
                 waiting.seal()
         return sealing.sealed
+
+    def tend(self) -> bool:
+        """Keep house for about a quarter of a second: thin and drop what is beyond the limits, shorten the file.
+
+        True when there is more to do. Some of it is done by every `accept`; to call this between them, again and
+        again while it says True, keeps those short.
+        """
+        return self._keeper.tend()
+
+    @property
+    def used_bytes(self) -> int:
+        """How much of the file something is on: what the limit is for."""
+        return self._keeper.used()
 
     def seal_history(self, frames: Iterable[Frame], events: Iterable[Event], readings_a_batch: int) -> int:
         """Seal frames in order of time, and events: all in one transaction. Returns the number of readings."""

@@ -22,6 +22,7 @@ CHECKED_BYTES = 32 * 1024 * 1024
 KEPT_ASIDE = 2
 
 # `rank` says what may become of a batch when the outbox is full: 0 nothing, 1 it may be thinned, 2 it may be dropped.
+# What is `held` waits for the raw readings after it: one minute of both is to become one aggregate.
 SCHEMA = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), packed BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE dictionary (hash TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -29,7 +30,7 @@ CREATE TABLE foreign_dictionary (
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, hash TEXT NOT NULL, payload BLOB NOT NULL, UNIQUE (hash, origin));
 CREATE TABLE pending (
     id INTEGER PRIMARY KEY, dictionary TEXT NOT NULL, observed_at_ms INTEGER NOT NULL, samples BLOB NOT NULL,
-    readings INTEGER NOT NULL, crc INTEGER NOT NULL);
+    readings INTEGER NOT NULL, crc INTEGER NOT NULL, held INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE untimed (
     id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, guess_ms INTEGER NOT NULL,
     dictionary TEXT NOT NULL, samples BLOB NOT NULL, readings INTEGER NOT NULL, crc INTEGER NOT NULL);
@@ -154,8 +155,10 @@ def shorten_log(db: sqlite3.Connection, path: Path | None) -> bool:
     """Give back the space of a write-ahead log that one large transaction made long."""
     if path is None or wal_bytes(path) <= LONG_WAL_BYTES:
         return False
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return True
+    db.execute("PRAGMA busy_timeout = 0")  # somebody who reads just now is not waited for
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    db.execute("PRAGMA busy_timeout = 5000")
+    return not busy
 
 
 def wal_bytes(path: Path) -> int:

@@ -90,23 +90,36 @@ class Sealing:
         payload = codec.encode_dictionary(self.state.origin, self.state.epoch, self.state.next, dictionary)
         self._insert(Kind.DICTIONARY, payload, dictionary=dictionary.hash)
 
-    def aggregates(self, dictionary: Dictionary, rows: Sequence[AggregateRow], since_ms: int) -> None:
-        """Seal one-minute aggregates of readings that are here since `since_ms`."""
+    def encode_aggregates(
+        self, dictionary: Dictionary, rows: Sequence[AggregateRow], ahead: int = 0
+    ) -> list[tuple[bytes, Sequence[AggregateRow]]]:
+        """The batches that these aggregates would be if they were sealed next, after `ahead` others."""
         state = self.state
+        if not rows:
+            return []
         try:
-            payload = codec.encode_aggregates(state.origin, state.epoch, state.next, dictionary, rows)
+            payload = codec.encode_aggregates(state.origin, state.epoch, state.next + ahead, dictionary, rows)
         except TooLarge:
             middle = len(rows) // 2
-            self.aggregates(dictionary, rows[:middle], since_ms)
-            self.aggregates(dictionary, rows[middle:], since_ms)
-            return
-        minutes = [row.minute_ms for row in rows]
-        times = (min(minutes), max(minutes) + MINUTE_MS - 1)
-        readings = sum(row.count for row in rows)
-        self._insert(
-            Kind.AGGREGATES, payload, dictionary=dictionary.hash, rank=Rank.DROPPED, readings=readings, times=times,
-            since_ms=since_ms,
-        )  # fmt: skip
+            before = self.encode_aggregates(dictionary, rows[:middle], ahead)
+            return before + self.encode_aggregates(dictionary, rows[middle:], ahead + len(before))
+        return [(payload, rows)]
+
+    def aggregates(
+        self, dictionary: Dictionary, batches: Iterable[tuple[bytes, Sequence[AggregateRow]]], since_ms: int
+    ) -> None:
+        """Seal what `encode_aggregates` made, of readings that are here since `since_ms`."""
+        for payload, rows in batches:
+            minutes = [row.minute_ms for row in rows]
+            times = (min(minutes), max(minutes) + MINUTE_MS - 1)
+            self._insert(
+                Kind.AGGREGATES, payload, dictionary=dictionary.hash, rank=Rank.DROPPED,
+                readings=sum(row.count for row in rows), times=times, since_ms=since_ms,
+            )  # fmt: skip
+
+    def rank(self, sequences: Iterable[int], rank: Rank) -> None:
+        """Say that something else may become of batches."""
+        self.db.executemany("UPDATE batch SET rank = ? WHERE sequence = ?", [(rank, number) for number in sequences])
 
     def forward(self, item: Forwarded) -> Sealed:
         """Seal a batch of another node, or find the one that has it in it. Raises TooLarge."""

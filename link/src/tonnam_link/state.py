@@ -31,6 +31,21 @@ class Timing(NamedTuple):
     suspect: bool
 
 
+class Salvage(msgspec.Struct, frozen=True, array_like=True):
+    """How far a file that was set aside has been read: up to row `last` of its table number `table`.
+
+    `batches` is how many batches were found, `known` how many it had when it was whole, if that could be read;
+    `lost` whether rows could not be read and nobody knows of when they were.
+    """
+
+    file: str
+    table: int = 0
+    last: int = 0
+    batches: int = 0
+    known: int | None = None
+    lost: bool = False
+
+
 class State(msgspec.Struct, array_like=True):
     """The row. Its tuples are replaced, never changed, so that a shallow copy is a whole one.
 
@@ -49,6 +64,7 @@ class State(msgspec.Struct, array_like=True):
     spans: tuple[Span, ...] = ()
     boots: tuple[Boot, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    salvage: Salvage | None = None
 
     @property
     def origin(self) -> Origin:

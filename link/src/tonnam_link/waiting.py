@@ -21,30 +21,37 @@ from tonnam_link.state import Boot, Timing
 READINGS_AT_ONCE = 65_536
 LONGEST_BOOT_MS = 366 * 86_400_000
 EVENT, OUTCOME = 1, 2
+_BETWEEN = "WHERE dictionary = ? AND observed_at_ms BETWEEN ? AND ?"
+_KEEP = "INSERT INTO pending (dictionary, observed_at_ms, samples, readings, crc, held) VALUES (?, ?, ?, ?, ?, ?)"
+_NO_RAW = "NOT EXISTS (SELECT 1 FROM batch WHERE rank = 1)"
 
 
 @dataclass
 class Counts:
-    """How much waits: readings whose time is known, and by boot those and the words whose time is not."""
+    """How much waits: readings whose time is known, those held for aggregates, and by boot those and the words whose
+    time is not known.
+    """
 
     pending: int = 0
+    held: int = 0
     untimed: dict[str, int] = field(default_factory=dict)
     words: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, db: sqlite3.Connection) -> Counts:
         """As the file has it."""
-        (pending,) = db.execute("SELECT coalesce(sum(readings), 0) FROM pending").fetchone()
+        sums = "SELECT coalesce(sum(readings * (1 - held)), 0), coalesce(sum(readings * held), 0) FROM pending"
+        pending, held = db.execute(sums).fetchone()
         untimed = db.execute("SELECT boot, sum(readings) FROM untimed GROUP BY boot")
         words = db.execute("SELECT boot, count(*) FROM word GROUP BY boot")
-        return cls(pending, dict(untimed), dict(words))
+        return cls(pending, held, dict(untimed), dict(words))
 
     def copy(self) -> Counts:
-        return Counts(self.pending, dict(self.untimed), dict(self.words))
+        return Counts(self.pending, self.held, dict(self.untimed), dict(self.words))
 
     @property
     def readings(self) -> int:
-        return self.pending + sum(self.untimed.values())
+        return self.pending + self.held + sum(self.untimed.values())
 
     @property
     def boots(self) -> frozenset[str]:
@@ -69,9 +76,26 @@ class Waiting:
         self._insert("untimed", "boot, mono_ms, guess_ms, dictionary, samples, readings, crc", cells)
         self.counts.untimed[stamp.boot] = self.counts.untimed.get(stamp.boot, 0) + len(row.samples)
 
-    def hold_back(self, dictionary: Dictionary, row: Row) -> None:
-        """Keep a frame that was sealed before until the next seal."""
-        self._keep(dictionary.hash, row)
+    def hold(self, dictionary: Dictionary, row: Row) -> None:
+        """Keep a frame that was sealed before until the raw readings sealed after it are gone, or thinned."""
+        self._keep(dictionary.hash, row, held=1)
+
+    def between(self, dictionary: Dictionary, first_ms: int, last_ms: int) -> list[Row]:
+        """The frames of that dictionary and time that wait for the next seal or are held."""
+        query = "SELECT dictionary, observed_at_ms, samples, readings, crc FROM pending"
+        found = []
+        for row in self._db.execute(f"{query} {_BETWEEN} ORDER BY id", (dictionary.hash, first_ms, last_ms)):
+            verify(row[-1], *row[:-1])
+            found.append(Row(row[1], unpack_samples(row[2])))
+        return found
+
+    def remove(self, dictionary: Dictionary, first_ms: int, last_ms: int) -> None:
+        """Let these wait no more."""
+        cells = (dictionary.hash, first_ms, last_ms)
+        for readings, held in self._db.execute(f"SELECT readings, held FROM pending {_BETWEEN}", cells):
+            self.counts.pending -= readings * (1 - held)
+            self.counts.held -= readings * held
+        self._db.execute(f"DELETE FROM pending {_BETWEEN}", cells)
 
     def words(self, words: Iterable[Event | Outcome]) -> None:
         """Seal events and outcomes after all that came before, or keep them until the time of their boot is known.
@@ -106,19 +130,24 @@ class Waiting:
                 self._db.execute("DELETE FROM word WHERE boot = ?", (boot,))
                 del self.counts.words[boot]
 
-    def seal(self) -> None:
+    def seal(self) -> bool:
         """Seal the frames whose time is decided, each with the dictionary that it came with; of a long wait for the
-        time only a part.
+        time only a part. False when there are none.
 
         In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
         in the order in which they were accepted.
         """
-        self._seal_pending()
+        any_pending = self._seal_pending()
+        return self.seal_timed() or any_pending
+
+    def seal_timed(self) -> bool:
+        """Seal frames that waited for a time that is decided now, not all at once; False when there are none."""
         left = READINGS_AT_ONCE
         for boot in list(self.counts.untimed):
             timing = self._timing_of(boot)
             if timing is not None and left > 0:
                 left -= self.seal_untimed(boot, timing, left)
+        return left < READINGS_AT_ONCE
 
     def seal_untimed(self, boot: str, timing: Timing, most: int) -> int:
         """Seal the first frames of a boot, about `most` readings. Returns how many readings."""
@@ -141,9 +170,14 @@ class Waiting:
             del self.counts.untimed[boot]
         return sealed
 
-    def first_of(self, boot: str) -> None:
-        """Decide for a boot that still goes on what its first readings are told as, as if it had ended."""
-        self._end(boot, room_ms=LONGEST_BOOT_MS)
+    def seal_in_doubt(self, most: int) -> bool:
+        """Seal first readings of a boot that still goes on as if it had ended untold; False when there are none."""
+        for boot in list(self.counts.untimed):
+            self._end(boot, room_ms=LONGEST_BOOT_MS)
+            suspect_ms = self._sealing.state.boot(boot).suspect_ms
+            if suspect_ms is not None:
+                return self.seal_untimed(boot, Timing(suspect_ms, suspect=True), most) > 0
+        return False
 
     def learn(self, boot: str, utc_minus_mono_ms: int) -> None:
         """Say what UTC minus time since boot is. Raises ValueError when that cannot be."""
@@ -155,15 +189,21 @@ class Waiting:
         known = self._sealing.state.boot(boot)
         self._remember(Boot(boot, utc_minus_mono_ms, known.suspect_ms))
 
-    def _seal_pending(self) -> None:
+    def _seal_pending(self) -> bool:
+        if not (self.counts.pending or self.counts.held):
+            return False
+        (free,) = self._db.execute(f"SELECT {_NO_RAW}").fetchone()  # else what is held stays
         waiting: dict[str, list[Row]] = {}
-        query = "SELECT dictionary, observed_at_ms, samples, readings, crc FROM pending ORDER BY observed_at_ms, id"
-        for row in self._db.execute(query):
+        query = "SELECT dictionary, observed_at_ms, samples, readings, crc FROM pending WHERE held <= ?"
+        for row in self._db.execute(f"{query} ORDER BY observed_at_ms, id", (free,)):
             verify(row[-1], *row[:-1])
             waiting.setdefault(row[0], []).append(Row(row[1], unpack_samples(row[2])))
         self._seal_rows(waiting)
-        self._db.execute("DELETE FROM pending")
+        self._db.execute("DELETE FROM pending WHERE held <= ?", (free,))
         self.counts.pending = 0
+        if free:
+            self.counts.held = 0
+        return bool(waiting)
 
     def _seal_rows(self, waiting: Mapping[str, Sequence[Row]]) -> None:
         for name, rows in waiting.items():
@@ -176,11 +216,12 @@ class Waiting:
         self._sealing.events([word for word in words if isinstance(word, Event)])
         self._sealing.outcomes([word for word in words if isinstance(word, Outcome)])
 
-    def _keep(self, dictionary: str, row: Row) -> None:
+    def _keep(self, dictionary: str, row: Row, held: int = 0) -> None:
         codec.check_time(row.observed_at_ms)
         cells = (dictionary, row.observed_at_ms, pack_samples(row.samples), len(row.samples))
-        self._insert("pending", "dictionary, observed_at_ms, samples, readings, crc", cells)
-        self.counts.pending += len(row.samples)
+        self._db.execute(_KEEP, (*cells, check(*cells), held))
+        self.counts.pending += len(row.samples) * (1 - held)
+        self.counts.held += len(row.samples) * held
 
     def _keep_word(self, word: Event | Outcome, stamp: Stamp) -> None:
         check_word(timed_word(word, Stamp(stamp.boot, 0), Timing(0, suspect=True)))

@@ -1,0 +1,124 @@
+"""Reads what can still be read of a damaged outbox, row by row. Raises nothing: what cannot be read is not there."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tonnam_link import outbox_file
+from tonnam_link.state import State
+
+ROWS_AT_ONCE = 64
+MISSES_AT_ONCE = 1_024
+MOST_MISSES = 65_536
+TABLES = {
+    "word": "id, boot, mono_ms, guess_ms, kind, packed, crc",
+    "batch": "sequence, kind, readings, from_ms, to_ms, payload",
+    "pending": "id, dictionary, observed_at_ms, samples, readings, crc",
+    "untimed": "id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc",
+}
+HEAD_OF_BATCH = "sequence, kind, readings, from_ms, to_ms, NULL"
+
+Cells = tuple[Any, ...]
+
+
+class Part(NamedTuple):
+    """Some rows of a table, up to number `last`; `missed` says that others there could not be read."""
+
+    rows: list[Cells]
+    last: int
+    missed: bool
+    end: bool
+
+
+class Wreck:
+    """A damaged outbox. Close it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._db = sqlite3.connect(":memory:", isolation_level=None)
+        with contextlib.suppress(sqlite3.Error):
+            self._db = sqlite3.connect(file, isolation_level=None)
+        self.state = self._state()
+        self._highest: dict[str, int] = {}
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    def modified_ms(self) -> int:
+        """When it was last written, as the machine's clock had it."""
+        times = [0]
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                times.append(self.file.with_name(self.file.name + suffix).stat().st_mtime_ns // 1_000_000)
+        return max(times)
+
+    def dictionaries(self) -> list[Cells]:
+        """What was registered: (hash, body)."""
+        return self._all("SELECT hash, body FROM dictionary")
+
+    def foreign_dictionaries(self) -> list[Cells]:
+        """What passed: (origin, hash, payload)."""
+        return self._all("SELECT origin, hash, payload FROM foreign_dictionary ORDER BY id")
+
+    def part(self, table: str, after: int) -> Part:
+        """The next rows of a table, in order of their number, which stands first in each."""
+        key = TABLES[table].split(",")[0]
+        query = f"SELECT {TABLES[table]} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {ROWS_AT_ONCE}"
+        with contextlib.suppress(sqlite3.Error):
+            rows = self._db.execute(query, (after,)).fetchall()
+            last = max((row[0] for row in rows), default=after)
+            if last > after or not rows:
+                return Part(rows, last, missed=False, end=not rows)
+        return self._one_by_one(table, key, after)
+
+    def _one_by_one(self, table: str, key: str, after: int) -> Part:
+        """Around a page that cannot be read. Of a batch whose bytes are gone its head may be left."""
+        rows: list[Cells] = []
+        missed, number, highest = False, after, self._highest_of(table, key, after)
+        queries = [f"SELECT {TABLES[table]} FROM {table} WHERE {key} = ?"]
+        if table == "batch":
+            queries.append(f"SELECT {HEAD_OF_BATCH} FROM batch WHERE sequence = ?")
+        for number in range(after + 1, min(highest, after + MISSES_AT_ONCE) + 1):
+            row = self._one(queries, number)
+            if row is None:
+                missed = True
+            elif row:
+                rows.append(row)
+            if len(rows) == ROWS_AT_ONCE:
+                break
+        return Part(rows, number, missed, end=number >= highest)
+
+    def _one(self, queries: list[str], number: int) -> Cells | None:
+        """A row; nothing in it when there is none; None when that cannot be known."""
+        for query in queries:
+            with contextlib.suppress(sqlite3.Error):
+                row: Cells | None = self._db.execute(query, (number,)).fetchone()
+                return () if row is None else row
+        return None
+
+    def _highest_of(self, table: str, key: str, after: int) -> int:
+        """The last number that there can be."""
+        if table not in self._highest:
+            highest = after + MOST_MISSES
+            if table == "batch" and self.state is not None:
+                highest = self.state.next - 1
+            else:
+                with contextlib.suppress(sqlite3.Error):
+                    highest = self._db.execute(f"SELECT max({key}) FROM {table}").fetchone()[0] or 0
+            self._highest[table] = highest
+        return self._highest[table]
+
+    def _state(self) -> State | None:
+        with contextlib.suppress(sqlite3.Error):
+            return outbox_file.load(self._db)
+        return None
+
+    def _all(self, query: str) -> list[Cells]:
+        rows: list[Cells] = []
+        with contextlib.suppress(sqlite3.Error):
+            rows.extend(self._db.execute(query))
+        return rows
