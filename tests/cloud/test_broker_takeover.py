@@ -52,12 +52,12 @@ async def test_node_whose_client_id_has_leaked_can_be_disturbed_but_loses_nothin
     ledger, farm = Ledger(), Broker.parse(url(stage, FARM))
     tenant, name = FARM.split("/")
     uplink = Uplink(tmp_path / "outbox.db", farm, tenant=tenant, node=name, datastreams=SPECS, seal_every_s=0.2)
-    frames = [frame(number) for number in range(30)]
+    frames = [frame(number) for number in range(10)]
     async with cloud(url(stage, "cloud"), ledger), running(uplink.run()):
+        await until(lambda: uplink.connected, "the node")
         for at, one in enumerate(frames):
-            await uplink.accept([one])
-            if at % 10 == 5:
-                await until(lambda: uplink.connected, "the node")
+            await uplink.accept([one], at_once=True)
+            if at == 5:
                 stage.enter(TOWN, client_id=farm.client_id(PLAIN))
                 await until(lambda: not uplink.connected, "the disturbance")
-        await until(lambda: set(ledger.readings) == identities(frames), "every reading that was accepted")
+        await until(lambda: set(ledger.readings) == identities(frames), "every reading that was accepted", 60)
