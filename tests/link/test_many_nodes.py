@@ -218,7 +218,10 @@ async def test_day_of_one_node_does_not_delay_five_others(day: Path, broker: str
         drained = time.monotonic()
         telling.cancel()
     late = store.late(started + 1.0, drained)
-    figures = f"live s: p50 {percentile(late, 0.5):.2f}, p95 {percentile(late, 0.95):.2f}, max {max(late):.2f}; drained in {drained - started:.1f} s"
+    figures = (
+        f"live s: p50 {percentile(late, 0.5):.2f}, p95 {percentile(late, 0.95):.2f}, max {max(late):.2f}; "
+        f"drained in {drained - started:.1f} s"
+    )
     assert store.readings[origin(0)] == 259_200, figures
     assert percentile(late, 0.95) < 1.0, figures
     assert len(late) > 10, figures
