@@ -6,15 +6,32 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 import structlog
 
 from tests import servers
+from tests.faults.link_faults import Garble, Part, Way
+from tests.faults.packets import Packet
+from tests.faults.proxy import between
 from tests.link.harness import running, until
+from tonnam_link import session as module
 from tonnam_link.broker import Broker
 from tonnam_link.session import Message, Session
+
+
+@dataclass(frozen=True)
+class OneLetter(Garble):
+    """A subscription in which one letter of the topic is another one."""
+
+    way: Way = Way.UP
+    part: Part = "subscribe"
+
+    def garbled(self, packet: Packet, dice: Random) -> bytes:
+        return packet.raw.replace(b"reply", b"rerly")
 
 
 def session(url: str, client_id: str = "one") -> Session:
@@ -184,3 +201,26 @@ async def test_wrong_password_is_logged_once_and_tried_again(strict_nats: server
             assert not one.connected.is_set()
     assert [log["event"] for log in logs] == ["broker.unreachable"]
     assert "refuses" in logs[0]["reason"]
+
+
+async def test_subscription_that_was_garbled_on_its_way_is_asked_for_again(
+    broker_server: servers.BrokerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RENEW_S", 0.5)
+    got: list[bytes] = []
+    async with between(broker_server.port, Random(1)) as proxy, running((teller := session(broker_server.url)).run()):
+        proxy.strike(OneLetter())
+        deaf = session(f"mqtt://{servers.HOST}:{proxy.port}", "deaf")
+        deaf.subscribe("farm/reply", lambda message: got.append(message.payload))
+        async with running(deaf.run()):
+            await deaf.connected.wait()
+            await teller.connected.wait()
+            assert proxy.happened["subscribe garbled"] == 1
+
+            def told() -> bool:
+                teller.publish("farm/reply", b"stored")
+                return bool(got)
+
+            assert not told()
+            await until(told, "a subscription that hears")
+        assert deaf.connections == 1

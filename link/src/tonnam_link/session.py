@@ -39,6 +39,7 @@ FAREWELL_S = 0.5
 STEADY_S = 5.0
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
 ASK_AGAIN_S = 60.0
+RENEW_S = 1800.0
 
 
 class Session:
@@ -165,6 +166,7 @@ class _Connection:
         self._wishes: set[str] = set()
         self._refused: set[str] = set()
         self._ask_again_at = 0.0
+        self._renew_at = 0.0
         self._ungranted: dict[int | None, str] = {}
         self._unwritten: dict[int, int] = {}
         self._unwritten_bytes = 0
@@ -231,10 +233,18 @@ class _Connection:
             raise self._tls.failed(error) from error
 
     async def ended(self) -> str:
-        """Wait for the end and keep alive until then; why it ended."""
+        """Wait for the end and keep alive until then; why it ended.
+
+        Every subscription is renewed now and then: one that was garbled on its way was granted all the same, and
+        nobody would ever notice that we are deaf.
+        """
+        self._renew_at = _next_renewal()
         while not self._end.done():
             self._client.loop_misc()
-            if self._refused and time.monotonic() >= self._ask_again_at:
+            if time.monotonic() >= self._renew_at:
+                self._renew_at = _next_renewal()
+                self._ask(self._filters)
+            elif self._refused and time.monotonic() >= self._ask_again_at:
                 self._ask(self._refused)
             await asyncio.wait({self._end}, timeout=1.0)
         return self._end.result()
@@ -335,3 +345,8 @@ class _Connection:
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:
         self._deliver(Message(message.topic, bytes(message.payload), bool(message.retain)))
+
+
+def _next_renewal() -> float:
+    """Not at the same moment for all who lost their broker together."""
+    return time.monotonic() + RENEW_S * random.uniform(0.75, 1.25)
