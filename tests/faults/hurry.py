@@ -21,7 +21,7 @@ PATIENCE: dict[ModuleType, dict[str, float]] = {
     },
     sender: {"DISK_PAUSE_S": 0.5},
     receiver: {"FAILED_RETRY_S": 1.0},
-    session: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "STEADY_S": 1.0},
+    session: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "STEADY_S": 1.0, "RENEW_S": 3.0},
 }
 SESSION = {"keepalive_s": 2, "pause_s": (0.1, 1.0)}
 

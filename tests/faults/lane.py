@@ -22,9 +22,13 @@ HOLD_S = 1.0
 
 @dataclass
 class Strike:
-    """A fault that was ordered. `struck` is set when it has happened, `over` when it lasts no more."""
+    """A fault that was ordered. `struck` is set when it has happened, `over` when it lasts no more.
+
+    `skip` packets that it might hit are still to pass before.
+    """
 
     fault: LinkFault
+    skip: int = 0
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 

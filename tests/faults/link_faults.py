@@ -8,7 +8,7 @@ from enum import StrEnum
 from random import Random
 from typing import Literal
 
-from tests.faults.packets import Packet
+from tests.faults.packets import CONNECT, PUBLISH, SUBSCRIBE, Packet
 
 
 class Way(StrEnum):
@@ -18,7 +18,8 @@ class Way(StrEnum):
     DOWN = "down"
 
 
-Part = Literal["payload", "topic", "header", "anywhere"]
+Part = Literal["payload", "topic", "header", "anywhere", "connect", "subscribe"]
+HANDSHAKE = {"connect": CONNECT, "subscribe": SUBSCRIBE}
 BOTH = (Way.UP, Way.DOWN)
 
 
@@ -111,10 +112,15 @@ class Reorder:
 
 @dataclass(frozen=True)
 class Garble:
-    """One byte of the next PUBLISH is another one; `anywhere`: of the next packet of any type."""
+    """One byte of the next PUBLISH is another one.
+
+    `anywhere`: of the next packet of any type. `connect`, `subscribe`: the connection is cut, and of the next one the
+    packet that says who comes, or one that says what it wants to hear. `skip` such packets pass before it.
+    """
 
     way: Way
     part: Part
+    skip: int = 0
 
     @property
     def kind(self) -> str:
@@ -122,13 +128,15 @@ class Garble:
 
     def wants(self, packet: Packet) -> bool:
         begin, end = self._range(packet)
-        return packet.header > 0 and (packet.is_publish or self.part == "anywhere") and begin < end
+        if self.part != "anywhere" and packet.type != HANDSHAKE.get(self.part, PUBLISH):
+            return False
+        return begin < end
 
     def garbled(self, packet: Packet, dice: Random) -> bytes:
-        """The packet's bytes with one changed."""
+        """The packet's bytes with one changed: by a single bit as often as by more."""
         place = dice.randrange(*self._range(packet))
         changed = bytearray(packet.raw)
-        changed[place] ^= dice.randrange(1, 256)
+        changed[place] ^= dice.choice([1 << dice.randrange(8), dice.randrange(1, 256)])
         return bytes(changed)
 
     def _range(self, packet: Packet) -> tuple[int, int]:
@@ -139,8 +147,10 @@ class Garble:
                 return packet.header, packet.topic_end
             case "payload":
                 return packet.payload_begin, len(packet.raw)
+            case "connect" | "subscribe":
+                return packet.header, len(packet.raw)
             case "anywhere":
-                return 0, len(packet.raw)
+                return 0, len(packet.raw) if packet.header else 0
 
 
 @dataclass(frozen=True)
@@ -188,5 +198,7 @@ DRAWS: Mapping[str, Callable[[Random], LinkFault]] = {
     "topic garbled": lambda dice: Garble(_way(dice), "topic"),
     "header garbled": lambda dice: Garble(_way(dice), "header"),
     "byte garbled anywhere": lambda dice: Garble(_way(dice), "anywhere"),
+    "connect garbled": lambda dice: Garble(Way.UP, "connect"),
+    "subscribe garbled": lambda dice: Garble(Way.UP, "subscribe", dice.randrange(3)),
     "packet truncated": lambda dice: Truncate(_way(dice), dice.random() < 0.5),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CONNECT = 1
 PUBLISH = 3
+SUBSCRIBE = 8
 LONGEST_LENGTH = 4
 
 
@@ -16,8 +18,13 @@ class Packet:
     header: int
 
     @property
+    def type(self) -> int:
+        """Which of MQTT's packets it is; 0 is none of them."""
+        return self.raw[0] >> 4 if self.header else 0
+
+    @property
     def is_publish(self) -> bool:
-        return self.header > 0 and self.raw[0] >> 4 == PUBLISH and len(self.raw) >= self.header + 2
+        return self.type == PUBLISH and len(self.raw) >= self.header + 2
 
     @property
     def topic_end(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from random import Random
 
 from tests.faults.lane import Lane, Strike, Watch
-from tests.faults.link_faults import Aimed, Cut, Delay, HalfOpen, LinkFault, Refuse, Throttle, Way
+from tests.faults.link_faults import Aimed, Cut, Delay, Garble, HalfOpen, LinkFault, Refuse, Throttle, Way
 from tests.faults.packets import Packet
 from tests.servers import HOST
 
@@ -47,7 +47,7 @@ class Proxy:
 
         What needs a connection does not happen when there is none.
         """
-        strike = Strike(fault)
+        strike = Strike(fault, fault.skip if isinstance(fault, Garble) else 0)
         match fault:
             case Cut() if self._connections:
                 self._cut(fault.reset)
@@ -58,6 +58,9 @@ class Proxy:
                 self._stick(fault, strike)
             case Delay() | Throttle() | Refuse():
                 self._let_last(fault, strike)
+            case Garble(part="connect" | "subscribe"):
+                self._aimed.append((fault, strike))
+                self._cut(reset=True)
             case _:
                 self._aimed.append((fault, strike))
         return strike
@@ -85,9 +88,13 @@ class Proxy:
     def aimed_at(self, way: Way, packet: Packet) -> tuple[Aimed, Strike] | None:
         """The fault that this packet meets, if any; it meets no other one."""
         for each in self._aimed:
-            if each[0].way is way and each[0].wants(packet):
+            fault, strike = each
+            if fault.way is not way or not fault.wants(packet):
+                continue
+            if strike.skip == 0:
                 self._aimed.remove(each)
                 return each
+            strike.skip -= 1
         return None
 
     def delay_s(self) -> float:

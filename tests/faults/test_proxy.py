@@ -189,6 +189,17 @@ async def test_stream_with_a_byte_garbled_elsewhere_comes_to_itself_or_is_cut(
         assert await it.say(Way.UP, b"after") == [b"after"]
 
 
+@pytest.mark.parametrize("part", ["connect", "subscribe"])
+async def test_garbled_handshake_is_that_of_a_new_connection(server: servers.BrokerServer, part: Part) -> None:
+    async with scene(server) as it:
+        strike = it.proxy.strike(Garble(Way.UP, part))
+        await until(lambda: len(it.far.lost) == 1, "the loss", PATIENCE_S)
+        await it.struck(strike)
+        it.proxy.strike(Cut(reset=True))
+        await until(lambda: it.proxy.connected, "the next connection", 5)
+        assert it.proxy.happened[f"{part} garbled"] == 1
+
+
 @pytest.mark.parametrize("reset", [True, False])
 async def test_cut_ends_both_sides_and_the_next_connection_is_sound(
     server: servers.BrokerServer, reset: bool
