@@ -27,6 +27,7 @@ ONE = [Row(1_795_000_000_000, [(0, Sample(26.4))])]
 SAME = [Row(1_795_000_000_000 + k * 10_000, [(3, Sample(0.1 + 0.2))]) for k in range(20)]
 FORWARDED = Forwarded(Origin("farm", "edge-2"), Channel.BACK, bytes(range(16)))
 REPLY = Reply(EPOCH, SEQUENCE, Verdict.BUSY, 1_795_000_000_123, 1, 7.5, "the database is away")
+STORED = Reply(EPOCH, SEQUENCE, Verdict.STORED, 1_795_000_000_123)
 
 
 def vectors() -> dict[str, tuple[bytes, Any]]:
@@ -83,8 +84,9 @@ def test_dictionary_has_the_hash_of_the_first_release() -> None:
 
 
 def test_reply_is_that_of_the_first_release() -> None:
-    golden = bytes.fromhex(GOLDEN["reply"])
-    assert encode_reply(ORIGIN, REPLY) == golden
-    assert decode_reply(ORIGIN, golden) == REPLY
+    for name, reply in (("reply", REPLY), ("reply_short", STORED)):
+        golden = bytes.fromhex(GOLDEN[name])
+        assert encode_reply(ORIGIN, reply) == golden
+        assert decode_reply(ORIGIN, golden) == reply
     with pytest.raises(Rejected):
         decode_reply(FORWARDED.origin, golden)

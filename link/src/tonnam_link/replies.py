@@ -13,11 +13,15 @@ from tonnam_link.messages import Reply
 from tonnam_link.topics import Origin
 
 CHECKSUM_BYTES = 4
+NEEDED = 4
 
 
 def encode_reply(origin: Origin, reply: Reply) -> bytes:
-    """The reply to a batch of `origin`."""
-    array = msgspec.msgpack.encode(reply)
+    """The reply to a batch of `origin`. What says nothing at its end is left out: this is sent once a batch."""
+    parts = list(msgspec.structs.astuple(reply))
+    while len(parts) > NEEDED and not parts[-1]:
+        parts.pop()
+    array = msgspec.msgpack.encode(parts)
     return checksum(origin, b"", array) + array
 
 
