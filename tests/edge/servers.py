@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 import subprocess
@@ -57,12 +58,13 @@ class ModbusServer:
 
 @contextmanager
 def simulated_farm(folder: Path, speed: float = 1.0) -> Iterator[Mapping[str, str]]:
-    """The greenhouse of firmware-sim as a process; gives the address of each bus."""
+    """The greenhouse of firmware-sim as a process; gives the address of each bus. See `break_farm` for faults."""
     ports = {name: free_port() for name in ("cabinet", "climate", "inverter")}
     addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     options = [part for name, address in addresses.items() for part in (f"--{name}", address)]
     command = [sys.executable, "-c", "from tonnam_sim.main import main; main()", "farm", *options]
     command += ["--soil", str(folder / "soil"), "--hour", "13.5", "--speed", str(speed)]
+    command += ["--control", str(folder / "control")]
     log = (folder / "sim.log").open("wb")
     process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -72,6 +74,15 @@ def simulated_farm(folder: Path, speed: float = 1.0) -> Iterator[Mapping[str, st
         process.terminate()
         process.wait(10)
         log.close()
+
+
+def break_farm(folder: Path, **fault: object) -> None:
+    """Switch a fault of the simulated greenhouse on or off (see tonnam_sim.faults)."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(str(folder / "control"))
+        control.sendall(json.dumps(fault).encode() + b"\n")
+        answer = json.loads(control.recv(4096))
+    assert answer["ok"], answer
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
