@@ -17,12 +17,13 @@ import msgspec
 
 from tonnam_link.broker import Broker
 from tonnam_link.codec import Dictionary, checksum
-from tonnam_link.decode import Batch, decode, intact
+from tonnam_link.decode import Batch, decode, intact, peek
 from tonnam_link.errors import MissingDictionary, Rejected
-from tonnam_link.messages import DatastreamSpec, Frame, Sample, Verdict
+from tonnam_link.messages import DatastreamSpec, Event, Frame, Sample, Verdict
 from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, Origin, all_nodes
+from tonnam_link.uplink import Uplink
 
 SPECS = [
     DatastreamSpec("melon/zone-1/soil_moisture", "%", 0.1),
@@ -31,6 +32,7 @@ SPECS = [
     DatastreamSpec("melon/climate/air_temperature", "Cel", 0.0),
 ]
 ORIGIN = Origin("farm", "edge-1")
+TOPIC = "tonnam/1/farm/edge-1"
 START_MS = 1_795_000_000_000
 Identity = tuple[str, int]
 
@@ -40,6 +42,24 @@ def frame(number: int, start_ms: int = START_MS) -> Frame:
     values = (20 + number % 100 / 10, 30 - number % 50 / 10, float(number % 2), 25 + number / 7)
     samples = {spec.datastream: Sample(value) for spec, value in zip(SPECS, values, strict=True)}
     return Frame(start_ms + number * 1000, samples)
+
+
+def event(number: int) -> Event:
+    return Event(f"e{number}", "run.started", START_MS + number, {"zone": "zone-1"})
+
+
+def node(path: Path, url: str, *, name: str = "edge-1", seal_every_s: float = 0.1, **options: Any) -> Uplink:
+    """The uplink of a node of the greenhouse."""
+    broker = Broker.parse(url)
+    return Uplink(path, broker, tenant="farm", node=name, datastreams=SPECS, seal_every_s=seal_every_s, **options)
+
+
+def is_hello(payload: bytes) -> bool:
+    """Whether a batch only asks for a reply."""
+    try:
+        return peek(payload).kind == "events" and not decode(payload, {}).events
+    except Rejected:
+        return False
 
 
 def sealed(version: bytes, array: Sequence[Any]) -> bytes:
@@ -55,7 +75,7 @@ def identities(frames: Sequence[Frame]) -> set[Identity]:
 
 @dataclass
 class Ledger:
-    """What a cloud would have stored.
+    """What a cloud would have stored. A hello is answered and leaves no trace.
 
     `before` sees each batch first and may answer in its place; a cleared `gate` holds every commit.
     """
@@ -77,10 +97,21 @@ class Ledger:
 
     async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
         await self.gate.wait()
-        self.groups.append(list(group))
-        answers = [self.before(received) or self.store(received) for received in group]
-        self.verdicts.update(answer.verdict for answer in answers)
+        told = [received for received in group if not is_hello(received.payload)]
+        if told:
+            self.groups.append(told)
+        answers = [self.answer(received) for received in group]
+        self.verdicts.update(answers[group.index(received)].verdict for received in told)
         return answers
+
+    def answer(self, received: Received) -> Answer:
+        if is_hello(received.payload):
+            return Answer(Verdict.STORED)
+        return self.before(received) or self.store(received)
+
+    def hear(self, message: Message) -> None:
+        if not is_hello(message.payload):
+            self.arrived.append(message.topic)
 
     def store(self, received: Received) -> Answer:
         """Commit a batch, or the one that a gateway passed on in it."""
@@ -133,7 +164,7 @@ async def cloud(url: str, ledger: Ledger) -> AsyncIterator[None]:
     session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.2, 1.0))
     receiver = Receiver(session, ledger.commit)
     for channel in (Channel.UP, Channel.BACK):
-        session.subscribe(all_nodes(channel), lambda message: ledger.arrived.append(message.topic))
+        session.subscribe(all_nodes(channel), ledger.hear)
     async with running(session.run(), receiver.run()):
         await session.connected.wait()
         yield

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from tonnam_gateway.mapping import Mapping
 from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
 from tonnam_link.broker import Broker
-from tonnam_link.clock import Clock, system_clock
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.keyring import Keyring
+from tonnam_link.limits import Limits
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
+from tonnam_link.node_clock import NodeClock
+from tonnam_link.relay import Relay
 from tonnam_link.session import Session
+from tonnam_link.topics import Origin
 from tonnam_link.uplink import Uplink
 
 OUTBOX = "outbox.sqlite"
@@ -34,7 +37,8 @@ _REFUSAL = {"th": "เครื่องนี้รับค่าจากเ�
 class Gateway:
     """One node of a tenant. Opens its outbox in `state` (a directory that exists); raises LinkError.
 
-    `cloud_key` is the first key whose commands it understands; ValueError when it is none.
+    `cloud_key` is the first key whose commands it understands; ValueError when it is none. `site` is the broker of
+    the nodes behind it, when the mapping names some.
     """
 
     def __init__(
@@ -44,13 +48,14 @@ class Gateway:
         *,
         uplink: Broker,
         field: Broker,
+        site: Broker | None = None,
         log: Any,
         cloud_key: str | None = None,
-        clock: Clock = system_clock,
+        clock: NodeClock | None = None,
     ) -> None:
         self._mapping = mapping
         self._state = state / STATE
-        self._clock = clock
+        self._clock = clock = clock or NodeClock()
         self._log = log
         before = node_state.load(self._state)
         self._translator = Translator(mapping, before.lost)
@@ -66,20 +71,21 @@ class Gateway:
             log=log.bind(towards="cloud"),
         )
         self._intake = Intake(
-            self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock, log=log
+            self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock.now_ms, log=log
         )
         self._field = Session(
             field, client_id=f"tonnam-field-{mapping.tenant}-{mapping.node}", log=log.bind(towards="field")
         )
         for topic_filter in mapping.filters():
             self._field.subscribe(topic_filter, self._intake.on_message)
+        self._relay = self._relaying(mapping, site) if site is not None else None
         self._saved_at = -SAVE_EVERY_S
         self._unsaved = False
-        now_ms = clock()
+        now_ms = clock.now_ms()
         self._intake.add_events(
             [
                 events.node_started(mapping, uuid.uuid4().hex, before.alive_at_ms, now_ms),
-                events.site_described(mapping, now_ms),
+                *([events.site_described(mapping, now_ms)] if mapping.site else []),
             ]
         )
 
@@ -88,16 +94,32 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             uplink = tasks.create_task(self._uplink.run())
             refusing = tasks.create_task(self._refuse_commands())
-            field = tasks.create_task(self._field.run())
+            outside = [tasks.create_task(run()) for run in self._outside()]
             taking_in = tasks.create_task(self._intake.run(self._save_now_and_then))
             await stop.wait()
-            await _end(field)
-            self._intake.add_events([events.node_stopped(self._mapping, self._clock())])
+            await _end(*outside)
+            self._intake.add_events([events.node_stopped(self._mapping, self._clock.now_ms())])
             self._intake.stop()
             await asyncio.wait({taking_in}, timeout=FAREWELL_S)
             await _end(taking_in, refusing, uplink)
         await self._save()
         self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
+
+    def _outside(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What brings in what is new, and ends before the uplink."""
+        running = [self._field.run] if self._mapping.devices else []
+        return [*running, self._relay.run] if self._relay else running
+
+    def _relaying(self, mapping: Mapping, site: Broker) -> Relay:
+        return Relay(
+            self._uplink,
+            site,
+            gateway=Origin(mapping.tenant, mapping.node),
+            nodes=mapping.relay.nodes if mapping.relay else [],
+            outbox_bytes=Limits().bytes,
+            clock=lambda: self._clock.now_ms() if self._clock.synced else None,
+            log=self._log.bind(towards="site"),
+        )
 
     async def _accept(self, frames: Sequence[Frame], told: Sequence[Event]) -> None:
         await self._uplink.accept(frames=frames, events=told)
@@ -106,7 +128,7 @@ class Gateway:
         """While the disk takes nothing a command stays unanswered: the cloud sends it again until it expires."""
         while True:
             command = await self._uplink.commands.get()
-            outcome = Outcome(command.id, CommandState.REFUSED, self._clock(), _REFUSAL)
+            outcome = Outcome(command.id, CommandState.REFUSED, self._clock.now_ms(), _REFUSAL)
             with contextlib.suppress(OutboxUnavailable):
                 await self._uplink.accept(outcomes=[outcome])
 
@@ -117,7 +139,7 @@ class Gateway:
     async def _save(self) -> None:
         """A disk that does not take it costs only what the next start knows; readings go on."""
         self._saved_at = time.monotonic()
-        state = NodeState(self._clock(), sorted(self._translator.lost))
+        state = NodeState(self._clock.now_ms(), sorted(self._translator.lost))
         try:
             await asyncio.to_thread(node_state.save, self._state, state)
         except OSError as error:
@@ -135,4 +157,5 @@ class Gateway:
 async def _end(*tasks: asyncio.Task[None]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if tasks:
+        await asyncio.wait(tasks)

@@ -6,78 +6,102 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
-
-from tonnam_link.clock import Clock
 from tonnam_link.disk import Disk
-from tonnam_link.errors import OutboxUnavailable, Rejected
+from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.flow import Flight, Flow
-from tonnam_link.messages import Verdict
-from tonnam_link.replies import decode_reply
+from tonnam_link.line import Line
+from tonnam_link.messages import Reply, Verdict
+from tonnam_link.node_clock import NodeClock
+from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import Sealed
-from tonnam_link.session import Message, Session
+from tonnam_link.session import Session
 from tonnam_link.topics import Channel, Origin, node_topic
 
 DISK_PAUSE_S = 5.0
 SHORTEST_PAUSE_S = 0.005
+SENT_AGAIN = -1
 
 
 class Sender:
-    """Between an outbox and a session. `utc_offset_ms` is the receiver's clock minus ours, or None before a reply."""
+    """Between an outbox and a session. Its owner passes it the replies of the outbox's epoch.
+
+    What replies say of the time goes to `clock`, but only of batches that were sent once: else nobody knows which
+    sending a reply belongs to.
+    """
 
     def __init__(
-        self, disk: Disk, session: Session, tenant: str, node: str, *, clock: Clock, log: Any = None
+        self, disk: Disk, session: Session, origin: Origin, *, line: Line, clock: NodeClock, log: Any
     ) -> None:
-        self.utc_offset_ms: float | None = None
-        self._disk = disk
-        self._session = session
-        self._origin = Origin(tenant, node)
-        self._topics = {channel: node_topic(tenant, node, channel) for channel in Channel}
-        self._clock = clock
-        self._log = log or structlog.get_logger("tonnam.link")
+        self._disk, self._session = disk, session
+        self._topics = {channel: node_topic(*origin, channel) for channel in Channel}
+        self._line, self._clock, self._log = line, clock, log
         self._flow = Flow()
         self._wake = asyncio.Event()
+        self._epoch = disk.epoch
         self._connection = 0
+        self._sent_mono_ms: dict[int, int] = {}
         self._released: list[int] = []
         self._wanted: list[str] = []
-        session.subscribe(self._topics[Channel.REPLY], self._on_reply)
         session.when_connected(self._wake.set)
 
     def offer(self, batches: Iterable[Sealed]) -> None:
         """Send batches that were sealed just now."""
+        self._notice_epoch()
         self._flow.offer(batches, self._now())
+        self._wake.set()
+
+    def answered(self, reply: Reply) -> None:
+        """Take a reply of the outbox's epoch."""
+        self._notice_epoch()
+        if reply.verdict is Verdict.QUARANTINED:
+            self._log.warning("batch.quarantined", sequence=reply.sequence, reason=reply.reason)
+        sent_mono_ms = self._sent_mono_ms.get(reply.sequence, SENT_AGAIN)
+        if sent_mono_ms != SENT_AGAIN:
+            self._clock.learn(reply.utc_ms, sent_mono_ms, self._clock.mono_ms())
+            self._sent_mono_ms[reply.sequence] = SENT_AGAIN
+        wanted = self._flow.answered(reply, self._now())
+        if wanted is not None:
+            self._wanted.append(wanted)
+        if reply.verdict.releases:
+            self._released.append(reply.sequence)
+            self._sent_mono_ms.pop(reply.sequence, None)
         self._wake.set()
 
     async def run(self) -> None:
         """Send and release until cancelled. While the disk fails, it tries again every few seconds."""
-        failing = False
         while True:
             self._wake.clear()
+            self._notice_epoch()
             try:
-                await self._settle()
+                await self.settle()
                 if self._session.connected.is_set():
                     await self._send()
                 pause_s = self._flow.next_at(self._now()) - self._now()
-                failing = False
-            except OutboxUnavailable as error:
-                if not failing:
-                    self._log.error("outbox.unavailable", reason=str(error))
-                failing, pause_s = True, DISK_PAUSE_S
+            except OutboxUnavailable:
+                pause_s = DISK_PAUSE_S
             await self._pause(pause_s)
 
     async def settle(self) -> None:
-        """Release what was answered, before the end."""
-        await self._settle()
-
-    async def _settle(self) -> None:
-        released, self._released = self._released, []
+        """Release what was answered, and seal the dictionaries that are wanted."""
+        released = list(self._released)
         if released:
-            await self._disk(self._disk.outbox.release, released)
+            await self._disk.reading(Outbox.release, released)
+            del self._released[: len(released)]
         while self._wanted:
-            sealed = await self._disk(self._disk.outbox.seal_dictionary, self._wanted[-1])
+            sealed = await self._disk(Outbox.seal_dictionary, self._wanted[-1])
             self._wanted.pop()
             if sealed is not None:
                 self._flow.offer_dictionary(sealed, self._now())
+
+    def _notice_epoch(self) -> None:
+        """Begin anew with a new outbox: nothing of the old one can be sent any more."""
+        if self._epoch != self._disk.epoch:
+            self._epoch = self._disk.epoch
+            self._flow = Flow()
+            self._connection = 0
+            self._sent_mono_ms.clear()
+            self._released.clear()
+            self._wanted.clear()
 
     async def _send(self) -> None:
         if self._connection != self._session.connections:
@@ -86,7 +110,7 @@ class Sender:
         for flight in self._flow.to_send(self._now()):
             await self._publish(flight)
         if self._flow.wants_backlog(self._now()):
-            oldest = await self._disk(self._disk.outbox.oldest, self._spoken_for())
+            oldest = await self._disk.reading(Outbox.oldest, self._spoken_for())
             if oldest is None:
                 self._flow.no_backlog(self._now())
             elif oldest.sequence not in self._spoken_for():  # sealed or answered meanwhile
@@ -97,12 +121,18 @@ class Sender:
         return self._flow.busy_with.union(self._released)
 
     async def _publish(self, flight: Flight) -> None:
-        payload = await self._disk(self._disk.outbox.payload, flight.sealed.sequence)
+        sequence = flight.sealed.sequence
+        payload = await self._disk.reading(Outbox.payload, sequence)
         if payload is None:
-            self._flow.forget(flight.sealed.sequence)
+            self._flow.forget(sequence)
+            self._sent_mono_ms.pop(sequence, None)
             return
         flight.sent_at = self._now()
-        self._session.publish(self._topics[flight.channel], payload)
+        sent = self._session.publish(self._topics[flight.channel], payload)
+        once = sent and sequence not in self._sent_mono_ms
+        self._sent_mono_ms[sequence] = self._clock.mono_ms() if once else SENT_AGAIN
+        if sent:
+            self._line.asked(self._now())
 
     async def _pause(self, seconds: float) -> None:
         if not self._session.connected.is_set():
@@ -113,27 +143,6 @@ class Sender:
                 await self._wake.wait()
         except TimeoutError:
             return
-
-    def _on_reply(self, message: Message) -> None:
-        try:
-            reply = decode_reply(self._origin, message.payload)
-        except Rejected as error:
-            self._log.warning("reply.malformed", reason=error.reason)
-            return
-        if reply.epoch != self._disk.outbox.epoch:
-            return
-        if reply.verdict is Verdict.QUARANTINED:
-            self._log.warning("batch.quarantined", sequence=reply.sequence, reason=reply.reason)
-        sent_at = self._flow.sent_at(reply.sequence)
-        wanted = self._flow.answered(reply, self._now())
-        if sent_at is not None and reply.utc_ms:
-            half_trip_ms = (self._now() - sent_at) * 500
-            self.utc_offset_ms = reply.utc_ms + half_trip_ms - self._clock()
-        if wanted is not None:
-            self._wanted.append(wanted)
-        if reply.verdict.releases:
-            self._released.append(reply.sequence)
-        self._wake.set()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -13,27 +13,40 @@ import msgspec
 import structlog
 
 from tonnam_link.broker import Broker
-from tonnam_link.clock import Clock, system_clock
+from tonnam_link.care import Care
+from tonnam_link.codec import Dictionary
 from tonnam_link.disk import Disk
-from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.errors import OutboxUnavailable, Rejected
+from tonnam_link.greeter import Greeter
 from tonnam_link.inbox import Inbox
 from tonnam_link.keyring import Keyring
-from tonnam_link.messages import Command, DatastreamSpec, Event, Frame, Outcome, Presence
+from tonnam_link.limits import Limits
+from tonnam_link.line import Line
+from tonnam_link.messages import Command, DatastreamSpec, Event, Forwarded, Frame, Outcome, Presence, Stamp
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.outbox import Backlog, Outbox
+from tonnam_link.replies import decode_reply
 from tonnam_link.sealing import Sealed
 from tonnam_link.sender import Sender
-from tonnam_link.session import Session
+from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, Origin, node_topic
+from tonnam_link.volatile import MOST_BYTES, Volatile
 
 SEAL_EVERY_S = 60.0
+LOOK_EVERY_S = 1.0
+POSTPONED_READINGS = 16_384
+LIVE_BATCHES = 2
 HISTORY_READINGS_A_BATCH = 16_384
 
 
 class Uplink:
-    """A node's end of the link. Raises OutboxUnavailable, OutboxInUse, and ValueError for ids that are none.
+    """A node's end of the link. Raises OutboxInUse, OutboxOfAnother, and ValueError for ids that are none.
 
     `commands` are what people and the cloud want, signed by one of `keys` for this node; expired ones included: the
     owner refuses those, with a reason (see `inbox`). Without `keys` every command is refused.
+
+    A disk that refuses is no reason to end: readings go on live, and it is tried again. `clock` learns the time from
+    replies and from what the outbox remembers of this boot.
     """
 
     def __init__(
@@ -44,35 +57,45 @@ class Uplink:
         tenant: str,
         node: str,
         datastreams: Sequence[DatastreamSpec],
+        clock: NodeClock | None = None,
+        limits: Limits | None = None,
         keys: Keyring | None = None,
-        clock: Clock = system_clock,
         seal_every_s: float = SEAL_EVERY_S,
         log: Any = None,
     ) -> None:
         self._log = (log or structlog.get_logger("tonnam.link")).bind(node=f"{tenant}/{node}")
-        self._clock = clock
-        self._keys = keys or Keyring()
-        self._inbox = Inbox(
-            Origin(tenant, node),
-            self._keys,
-            accept=self.accept,
-            moment=lambda: (clock(), None),
-            when_keys_change=self._announce,
+        self.clock = clock = clock or NodeClock()
+        self._origin = origin = Origin(tenant, node)
+        self._datastreams = Dictionary(datastreams).specs
+        self._session_name = ""
+        self._session = session = Session(broker, client_id=f"tonnam-{tenant}-{node}", will=self._will, log=self._log)
+        self._line = line = Line()
+        self._disk = Disk(lambda: Outbox(outbox_path, origin, limits or Limits()), self._start_outbox, self._log)
+        self._sender = Sender(self._disk, session, origin, line=line, clock=clock, log=self._log)
+        self._volatile = Volatile(
+            lambda: Outbox(None, origin, Limits(bytes=4 * MOST_BYTES)),
+            self._start_outbox,
+            session,
+            origin,
+            line=line,
+            clock=clock,
             log=self._log,
         )
-        self.commands: asyncio.Queue[Command] = self._inbox.commands
-        self._presence_topic = node_topic(tenant, node, Channel.PRESENCE)
-        self._session_name = ""
-        self._session = Session(broker, client_id=f"tonnam-{tenant}-{node}", will=self._will, log=self._log)
-        self._session.subscribe(node_topic(tenant, node, Channel.COMMAND), self._inbox.hear_command)
-        self._session.subscribe(node_topic(tenant, node, Channel.CONFIG), self._inbox.hear_config)
-        self._session.when_connected(self._announce)
-        outbox = Outbox(outbox_path, Origin(tenant, node))
-        outbox.register(datastreams)
-        self._disk = Disk(outbox)
-        self._sender = Sender(self._disk, self._session, tenant, node, clock=clock, log=self._log)
+        self._greeter = Greeter(session, origin, line, clock)
+        self._care = Care(self._disk, clock, accept=self.accept, offer=self._sender.offer, log=self._log)
         self._seal_every_s = seal_every_s
         self._beat_changed = asyncio.Event()
+        self._seal_now = False
+        self._stirred = asyncio.Event()
+        self._keys = keys or Keyring()
+        self._inbox = self._listen()
+        self.commands: asyncio.Queue[Command] = self._inbox.commands
+        self._care.open()
+
+    @property
+    def session(self) -> Session:
+        """The connection towards the next tier. Subscribe to more before `run`."""
+        return self._session
 
     @property
     def connected(self) -> bool:
@@ -80,9 +103,9 @@ class Uplink:
         return self._session.connected.is_set()
 
     @property
-    def utc_offset_ms(self) -> float | None:
-        """The receiver's clock minus ours, by its last reply; None before the first."""
-        return self._sender.utc_offset_ms
+    def answered(self) -> bool:
+        """Whether the receiver answers just now."""
+        return self.connected and self._line.answers(asyncio.get_running_loop().time())
 
     @property
     def seal_every_s(self) -> float:
@@ -96,7 +119,7 @@ class Uplink:
 
     def backlog(self) -> Backlog:
         """What the next tier has not confirmed."""
-        return self._disk.outbox.backlog
+        return self._disk.backlog
 
     async def accept(
         self,
@@ -109,71 +132,173 @@ class Uplink:
         """Commit to the outbox: when this returns, all of it is ours to deliver.
 
         Events and outcomes are sent at once; frames at the next beat, or at once when `at_once` (if the disk does
-        not take that second step, at the next beat). Raises as `Outbox.accept` does; nothing was accepted then.
-        When it is cancelled it may have been accepted or not; to accept the same again is safe either way.
+        not take that second step, at the next beat). What has a stamp is sent when the time is known.
+
+        Raises as `Outbox.accept` does; nothing was accepted then. When it is cancelled it may have been accepted or
+        not. To accept the same again is safe either way. After OutboxUnavailable it is the owner's duty: what was
+        offered has only been sent, if that was possible.
         """
-        sealed = await self._disk(self._disk.outbox.accept, frames, events, outcomes)
+        try:
+            sealed = await self._disk(Outbox.accept, frames, events, outcomes)
+        except OutboxUnavailable:
+            await self._send_uncommitted(frames, events, outcomes, at_once=at_once)
+            raise
+        if frames or events or outcomes:
+            self._disk.takes()
+            self._volatile.forget()
         self._sender.offer(sealed)
         if at_once:
             with contextlib.suppress(OutboxUnavailable):
                 await self._seal()
 
+    async def accept_forwarded(self, items: Sequence[Forwarded]) -> None:
+        """Commit sealed batches of other nodes, and send on at once what came live. Raises as the outbox does."""
+        sealed = await self._disk(Outbox.accept_forwarded, items)
+        live = [batch for item, batch in zip(items, sealed, strict=True) if item.channel is not Channel.BACK]
+        self._sender.offer(live)
+
+    async def knows_dictionary(self, origin: Origin, name: str) -> bool:
+        """Whether a dictionary of that hash of another node has passed here. Raises OutboxUnavailable."""
+        return await self._disk.reading(Outbox.knows_dictionary, origin, name)
+
+    async def time_of(self, at_ms: int, stamp: Stamp | None) -> int | None:
+        """When something happened that was noted as `at_ms` with `stamp`; None when nobody knows (yet)."""
+        known = self.clock.time_of(at_ms, stamp)
+        if known is None and stamp is not None:
+            with contextlib.suppress(OutboxUnavailable):
+                offset_ms = await self._disk.reading(Outbox.offset_of, stamp.boot)
+                known = None if offset_ms is None else stamp.mono_ms + offset_ms
+        return known
+
     async def run(self) -> None:
         """Send until cancelled; then seal what waits, commit, say farewell and close the outbox."""
         try:
-            await self._report_damage()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._session.run())
                 tasks.create_task(self._sender.run())
+                tasks.create_task(self._volatile.run())
+                tasks.create_task(self._greeter.run())
                 tasks.create_task(self._beat())
+                tasks.create_task(self._look_after())
                 tasks.create_task(self._inbox.run())
         finally:
             await self._close()
 
     async def _close(self) -> None:
         try:
-            await self._seal()
-            await self._sender.settle()
-        except OutboxUnavailable as error:
-            self._log.error("outbox.unavailable", reason=str(error))
+            with contextlib.suppress(OutboxUnavailable):
+                await self._care.end()
+                await self._disk(Outbox.seal)
+                await self._sender.settle()
         finally:
+            await self._volatile.close()
             await self._disk.close()
 
+    def _start_outbox(self, outbox: Outbox) -> None:
+        outbox.register(self._datastreams)
+        outbox.begin(self.clock.boot)
+
+    def _listen(self) -> Inbox:
+        """Subscribe to what comes down."""
+        inbox = Inbox(
+            self._origin,
+            self._keys,
+            accept=self.accept,
+            moment=self._moment,
+            when_keys_change=self._announce,
+            log=self._log,
+        )
+        topic = {channel: node_topic(*self._origin, channel) for channel in Channel}
+        self._session.subscribe(topic[Channel.COMMAND], inbox.hear_command)
+        self._session.subscribe(topic[Channel.CONFIG], inbox.hear_config)
+        self._session.subscribe(topic[Channel.REPLY], self._on_reply)
+        self._session.when_connected(self._line.begins)
+        self._session.when_connected(self._announce)
+        return inbox
+
+    def _on_reply(self, message: Message) -> None:
+        try:
+            reply = decode_reply(self._origin, message.payload)
+        except Rejected as error:
+            self._log.warning("reply.malformed", reason=error.reason)
+            return
+        before = self.answered, self.clock.synced
+        if reply.epoch == self._disk.epoch:
+            self._sender.answered(reply)
+        elif reply.epoch == self._volatile.epoch:
+            self._volatile.answered(reply)
+        elif reply.epoch == self._greeter.epoch:
+            self._greeter.answered(reply)
+        else:
+            return
+        self._line.heard()
+        if before != (True, self.clock.synced):
+            self._stirred.set()
+            self._seal_soon()
+
+    async def _send_uncommitted(
+        self, frames: Sequence[Frame], events: Sequence[Event], outcomes: Sequence[Outcome], *, at_once: bool
+    ) -> None:
+        await self._volatile.take(frames, events, outcomes)
+        if at_once:
+            await self._volatile.seal()
+        self._stirred.set()
+
     async def _seal(self) -> None:
-        self._sender.offer(await self._disk(self._disk.outbox.seal))
+        """Seal what waits; of much that has waited for long only the newest goes live.
+
+        While nobody answers it is left to wait, so that a day of it is a few batches and not 1,440.
+        """
+        at_least = 0 if self.answered else POSTPONED_READINGS
+        sealed: list[Sealed] = []
+        while True:
+            more = await self._disk(Outbox.seal, at_least)
+            sealed += more
+            outbox = self._disk.outbox
+            if not more or outbox is None or outbox.waiting < max(1, at_least):
+                break
+        self._sender.offer(sealed[-LIVE_BATCHES:])
 
     async def _beat(self) -> None:
         """Seal at once what an earlier process left, then at every beat."""
-        failing = False
         while True:
-            try:
+            with contextlib.suppress(OutboxUnavailable):  # the disk has said so
                 await self._seal()
-                failing = False
-            except OutboxUnavailable as error:
-                if not failing:
-                    self._log.error("outbox.unavailable", reason=str(error))
-                failing = True
+            with contextlib.suppress(OutboxUnavailable):
+                await self._volatile.seal()
             await self._until_next_beat()
 
     async def _until_next_beat(self) -> None:
         loop = asyncio.get_running_loop()
         last = loop.time()
-        while (left := last + self._seal_every_s - loop.time()) > 0:
+        while not self._seal_now and (left := last + self._seal_every_s - loop.time()) > 0:
             self._beat_changed.clear()
             try:
                 async with asyncio.timeout(left):
                     await self._beat_changed.wait()
             except TimeoutError:
                 return
+        self._seal_now = False
 
-    async def _report_damage(self) -> None:
-        aside = self._disk.outbox.set_aside
-        if aside is None:
-            return
-        self._log.error("outbox.damaged", set_aside=str(aside))
-        text = {"th": "ไฟล์ข้อมูลที่รอส่งเสียหาย ข้อมูลบางส่วนอาจหายไป", "en": "The file of unsent readings was damaged."}
-        event = Event(uuid.uuid4().hex, "outbox.damaged", self._clock(), {"file": aside.name, "text": text})
-        await self.accept(events=[event])
+    def _seal_soon(self) -> None:
+        """Somebody answers, or the time is known: what waited for that need not wait for the beat."""
+        self._seal_now = True
+        self._beat_changed.set()
+
+    async def _look_after(self) -> None:
+        while True:
+            self._stirred.clear()
+            taught = self._care.taught
+            await self._care.look()
+            if self._care.taught != taught:
+                self._seal_soon()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._stirred.wait()
+
+    def _moment(self) -> tuple[int, Stamp | None]:
+        now = self.clock.instant()
+        return now.ms, now.stamp
 
     def _will(self) -> tuple[str, bytes]:
         self._session_name = uuid.uuid4().hex
@@ -182,9 +307,15 @@ class Uplink:
     def _announce(self) -> None:
         self._session.publish(self._presence_topic, self._presence(online=True), qos=1, retain=True)
 
+    @property
+    def _presence_topic(self) -> str:
+        return node_topic(*self._origin, Channel.PRESENCE)
+
     def _presence(self, *, online: bool) -> bytes:
-        presence = Presence(self._session_name, online, self._clock(), self._keys.serial, list(self._keys.ids))
-        return msgspec.json.encode(presence)
+        now_ms = self.clock.now_ms()
+        return msgspec.json.encode(
+            Presence(self._session_name, online, now_ms, self._keys.serial, list(self._keys.ids))
+        )
 
 
 def write_backlog(

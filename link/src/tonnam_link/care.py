@@ -1,0 +1,135 @@
+"""What an outbox needs besides what it is given: to know the time, and that its troubles are told."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from tonnam_link.disk import Disk
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.gaps import Gap
+from tonnam_link.messages import Event
+from tonnam_link.node_clock import Disagreement, NodeClock
+from tonnam_link.outbox import Outbox
+from tonnam_link.sealing import Sealed
+
+DAMAGED = {
+    "th": "ไฟล์ข้อมูลที่รอส่งเสียหาย ถูกเก็บแยกไว้แล้ว ข้อมูลบางส่วนอาจหายไป การให้น้ำไม่ได้รับผลกระทบ",
+    "en": "The file of unsent readings was damaged and is set aside. Some of them may be lost. Watering goes on.",
+}
+DISAGREES = {
+    "th": "นาฬิกาของระบบกับของเครื่องนี้ต่างกันเกินหนึ่งชั่วโมง เครื่องนี้เดินตามเวลาของตัวเองต่อไป"
+    "จนกว่าจะเปิดเครื่องใหม่ โปรดตรวจนาฬิกาทั้งสองฝั่ง",
+    "en": "The clocks of the cloud and of this machine differ by more than an hour. This machine goes by its own "
+    "until it is started anew. Please check both clocks.",
+}
+
+
+class Accept(Protocol):
+    """`Uplink.accept`. Raises OutboxUnavailable."""
+
+    async def __call__(self, *, events: Sequence[Event]) -> None: ...
+
+
+class Care:
+    """Looks after one outbox. `offer` takes what becomes sealed when the time is told.
+
+    `taught` is the epoch of the outbox that knows the time, if one does.
+    """
+
+    def __init__(
+        self, disk: Disk, clock: NodeClock, *, accept: Accept, offer: Callable[[Sequence[Sealed]], None], log: Any
+    ) -> None:
+        self._disk, self._clock = disk, clock
+        self._accept, self._offer, self._log = accept, offer, log
+        self._asked: int | None = None
+        self.taught: int | None = None
+        self._aside: Path | None = None
+        self._gaps: list[Gap] = []
+        self._disagreement: Disagreement | None = None
+
+    def open(self) -> None:
+        """Open the outbox and take from it what it remembers of this boot. Blocking; a refusal is only noted."""
+        try:
+            self._remember(self._disk.open().offset_of(self._clock.boot))
+            self._disk.start()
+        except OutboxUnavailable as error:
+            self._disk.refuses(error)
+
+    async def look(self) -> None:
+        """Do what has become due. What the disk refuses is tried again with the next look."""
+        try:
+            await self._keep_time()
+            await self._tell_damage()
+            await self._tell_disagreement()
+        except OutboxUnavailable:
+            return
+
+    async def end(self) -> None:
+        """Tell, with a guess of the time, what could wait for a better one until now. Raises OutboxUnavailable."""
+        if self._gaps:
+            await self._tell_gaps()
+
+    async def _keep_time(self) -> None:
+        epoch = self._disk.epoch
+        if epoch is None:
+            return
+        if self._clock.stamp() is not None and self._asked != epoch:
+            self._asked = epoch
+            self._remember(await self._disk.reading(Outbox.offset_of, self._clock.boot))
+        offset_ms = self._clock.offset_ms
+        if offset_ms is not None and self.taught != epoch:
+            await self._teach(epoch, offset_ms)
+
+    async def _teach(self, epoch: int, offset_ms: int) -> None:
+        """Tell the outbox the time: what waited for it can go now."""
+        try:
+            sealed = await self._disk(Outbox.learn, self._clock.boot, offset_ms)
+        except ValueError as error:
+            self._log.error("outbox.times", reason=str(error), meaning="what waits for the time waits on")
+            sealed = []
+        self.taught = epoch
+        self._offer(sealed)
+
+    def _remember(self, offset_ms: int | None) -> None:
+        if offset_ms is not None:
+            self._clock.resume(offset_ms)
+
+    async def _tell_damage(self) -> None:
+        outbox = self._disk.outbox
+        if outbox is not None and outbox.set_aside is not None and outbox.set_aside != self._aside:
+            aside = outbox.set_aside
+            await self._tell("outbox.damaged", {"file": aside.name, "text": DAMAGED})
+            self._log.error("outbox.damaged", set_aside=str(aside))
+            self._aside = aside
+            self._gaps.append(Gap(uuid.uuid4().hex, "damaged", None, self._clock.now_ms(), None))
+        if self._gaps and self._clock.stamp() is None:
+            await self._tell_gaps()
+
+    async def _tell_gaps(self) -> None:
+        """Only when the time is known can be said until when readings may be lost: until now."""
+        now = self._clock.instant()
+        gap = Gap(self._gaps[0].id, "damaged", None, now.ms, None)
+        await self._accept(events=[gap.event(now.ms)])
+        self._gaps.clear()
+
+    async def _tell_disagreement(self) -> None:
+        self._disagreement = self._disagreement or self._clock.disagreement()
+        if self._disagreement is None:
+            return
+        utc_ms, now_ms = self._disagreement
+        self._log.error("clock.disagrees", cloud_utc_ms=utc_ms, now_ms=now_ms)
+        body = {
+            "cloud_utc_ms": utc_ms,
+            "now_ms": now_ms,
+            "difference_s": (utc_ms - now_ms) // 1000,
+            "text": DISAGREES,
+        }
+        await self._tell("clock.disagrees", body)
+        self._disagreement = None
+
+    async def _tell(self, kind: str, body: dict[str, Any]) -> None:
+        now = self._clock.instant()
+        await self._accept(events=[Event(uuid.uuid4().hex, kind, now.ms, body, now.stamp)])
