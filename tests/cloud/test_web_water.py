@@ -111,6 +111,21 @@ async def test_refusal_says_why_and_that_no_water_ran(phone: BrowserContext, stu
     await expect(page.locator(".command")).to_contain_text("เหตุผล: ถังน้ำเหลือน้อยกว่า 50 ซม.")
 
 
+async def test_farms_own_word_is_shown_after_it_was_called_expired(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub, ZONE_2)
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
+    await water(page)
+    await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
+    for state, words in [
+        ("expired", "ฟาร์มไม่ตอบในเวลา คำสั่งนี้หมดอายุแล้ว"),
+        ("running", "น้ำกำลังไหล จะปิดเองเมื่อครบเวลา"),
+        ("done", "รดน้ำเสร็จแล้ว วาล์วปิดแล้ว"),
+        ("running", "รดน้ำเสร็จแล้ว วาล์วปิดแล้ว"),
+    ]:
+        stub.move_command(state)
+        await expect(page.locator(".command")).to_contain_text(words)
+
+
 async def test_command_is_followed_without_the_live_stream(phone: BrowserContext, stub: Stub) -> None:
     page = await open_page(phone, stub, ZONE_2)
     await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")

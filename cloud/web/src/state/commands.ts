@@ -67,10 +67,14 @@ function send({ tenant, site, zone }: ZonePlace, action: Wish["action"], minutes
   return action === "water" ? api.water(tenant, site, zone, minutes, key) : api.stop(tenant, site, zone, key);
 }
 
-/** Takes in what the live stream says of a command; a word that is older than what is shown is passed over. */
+/**
+ * Takes in what the live stream says of a command; a word that is older than what is shown is passed over. What the
+ * cloud called expired, because it heard nothing, is not the last word: the farm's own may still come.
+ */
 export function hear(command: Command): void {
   for (const [key, wish] of wishes.get()) {
-    if (wish.id !== command.id || ORDER.indexOf(command.state) < ORDER.indexOf(wish.stage) || isFinal(wish.stage)) continue;
+    const told = isFinal(wish.stage) || ORDER.indexOf(command.state) < ORDER.indexOf(wish.stage);
+    if (wish.id !== command.id || (told && wish.stage !== "expired")) continue;
     const next = new Map(wishes.get());
     next.set(key, { ...wish, stage: command.state, reason: command.reason });
     wishes.set(next);
