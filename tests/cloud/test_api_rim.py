@@ -38,7 +38,11 @@ async def test_health_says_ok_without_signing_in(scene: Scene) -> None:
     async with scene.client() as client:
         answer = await client.get("/api/health")
     assert answer.status_code == 200
-    assert answer.json()["status"] == "ok"
+    told = answer.json()
+    assert (told["status"], told["waiting"]) == ("ok", False)
+    wanted = {"batches", "readings", "aggregates", "forwards", "gaps", "garbled", "quarantined", "busy", "replayed"}
+    assert wanted < set(told["ingest"])
+    assert set(told["ingest"].values()) == {0}
 
 
 def error_of(answer: Any) -> tuple[int, str]:

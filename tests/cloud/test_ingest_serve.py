@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,10 +65,13 @@ class Cloud:
     def healthy(self) -> bool:
         assert self.process is None or self.process.poll() is None, self.said
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/health", timeout=2) as answer:
-                return bool(json.load(answer)["status"] == "ok")
+            return bool(self.health()["status"] == "ok")
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
+
+    def health(self) -> Any:
+        with urllib.request.urlopen(f"http://{HOST}:{self.port}/api/health", timeout=2) as answer:
+            return json.load(answer)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
@@ -141,6 +145,9 @@ async def test_readings_and_descriptions_of_a_node_arrive_through_the_broker(
         with database.reading() as session:
             assert session.get_one(Site, (TENANT, SITE)).name == words("Greenhouse")
     await until(lambda: not node_online(database), "the node's farewell")
+    told = await asyncio.to_thread(cloud.health)
+    assert told["ingest"]["readings"] >= 100
+    assert told["link"]["batches"] >= told["ingest"]["batches"] > 1
     database.close()
     assert await asyncio.to_thread(cloud.end) == 0
 

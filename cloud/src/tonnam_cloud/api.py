@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -86,10 +86,13 @@ class ErrorAnswer(BaseModel):
 
 
 class Health(BaseModel):
-    """The process runs and its database answers."""
+    """The process runs and its database answers. And what has come in since it started."""
 
     status: Literal["ok"]
     version: str
+    waiting: Annotated[bool, Field(description="batches wait at their nodes, because the store or database is away")]
+    ingest: Annotated[dict[str, int], Field(description="what was taken in, put off, set aside and replayed")]
+    link: Annotated[dict[str, int], Field(description="what came over the broker, and what waits now")]
 
 
 def create_app(parts: Parts, web_dist: Path = WEB_DIST) -> FastAPI:
@@ -121,7 +124,14 @@ def health(parts: PartsOf) -> Health:
     """Whether the API can do its work."""
     with parts.database.reading() as session:
         session.execute(text("SELECT 1"))
-    return Health(status="ok", version=version("tonnam-cloud"))
+    status = parts.ingest
+    return Health(
+        status="ok",
+        version=version("tonnam-cloud"),
+        waiting=bool(status.waiting_for),
+        ingest=status.counts(),
+        link=dict(status.link()),
+    )
 
 
 def _declared_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from tonnam_cloud.alerts.watch import Watch
 from tonnam_cloud.database import Database
 from tonnam_cloud.farm.commands import Commands
 from tonnam_cloud.farm.schemas import Command
+from tonnam_cloud.ingest.status import IngestStatus
 from tonnam_cloud.keys.announce import Announcements
 from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.live.feed import Feed
@@ -39,6 +40,7 @@ class Parts:
     watch: Watch
     hub: Hub
     feed: Feed
+    ingest: IngestStatus
 
     def attach(self, session: Session) -> None:
         """Listen on the live bus; after every connection phones fetch anew, because the bus repeats nothing."""
@@ -68,6 +70,7 @@ def build_parts(
     rules: Sequence[Rule],
     clock_ms: Clock = system_clock,
     passwords: Passwords | None = None,
+    ingest: IngestStatus | None = None,
 ) -> Parts:
     """Put the parts together; nothing runs yet. `publish(topic, payload)` is False while the broker is away."""
     hub = Hub()
@@ -91,4 +94,5 @@ def build_parts(
         watch=watch,
         hub=hub,
         feed=Feed(hub, watch.hear, commands.tell),
+        ingest=ingest or IngestStatus(),
     )

@@ -55,9 +55,10 @@ async def serve(settings: Settings, rules: Sequence[Rule]) -> None:
         ingest = Ingest(database, store, session.publish, system_clock)
         stack.callback(ingest.close)
         vault = Vault(settings.data, system_clock)
-        parts = build_parts(database, store, session.publish, vault, rules)
+        parts = build_parts(database, store, session.publish, vault, rules, ingest=ingest.status)
         parts.attach(session)
         receiver = Receiver(session, ingest.commit)
+        ingest.status.link = lambda: receiver.counts
         presences = Presences(session, ingest, database, session.publish, system_clock)
         web = _Web(web_config(create_app(parts), settings))
         address = f"http://{settings.host}:{settings.port}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 
 
 @dataclass
 class IngestStatus:
-    """Counts since the start. `waiting_for` says what keeps batches from being stored just now, or is empty."""
+    """Counts since the start. `waiting_for` says what keeps batches from being stored just now, or is empty.
+
+    `link` tells what the receiver has counted before ingest saw any of it.
+    """
 
     batches: int = 0
     readings: int = 0
@@ -22,7 +26,8 @@ class IngestStatus:
     replayed: int = 0
     last_stored_ms: int | None = None
     waiting_for: str = ""
+    link: Callable[[], Mapping[str, int]] = field(default=dict)
 
     def counts(self) -> dict[str, int]:
         """The counts alone."""
-        return {name: count for name, count in asdict(self).items() if name not in {"last_stored_ms", "waiting_for"}}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.type == "int"}
