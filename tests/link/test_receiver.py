@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.codec import encode_events
 from tonnam_link.messages import Event, Reply, Verdict
-from tonnam_link.receiver import Receiver
+from tonnam_link.receiver import Answer, Received, Receiver
 from tonnam_link.replies import decode_reply
 from tonnam_link.session import Session
 from tonnam_link.topics import Channel, Origin, node_topic
@@ -148,3 +149,51 @@ async def test_counts_tell_what_was_ignored_and_what_waits(mosquitto_broker: str
         ledger.gate.set()
         await node.hears(3)
         assert (receiver.counts["waiting_live"], receiver.counts["waiting_back"]) == (0, 0)
+
+
+class Poisoned(Ledger):
+    """A ledger whose owner has a bug: it breaks on one batch, or on all."""
+
+    poison = b"poison"
+
+    async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
+        if any(self.poison in received.payload for received in group):
+            raise ValueError("a bug")
+        return await super().commit(group)
+
+
+async def test_batch_that_breaks_the_owner_is_busy_and_those_beside_it_are_stored(broker: str) -> None:
+    ledger, node = Poisoned(), Node(broker)
+    ledger.gate.clear()
+    with structlog.testing.capture_logs() as logs:
+        async with receiving(broker, ledger, node, log=structlog.get_logger()) as receiver:
+            node.send(node.batch(1, "e1"))
+            await until(lambda: receiver.counts["batches"] == 1, "the first batch")
+            for sequence, name in enumerate(("e2", "poison", "e4", "e5"), start=2):
+                node.send(node.batch(sequence, name))
+            await until(lambda: receiver.counts["waiting_live"] == 4, "the others")
+            ledger.gate.set()
+            await node.hears(5)
+    assert {reply.sequence: reply.verdict for reply in node.replies} == {
+        1: Verdict.STORED, 2: Verdict.STORED, 3: Verdict.BUSY, 4: Verdict.STORED, 5: Verdict.STORED,
+    }  # fmt: skip
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["commit.failed"]
+
+
+async def test_owner_that_fails_with_everything_is_not_asked_for_each(mosquitto_broker: str) -> None:
+    ledger, node = Poisoned(), Node(mosquitto_broker)
+    ledger.poison = b""
+    asked: list[int] = []
+
+    async def commit(group: Sequence[Received]) -> Sequence[Answer]:
+        asked.append(len(group))
+        await asyncio.sleep(0.05)
+        return await Poisoned.commit(ledger, group)
+
+    ledger.commit = commit  # type: ignore[method-assign]
+    async with receiving(mosquitto_broker, ledger, node):
+        for sequence in range(1, 21):
+            node.send(node.batch(sequence, "e"))
+        await node.hears(20)
+    assert {reply.verdict for reply in node.replies} == {Verdict.BUSY}
+    assert len(asked) <= 8, "one group, and two of it alone"

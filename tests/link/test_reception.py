@@ -218,20 +218,12 @@ def test_backlog_that_does_not_fit_is_put_off_and_not_lost(reception: Reception)
     assert reception.counts.put_off == 2
 
 
-def test_groups_are_of_one_batch_after_a_failure_and_grow_again(reception: Reception) -> None:
-    arrive(reception, *(batch(ALONE, n) for n in range(1, 20)), back(1))
-    reception.take()
-    reception.failed(failed=True)
-    reception.settle([Answer(Verdict.BUSY)] * 20, 0.0, 0.0)
-    arrive(reception, *(batch(ALONE, n) for n in range(1, 20)), back(1))
-    sizes: list[int] = []
-    while group := reception.take():
-        sizes.append(len(group))
-        reception.failed(failed=False)
-        reception.settle([STORED] * len(group), 0.0, 0.0)
-    assert sizes[0] == 1
-    assert sum(sizes) == 20
-    assert len(sizes) < 10
+def test_forgotten_answers_are_asked_of_the_owner_again(reception: Reception) -> None:
+    arrive(reception, batch())
+    commit(reception)
+    reception.forget()
+    assert arrive(reception, batch()) == []
+    assert reception.take() == [batch()]
 
 
 def test_bytes_without_epoch_and_sequence_are_judged_and_not_answered(reception: Reception) -> None:

@@ -20,7 +20,7 @@ from tonnam_link.topics import Channel, Origin, all_nodes, node_topic, parse_nod
 
 __all__ = ["Answer", "Commit", "Received", "Receiver"]
 
-FAILED_RETRY_S = 5.0
+FAILED = Answer(Verdict.BUSY, "this batch could not be committed; it is tried again", 5.0)
 LOG_EVERY_S = 60.0
 
 Commit = Callable[[Sequence[Received]], Awaitable[Sequence[Answer]]]
@@ -30,10 +30,10 @@ class Receiver:
     """Subscribes to the batches of every node, or of `origins` only, and calls `commit` with groups, one at a time.
 
     In a group, what is live (`up`, `outcome`) stands before backlog. `commit` gives one answer for each batch, in
-    order; only when it has returned are they sent. When it raises, all of the group are answered `busy`, and groups
-    are of one batch until commits succeed again, so that a batch that always fails does not take others with it.
-    What waits is bounded (see `Reception`); senders send again what was not answered. What was answered `stored` or
-    `quarantined` and comes once more is answered from memory.
+    order; only when it has returned are they sent. When it raises, it is called with each batch of the group alone,
+    so that one that always fails does not take others with it; those that fail are answered `busy`. What waits is
+    bounded (see `Reception`); senders send again what was not answered. What was answered `stored` or `quarantined`
+    and comes once more is answered from memory.
 
     `clock` tells the time that replies carry; it answers None while it does not know it.
     """
@@ -52,6 +52,7 @@ class Receiver:
         self._clock = clock
         self._log = log or structlog.get_logger("tonnam.link")
         self._reception = Reception()
+        self._failing = False
         self._logged: dict[str, tuple[float, int]] = {}
         self._wake = asyncio.Event()
         for channel in (Channel.UP, Channel.OUTCOME, Channel.BACK):
@@ -63,6 +64,10 @@ class Receiver:
         """What came since the start, and what waits now."""
         live, back = self._reception.waiting
         return {**asdict(self._reception.counts), "waiting_live": live, "waiting_back": back}
+
+    def forget(self) -> None:
+        """Remember no answers: the owner's disk may have lost what it had."""
+        self._reception.forget()
 
     async def run(self) -> None:
         """Commit and reply until cancelled."""
@@ -104,18 +109,34 @@ class Receiver:
         self._wake.set()
 
     async def _answers(self, group: Sequence[Received]) -> Sequence[Answer]:
+        answers = await self._committed(group)
+        if answers is None:
+            return await self._one_by_one(group) if len(group) > 1 else [FAILED]
+        if self._failing:
+            self._log.info("commit.works_again")
+            self._failing = False
+        return answers
+
+    async def _one_by_one(self, group: Sequence[Received]) -> Sequence[Answer]:
+        """One of the group is bad, or nothing can be committed: then two of them have failed one after the other."""
+        answers: list[Answer] = []
+        for received in group:
+            given_up = answers[-2:] == [FAILED, FAILED]
+            alone = None if given_up else await self._committed([received])
+            answers += alone or [FAILED]
+        return answers
+
+    async def _committed(self, group: Sequence[Received]) -> Sequence[Answer] | None:
+        """The owner's answers, or None when it fails."""
         try:
             answers = await self._commit(group)
             if len(answers) != len(group):
                 raise RuntimeError(f"{len(answers)} answers to {len(group)} batches")
-        except Exception as error:  # noqa: BLE001 - whatever it was, the nodes keep their batches and try again
-            if not self._reception.failing:
+        except Exception:  # noqa: BLE001 - whatever it was, the nodes keep their batches and try again
+            if not self._failing:
                 self._log.exception("commit.failed", batches=len(group))
-            self._reception.failed(failed=True)
-            return [Answer(Verdict.BUSY, type(error).__name__, FAILED_RETRY_S)] * len(group)
-        if self._reception.failing:
-            self._log.info("commit.works_again")
-        self._reception.failed(failed=False)
+            self._failing = True
+            return None
         return answers
 
     def _tell(self, responses: Iterable[Response]) -> None:

@@ -80,12 +80,10 @@ class Reception:
 
     def __init__(self) -> None:
         self.counts = Counts()
-        self.failing = False
         self._live, self._back = Lane(), Lane()
         self._doubted = Doubted()
         self._held: set[bytes] = set()
         self._group = _Group()
-        self._group_size = LIVE_A_GROUP
         self._back_share = 1
         self._back_cost_s = 0.0
         self._answers: OrderedDict[bytes, Answer] = OrderedDict()
@@ -124,9 +122,8 @@ class Reception:
 
     def take(self) -> list[Received]:
         """The next group for the owner; empty when nothing waits. It stays in hand until `settle`."""
-        live = self._live.take(self._group_size, LIVE_A_GROUP_BYTES)
-        room = self._group_size - len(live)
-        back = self._back.take(min(self._back_share, max(room, int(not self.failing))), BACK_WAITING_BYTES)
+        live = self._live.take(LIVE_A_GROUP, LIVE_A_GROUP_BYTES)
+        back = self._back.take(self._back_share, BACK_WAITING_BYTES)
         self._group = _Group(live + back, len(back))
         return [waiting.received for waiting in self._group.waiting]
 
@@ -134,17 +131,16 @@ class Reception:
         """What the owner said of the group, and how long it took; what to tell the nodes, others than its own too."""
         group, self._group = self._group, _Group()
         self._held.difference_update(waiting.key for waiting in group.waiting)
-        if group.back and not self.failing:
+        if group.back:
             self._learn_pace(group.back, took_s)
         for waiting, answer in zip(group.waiting, answers, strict=True):
             if answer.verdict.releases:
                 self._remember(waiting.key, answer)
         return self._responses(zip(group.waiting, answers, strict=True), now)
 
-    def failed(self, *, failed: bool) -> None:
-        """Whether the owner failed with the last group: then groups are of one batch until it succeeds."""
-        self.failing = failed
-        self._group_size = 1 if failed else min(LIVE_A_GROUP, 2 * self._group_size)
+    def forget(self) -> None:
+        """What was answered may be gone: whatever comes again is for the owner."""
+        self._answers.clear()
 
     def grant(self, now: float) -> list[Response]:
         """Credit for nodes whose turn has come: their last answer once more, with the credit in it."""

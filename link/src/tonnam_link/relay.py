@@ -115,7 +115,9 @@ class Relay:
         items = [Forwarded(received.origin, received.channel, received.payload) for received in batches]
         try:
             await self._uplink.accept_forwarded(items)
-        except OutboxUnavailable as error:
+        except OutboxUnavailable as error:  # it may also have been damaged, and is new now
+            self.receiver.forget()
+            self._dictionaries.clear()
             return Answer(Verdict.BUSY, str(error), DISK_RETRY_S)
         for origin in {received.origin for received in batches} - self._heard:
             self._heard.add(origin)
