@@ -74,6 +74,11 @@ ENTRYPOINT ["tonnam-dashboards"]
 
 FROM runtime AS cloud
 COPY --from=build-cloud /app /app
+# Volumes begin as these: the broker's configuration, which Mosquitto's user reads, and the key that nodes read.
+USER root
+RUN install --directory --owner=tonnam --group=1883 --mode=2750 /broker \
+    && install --directory --owner=tonnam --group=tonnam --mode=0755 /cloud-key
+USER 10001:10001
 EXPOSE 8080
 ENTRYPOINT ["tonnam-cloud"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]

@@ -36,7 +36,7 @@ def read_environment(file: Path) -> dict[str, str]:
 def test_everything_that_the_issue_names_is_there() -> None:
     always = {name for name, service in SERVICES.items() if "profiles" not in service}
     demo = {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]}
-    assert always == {"mosquitto", "influxdb", "postgres", "grafana", "cloud", "gateway"}
+    assert always == {"access", "mosquitto", "influxdb", "postgres", "grafana", "cloud", "gateway"}
     assert demo == {"edge", "farm-sim", "town-sim"}
 
 
@@ -92,6 +92,22 @@ def test_no_secret_stands_in_the_file() -> None:
         assert VARIABLE.match(password), password
 
 
+def test_mqtt_without_tls_is_open_to_this_machine_only() -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["mosquitto"]["ports"])
+
+
+def test_broker_s_files_are_written_by_one_service_and_only_read_by_the_other() -> None:
+    mounts = {
+        name: [m for m in service.get("volumes", []) if m.startswith("broker:")] for name, service in SERVICES.items()
+    }
+    assert {name: found for name, found in mounts.items() if found} == {
+        "access": ["broker:/broker"],
+        "mosquitto": ["broker:/broker:ro"],
+    }
+    assert re.search(r"--group=1883 --mode=2750 /broker", DOCKERFILE), "the group of the user that Mosquitto runs as"
+    assert SERVICES["mosquitto"]["user"] == "1883:1883"
+
+
 def test_make_env_writes_strong_secrets_for_the_owner_only_and_never_twice(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     subprocess.run([ROOT / "deploy/make-env", file], check=True, capture_output=True)
@@ -145,7 +161,8 @@ def test_image_holds_its_own_component_only() -> None:
 
 def test_images_run_as_nobody_special_and_without_a_shell() -> None:
     runtime = DOCKERFILE[DOCKERFILE.index("AS runtime") :]
-    assert "USER 10001:10001" in runtime
+    for stage in re.split(r"^FROM ", runtime, flags=re.MULTILINE):
+        assert (re.findall(r"^USER (\S+)$", stage, re.MULTILINE) or ["10001:10001"])[-1] == "10001:10001"
     assert runtime.count("ENTRYPOINT [") == 5
     assert not re.search(r"^(ENTRYPOINT|CMD) [^\[]", runtime, re.MULTILINE)
     assert all(service["init"] and service["read_only"] for service in SERVICES.values() if "build" in service)

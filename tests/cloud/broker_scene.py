@@ -161,6 +161,7 @@ class Party:
         client_id: str | None = None,
         will: str | None = None,
         protocol: int = mqtt.MQTTv311,
+        ca: Path | None = None,
     ) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.connect_code: int | None = None
@@ -169,6 +170,8 @@ class Party:
         self._client = self._make_client(name, password, client_id, protocol)
         if will is not None:
             self._client.will_set(will, b"will", qos=1, retain=True)
+        if ca is not None:
+            self._client.tls_set(str(ca))
         self._client.connect(HOST, port)
         self._client.loop_start()
         wait_until(lambda: self.connect_code is not None or self.lost, f"an answer to {name}")
