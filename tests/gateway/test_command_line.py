@@ -21,6 +21,40 @@ def test_check_says_what_the_file_makes_of_the_town() -> None:
     assert "town/river-1/state" in done.stdout
 
 
+@pytest.fixture
+def relaying(tmp_path: Path) -> Path:
+    """A file of a gateway that only relays."""
+    file = tmp_path / "farm.toml"
+    file.write_text('tenant = "demo-farm"\nnode = "gateway-1"\n[relay]\nnodes = ["edge-1", "edge-2"]\n', "utf-8")
+    return file
+
+
+def test_check_says_which_nodes_stand_behind_the_gateway(relaying: Path) -> None:
+    done = tonnam_gateway("check", str(relaying))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no devices of its own" in done.stdout
+    assert "edge-1, edge-2" in done.stdout
+    assert "TONNAM_SITE_BROKER" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("", "TONNAM_SITE_BROKER: is missing"),
+        ("http://x", "TONNAM_SITE_BROKER: a broker's address is mqtt://"),
+        ("mqtt://up:1883", "TONNAM_SITE_BROKER: must be another broker than TONNAM_BROKER"),
+    ],
+)
+def test_gateway_that_relays_needs_a_broker_of_the_site(
+    relaying: Path, tmp_path: Path, address: str, message: str
+) -> None:
+    state = tmp_path / "state"
+    environment = {"TONNAM_BROKER": "mqtt://up", "TONNAM_SITE_BROKER": address}
+    done = tonnam_gateway("run", str(relaying), "--state", str(state), **environment)
+    assert (done.returncode, state.exists()) == (2, False)
+    assert message in done.stderr
+
+
 def test_check_says_all_that_is_wrong_and_ends_with_two(tmp_path: Path) -> None:
     file = tmp_path / "town.toml"
     file.write_text(TOWN.read_text(encoding="utf-8").replace('"json"', '"jsn"').replace('"Cel"', '"K"'), "utf-8")

@@ -40,9 +40,16 @@ def check(file: File) -> None:
     typer.echo(
         f"{file} is right: {mapping.tenant}/{mapping.node} turns {len(mapping.devices)} devices into "
         f"{len(mapping.sensors)} sensors with {streams} datastreams. It listens to:"
+        if mapping.devices
+        else f"{file} is right: {mapping.tenant}/{mapping.node} has no devices of its own."
     )
     for topic_filter in mapping.filters():
         typer.echo(f"  {topic_filter}")
+    if mapping.relay:
+        typer.echo(
+            f"It passes on what {len(mapping.relay.nodes)} nodes say at the site's broker (TONNAM_SITE_BROKER), "
+            f"and commands to them: {', '.join(mapping.relay.nodes)}"
+        )
 
 
 @app.command()
@@ -61,6 +68,14 @@ def run(
             envvar="TONNAM_FIELD_BROKER", show_default=False, help="Where the devices speak, if it is another broker."
         ),
     ] = "",
+    site_broker: Annotated[
+        str,
+        typer.Option(
+            envvar="TONNAM_SITE_BROKER",
+            show_default=False,
+            help="For [relay]: the site's own broker, where the nodes behind this gateway speak.",
+        ),
+    ] = "",
     cloud_key: Annotated[
         str,
         typer.Option(
@@ -74,20 +89,23 @@ def run(
     mapping = _load(file)
     uplink = _broker(broker, "TONNAM_BROKER")
     field = _broker(field_broker or broker, "TONNAM_FIELD_BROKER")
+    site = _site_broker(site_broker, uplink) if mapping.relay else None
     _check_key(cloud_key)
     log = _logging()
     try:
         state.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_serve(mapping, state, uplink, field, cloud_key, log))
+        asyncio.run(_serve(mapping, state, uplink, field, site, cloud_key, log))
     except (LinkError, OSError) as error:
         _fail(str(error), 1)
 
 
-async def _serve(mapping: Mapping, state: Path, uplink: Broker, field: Broker, cloud_key: str, log: Any) -> None:
+async def _serve(
+    mapping: Mapping, state: Path, uplink: Broker, field: Broker, site: Broker | None, cloud_key: str, log: Any
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    gateway = Gateway(mapping, state, uplink=uplink, field=field, cloud_key=cloud_key, log=log)
+    gateway = Gateway(mapping, state, uplink=uplink, field=field, site=site, cloud_key=cloud_key, log=log)
     log.info("gateway.started", node=f"{mapping.tenant}/{mapping.node}", uplink=str(uplink), field=str(field))
     try:
         await gateway.run(stop)
@@ -112,6 +130,15 @@ def _broker(url: str, variable: str) -> Broker:
         return Broker.parse(url)
     except ValueError as error:
         _fail(f"{variable}: {error}", 2)
+
+
+def _site_broker(url: str, uplink: Broker) -> Broker:
+    if not url:
+        _fail("TONNAM_SITE_BROKER: is missing; for [relay] it is the site's broker: mqtt://user:pass@host:port", 2)
+    site = _broker(url, "TONNAM_SITE_BROKER")
+    if (site.host, site.port) == (uplink.host, uplink.port):
+        _fail("TONNAM_SITE_BROKER: must be another broker than TONNAM_BROKER: who reaches that needs no gateway", 2)
+    return site
 
 
 def _check_key(cloud_key: str) -> None:

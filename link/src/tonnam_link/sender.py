@@ -50,6 +50,11 @@ class Sender:
         self._flow.offer(batches, self._now())
         self._wake.set()
 
+    def backlog_came(self) -> None:
+        """There may be more in the outbox than what was offered."""
+        self._flow.backlog_came(self._now())
+        self._wake.set()
+
     def answered(self, reply: Reply) -> None:
         """Take a reply of the outbox's epoch."""
         self._notice_epoch()

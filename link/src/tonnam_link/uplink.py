@@ -156,6 +156,8 @@ class Uplink:
         sealed = await self._disk(Outbox.accept_forwarded, items)
         live = [batch for item, batch in zip(items, sealed, strict=True) if item.channel is not Channel.BACK]
         self._sender.offer(live)
+        if len(live) < len(sealed):
+            self._sender.backlog_came()
 
     async def knows_dictionary(self, origin: Origin, name: str) -> bool:
         """Whether a dictionary of that hash of another node has passed here. Raises OutboxUnavailable."""
@@ -258,6 +260,8 @@ class Uplink:
             if not more or outbox is None or outbox.waiting < max(1, at_least):
                 break
         self._sender.offer(sealed[-LIVE_BATCHES:])
+        if len(sealed) > LIVE_BATCHES:
+            self._sender.backlog_came()
 
     async def _beat(self) -> None:
         """Seal at once what an earlier process left, then at every beat."""
