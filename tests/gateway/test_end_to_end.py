@@ -152,15 +152,25 @@ async def test_sigterm_commits_what_waits_and_ends_well(tmp_path: Path, mosquitt
     assert cloud.kinds().count("device.lost") == 1, "it was lost before, and is not lost again"
 
 
-async def test_commands_are_refused_with_a_reason(tmp_path: Path, mosquitto_broker: str) -> None:
+async def test_commands_are_refused_with_a_reason_and_forged_ones_are_not_even_answered(
+    tmp_path: Path, mosquitto_broker: str
+) -> None:
     async with cloud_at(mosquitto_broker) as cloud:
         with gateway_process(tmp_path, uplink=mosquitto_broker) as gateway:
             await eventually(lambda: gateway.said("broker.connected", "towards=cloud") > 0, "the uplink")
             now_ms = time.time_ns() // 1_000_000
             command = Command("c-1", CommandAction.WATER, "zone-1", now_ms, now_ms + 60_000, 60)
             topic = node_topic("demo-town", "gateway-1", Channel.COMMAND)
-            cloud.session.publish(topic, signed.command(command, Origin("demo-town", "gateway-1")))
+            node = Origin("demo-town", "gateway-1")
+            for forged in (
+                b"{}",
+                signed.command(command, node, b"f" * 32),
+                signed.command(command, Origin("a", "b")),
+            ):
+                cloud.session.publish(topic, forged)
+            cloud.session.publish(topic, signed.command(command, node))
             await eventually(lambda: bool(cloud.outcomes), "the outcome")
+            await eventually(lambda: cloud.kinds().count("command.rejected") == 3, "the news of forgeries")
     (outcome,) = cloud.outcomes
     assert (outcome.command_id, outcome.state) == ("c-1", CommandState.REFUSED)
     assert outcome.reason["th"]

@@ -18,7 +18,7 @@ from tests.link.harness import SPECS, START_MS, Ledger, cloud, running, until
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.inbox import ANNOUNCE_AGAIN_MS, COMMANDS_WAITING, MOST_ANSWERS, SAME_WITHIN_MS, Inbox
+from tonnam_link.inbox import ANNOUNCE_AGAIN_MS, COMMANDS_WAITING, MOST_ANSWERS, MOST_EVENTS, SAME_WITHIN_MS, Inbox
 from tonnam_link.keyring import Keyring
 from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Presence
 from tonnam_link.refusals import LATEST_MS, SOONEST_MS, TEXTS, Refusals, Why
@@ -62,6 +62,7 @@ class Node:
     def __init__(self, keys: Keyring) -> None:
         self.mono_ms = 1_000
         self.events: list[Event] = []
+        self.offered: list[Event] = []
         self.outcomes: list[Outcome] = []
         self.announced = 0
         self.disk_is_full = False
@@ -79,6 +80,7 @@ class Node:
         self, frames: Sequence[Frame] = (), events: Sequence[Event] = (), outcomes: Sequence[Outcome] = ()
     ) -> None:
         if self.disk_is_full:
+            self.offered += events
             raise OutboxUnavailable("full")
         self.events += events
         self.outcomes += outcomes
@@ -163,11 +165,28 @@ async def test_what_the_disk_does_not_take_is_told_when_it_does() -> None:
     node.disk_is_full = True
     node.hears(FORGED[Why.UNKNOWN_KEY])
     assert not await node.inbox.settle()
+    assert not await node.inbox.settle()
     node.hears(FORGED[Why.UNKNOWN_KEY])
     node.disk_is_full = False
     node.mono_ms += SOONEST_MS
     assert await node.inbox.settle()
     assert counts(node.events) == {"unknown_key": 2}
+    assert {event.id for event in node.offered} == {node.events[0].id}, "the same event, however often it is offered"
+
+
+async def test_a_disk_that_refuses_for_months_does_not_fill_the_memory() -> None:
+    node = keyed()
+    node.disk_is_full = True
+    for _ in range(3_000):
+        node.hears(FORGED[Why.UNSIGNED])
+        node.mono_ms += LATEST_MS
+        await node.inbox.settle()
+    node.disk_is_full = False
+    await node.inbox.settle()
+    node.mono_ms += LATEST_MS
+    await node.inbox.settle()
+    assert len(node.events) <= MOST_EVENTS + 1
+    assert counts(node.events) == {"unsigned": 3_000}
 
 
 async def test_a_node_without_a_key_refuses_with_a_reason_that_a_farmer_can_read() -> None:

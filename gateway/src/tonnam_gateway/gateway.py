@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ OUTBOX = "outbox.sqlite"
 KEYS = "keys.json"
 STATE = "node.json"
 SAVE_EVERY_S = 10.0
+ANSWERED_KNOWN = 1_000
 FAREWELL_S = 3.0
 _REFUSAL = {"th": "เครื่องนี้รับค่าจากเมืองเท่านั้น ไม่มีวาล์วให้สั่ง", "en": "This gateway only listens; it has no valve to command"}
 
@@ -125,12 +127,19 @@ class Gateway:
         await self._uplink.accept(frames=frames, events=told)
 
     async def _refuse_commands(self) -> None:
-        """While the disk takes nothing a command stays unanswered: the cloud sends it again until it expires."""
+        """While the disk takes nothing a command stays unanswered: the cloud sends it again until it expires.
+
+        Each is answered once: whoever repeats one cannot fill the outbox with answers.
+        """
+        answered: deque[str] = deque(maxlen=ANSWERED_KNOWN)
         while True:
             command = await self._uplink.commands.get()
+            if command.id in answered:
+                continue
             outcome = Outcome(command.id, CommandState.REFUSED, self._clock.now_ms(), _REFUSAL)
             with contextlib.suppress(OutboxUnavailable):
                 await self._uplink.accept(outcomes=[outcome])
+                answered.append(command.id)
 
     async def _save_now_and_then(self) -> None:
         if time.monotonic() - self._saved_at >= SAVE_EVERY_S:

@@ -24,6 +24,8 @@ COMMANDS_WAITING = 64
 SAME_WITHIN_MS = 4_000
 """The same command within this time is one message that came twice; the cloud repeats after 5 s."""
 IDS_KNOWN = 1_000
+MOST_EVENTS = 50
+"""So many events wait for a disk that refuses; what comes after them is counted, and told when there is room."""
 MOST_ANSWERS = 100
 """So many commands are answered one by one by a node without a key; after that only their number is told."""
 ANNOUNCE_AGAIN_MS = 10_000
@@ -67,6 +69,7 @@ class Inbox:
         self._log, self._mono_ms = log, mono_ms
         self._came_ms: OrderedDict[str, int] = OrderedDict()
         self._reasons: dict[Why, str] = {}
+        self._events: list[Event] = []
         self._answers: dict[str, Outcome] = {}
         self._answered = 0
         self._announced_ms: int | None = None
@@ -177,20 +180,19 @@ class Inbox:
         self._when_keys_change()
 
     async def _report(self) -> bool:
-        """Whether all that is due could be told."""
-        counted, answers = self.refusals.due(self._mono_ms()), list(self._answers.values())
-        if not counted and not answers:
-            return True
+        """Whether all that is due could be told. What could not be is offered again as it is."""
         at_ms, stamp = self._moment()
-        events = [Event(uuid.uuid4().hex, KIND, at_ms, each.body(), stamp) for each in counted]
+        for each in self.refusals.due(self._mono_ms()) if len(self._events) < MOST_EVENTS else ():
+            self._log.warning(KIND, why=each.why.value, count=each.times, reason=self._reasons[each.why])
+            self._events.append(Event(uuid.uuid4().hex, KIND, at_ms, each.body(), stamp))
+        events, answers = list(self._events), list(self._answers.values())
+        if not events and not answers:
+            return True
         try:
             await self._accept(events=events, outcomes=answers)
         except OutboxUnavailable:
-            for each in counted:
-                self.refusals.untold(each)
             return False
-        for each in counted:
-            self._log.warning(KIND, why=each.why.value, count=each.times, reason=self._reasons[each.why])
+        del self._events[: len(events)]
         for answer in answers:
             del self._answers[answer.command_id]
         return True

@@ -118,10 +118,6 @@ class Refusals:
                 tally.count = 0
         return told
 
-    def untold(self, counted: Counted) -> None:
-        """It could not be told: count it again."""
-        self._tallies[counted.why].count += counted.times
-
     def next_due_ms(self) -> int | None:
         """When something that waits is to be told; None while nothing waits, 0 for at once."""
         waiting = [tally.due_ms or 0 for tally in self._tallies.values() if tally.count]
