@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.broker.passwords import Hashes, fits, hashes_of
 from tonnam_cloud.broker.rights import NodeAccess
 from tonnam_cloud.errors import Rejected
+from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Node
 
 
@@ -38,14 +39,14 @@ def is_revoked(session: Session, tenant: str, node_id: str) -> bool:
 def revoke(session: Session, tenant: str, node_id: str, now_ms: int) -> bool:
     """Let the node neither connect nor send; False when that is so already. Raises Rejected.
 
-    Its last will may never come: some brokers publish none for a user that they do not know any more.
+    Its last will may never come, because some brokers publish none for a user that they do not know any more: so it
+    is offline from now on, and with it the nodes behind it.
     """
     node = _node(session, tenant, node_id)
     if node.revoked_ms is not None:
         return False
+    repository.presence(session, tenant, node_id, False, node.session or "", now_ms)
     node.revoked_ms = now_ms
-    if node.online:
-        node.online, node.online_changed_ms = False, now_ms
     return True
 
 
