@@ -199,10 +199,27 @@ def zone_history() -> Json:
         "moisture": {"t": times, "v": values},
         "band": {"low_pct": 26, "high_pct": 31},
         "runs": [run("r1", "zone-1", 86_000, planned_s=900), run("r2", "zone-1", 43_000, planned_s=840)],
+        "gaps": [],
+    }
+
+
+def gap(from_ago_s: float | None, to_ago_s: float, cause: str = "stopped") -> Json:
+    now = datetime.now(UTC)
+    return {
+        "from": None if from_ago_s is None else iso(now - timedelta(seconds=from_ago_s)),
+        "to": iso(now - timedelta(seconds=to_ago_s)),
+        "cause": cause,
+        "readings": None,
+        "text": text("เครื่องควบคุมดับ ช่วงนี้จึงไม่ได้วัด", "The controller was off, so nothing was measured."),
     }
 
 
 def thing_history(property_: str) -> Json:
+    """A day of one thing, heard all the time."""
+    return {**_line(property_), "gaps": []}
+
+
+def _line(property_: str) -> Json:
     now = int(datetime.now(UTC).timestamp())
     times = list(range(now - 86_400, now, 600))
     if property_ == "rain_total":

@@ -35,6 +35,7 @@ class Stub:
         self.farm = farm()
         self.town = town()
         self.zone_history = zone_history()
+        self.thing_gaps: list[Json] = []
         self.signed_in = False
         self.can_command = True
         self.away = False
@@ -140,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             case ["sites", _, _, "zones", _, "history"]:
                 self.say(HTTPStatus.OK, stub.zone_history)
             case ["sites", _, _, "things", _, property_, "history"]:
-                self.say(HTTPStatus.OK, thing_history(property_))
+                self.say(HTTPStatus.OK, {**thing_history(property_), "gaps": stub.thing_gaps})
             case ["commands", command_id]:
                 self.say(HTTPStatus.OK, next(c for c in stub.commands.values() if c["id"] == command_id))
             case ["live"]:

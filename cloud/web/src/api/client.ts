@@ -1,6 +1,6 @@
 /** Requests to the cloud. Every failure is a `Failure`, split by what the page does next. */
 
-import type { Command, History, Me, Overview, Text, Town, ZoneHistory } from "./types";
+import type { Command, Me, Overview, Text, ThingHistory, Town, ZoneHistory } from "./types";
 
 /** `away`: no answer, try again; `signed-out`: sign in again; `refused`: the cloud said no, and why. */
 export type FailureKind = "away" | "signed-out" | "refused";
@@ -81,7 +81,7 @@ export const api = {
   zoneHistory: (tenant: string, site: string, zone: string) =>
     request<ZoneHistory>("GET", `/sites/${path(tenant, site)}/zones/${path(zone)}/history?hours=24`),
   thingHistory: (tenant: string, site: string, thing: string, property: string) =>
-    request<History>("GET", `/sites/${path(tenant, site)}/things/${path(thing, property)}/history?hours=24`),
+    request<ThingHistory>("GET", `/sites/${path(tenant, site)}/things/${path(thing, property)}/history?hours=24`),
   water: (tenant: string, site: string, zone: string, minutes: number, key: string) =>
     request<Command>("POST", `/sites/${path(tenant, site)}/zones/${path(zone)}/commands`, { action: "water", minutes }, {
       "Idempotency-Key": key,

@@ -122,12 +122,26 @@ export interface History {
   v: (number | null)[];
 }
 
+/** A time of which nothing is recorded, or only one value a minute, and why. Nobody knows when it began: null. */
+export interface Gap {
+  from: string | null;
+  to: string;
+  cause: string;
+  readings: number | null;
+  text: Text;
+}
+
+export interface ThingHistory extends History {
+  gaps: Gap[];
+}
+
 export interface ZoneHistory {
   from: string;
   to: string;
   moisture: History;
   band: Band;
   runs: Run[];
+  gaps: Gap[];
 }
 
 export type AirBand = "very_good" | "good" | "moderate" | "starts_to_affect" | "affects" | "not_enough_data";

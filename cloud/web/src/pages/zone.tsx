@@ -5,9 +5,10 @@ import { api } from "../api/client";
 import type { Band, FarmSite, Run, Zone, ZoneHistory } from "../api/types";
 import { ChartPanel } from "../parts/chart_panel";
 import { CommandStatus } from "../parts/command_status";
+import { GapNotes } from "../parts/gap_notes";
 import { Icon } from "../parts/icons";
 import { RunTable } from "../parts/run_table";
-import { extent, withGaps, withNewest } from "../parts/series";
+import { extent, gapStretches, withGaps, withNewest } from "../parts/series";
 import { scaleAround } from "../parts/gauges";
 import { Hero } from "../parts/shell";
 import { waterOf } from "../parts/running";
@@ -152,36 +153,41 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
   const minute = Math.floor(useNow(15_000) / 60_000) * 60;
   const found = extent(whole);
   const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: run.ended_at ? seconds(run.ended_at) : minute }));
+  const gaps = useMemo(() => gapStretches(history.gaps, history.moisture), [history]);
   const [low, high, last] = found ? [found.low, found.high, found.last].map((value) => number(value, 1, language)) : [];
   const summary = found ? t("chart_moisture", { low: low ?? "", high: high ?? "", last: last ?? "", runs: runs.length }) : t("chart_empty");
+  const holes = gaps.length > 0 ? ` ${t("chart_gaps", { n: gaps.length })}` : "";
   return (
     <>
       <p class="chart-summary">{summary}</p>
-      {found && <Legend />}
+      {found && <Legend gaps={gaps.length > 0} />}
       {found && (
         <ChartPanel
           history={whole}
-          summary={summary}
+          summary={summary + holes}
           name={t("soil_moisture")}
           unit="%"
           decimals={1}
           least={leastSpan(history.band)}
           band={history.band}
           runs={stretches}
+          gaps={gaps}
         />
       )}
+      <GapNotes gaps={history.gaps} now_ms={cloudNow()} />
       <RunTable runs={runs} now_ms={cloudNow()} />
     </>
   );
 }
 
-function Legend() {
+function Legend({ gaps }: { gaps: boolean }) {
   const { t } = useWords();
   return (
     <ul class="legend" aria-hidden="true">
       <li class="legend-line">{t("legend_line")}</li>
       <li class="legend-band">{t("legend_band")}</li>
       <li class="legend-run">{t("legend_run")}</li>
+      {gaps && <li class="legend-gap">{t("legend_gap")}</li>}
     </ul>
   );
 }

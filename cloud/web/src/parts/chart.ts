@@ -18,6 +18,8 @@ export interface Drawing {
   decimals: number;
   band?: Band;
   runs?: Stretch[];
+  /** Times of which not everything is recorded. */
+  gaps?: Stretch[];
   /** A level worth a line of its own, such as the river's bank. */
   mark?: { value: number; label: string };
   say(at_s: number, value: number | null): void;
@@ -43,13 +45,14 @@ function pixels(plot: uPlot, value: number, scale: "x" | "y"): number {
   return plot.valToPos(value, scale, true);
 }
 
-function paintGround(plot: uPlot, { band, runs, mark }: Drawing, paint: Paint): void {
+function paintGround(plot: uPlot, { band, runs, gaps, mark }: Drawing, paint: Paint): void {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   if (band) paintBand(plot, band, paint);
+  gaps?.forEach((gap) => paintGap(plot, gap, paint));
   runs?.forEach((run) => paintRun(plot, run, paint));
   if (mark) paintMark(plot, mark, paint);
   ctx.restore();
@@ -85,6 +88,33 @@ function paintRun(plot: uPlot, { from_s, to_s }: Stretch, paint: Paint): void {
   ctx.fillRect(left, bbox.top + bbox.height - 4 * ratio, width, 4 * ratio);
   const middle = Math.max(bbox.left + 5 * ratio, Math.min(left + width / 2, bbox.left + bbox.width - 6 * ratio));
   paintDrop(ctx, middle, bbox.top + 4 * ratio, 5 * ratio);
+}
+
+const HATCH = 7;
+
+/** A hatched band, wide enough to be seen however short the gap was. */
+function paintGap(plot: uPlot, { from_s, to_s }: Stretch, paint: Paint): void {
+  const { ctx, bbox } = plot;
+  const [ratio, bottom, end] = [devicePixelRatio, bbox.top + bbox.height, bbox.left + bbox.width];
+  const left = Math.min(Math.max(pixels(plot, from_s, "x"), bbox.left), end - 4 * ratio);
+  const right = Math.max(left + 4 * ratio, Math.min(pixels(plot, to_s, "x"), end));
+  if (right <= bbox.left) return;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, bbox.top, right - left, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = paint("--gap-fill");
+  ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  ctx.strokeStyle = paint("--gap-line");
+  ctx.lineWidth = 1.5 * ratio;
+  ctx.beginPath();
+  const step = HATCH * ratio;
+  for (let x = Math.floor((left - bbox.height) / step) * step; x < right; x += step) {
+    ctx.moveTo(x, bottom);
+    ctx.lineTo(x + bbox.height, bbox.top);
+  }
+  ctx.stroke();
+  ctx.restore();
 }
 
 function paintDrop(ctx: CanvasRenderingContext2D, x: number, top: number, r: number): void {

@@ -18,6 +18,7 @@ interface Props {
   height?: number;
   band?: Band;
   runs?: Stretch[];
+  gaps?: Stretch[];
   mark?: { value: number; label: string };
 }
 
@@ -53,7 +54,7 @@ function useDrawing(props: Props, point: (at: { at_s: number; value: number | nu
   const latest = useRef(props);
   latest.current = props;
   const dark = useDark();
-  const shape = JSON.stringify([props.band, props.runs, props.mark, props.least, props.kind, dark]);
+  const shape = JSON.stringify([props.band, props.runs, props.gaps, props.mark, props.least, props.kind, dark]);
   useEffect(() => {
     let gone = false;
     void import("./chart").then(({ draw }) => {
@@ -71,7 +72,7 @@ function useDrawing(props: Props, point: (at: { at_s: number; value: number | nu
 }
 
 function asDrawing(props: Props, point: (at: { at_s: number; value: number | null } | null) => void): Drawing {
-  const { history, least, decimals, band, runs, mark } = props;
+  const { history, least, decimals, band, runs, gaps, mark } = props;
   return {
     history,
     least,
@@ -80,6 +81,7 @@ function asDrawing(props: Props, point: (at: { at_s: number; value: number | nul
     height: props.height ?? 260,
     ...(band && { band }),
     ...(runs && { runs }),
+    ...(gaps && { gaps }),
     ...(mark && { mark }),
     say: (at_s, value) => point({ at_s, value }),
     quiet: () => point(null),

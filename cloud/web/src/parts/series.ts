@@ -1,6 +1,7 @@
 /** Series of readings, made ready to draw, to read out and to put in a table. Pure. */
 
-import type { History } from "../api/types";
+import type { Gap, History } from "../api/types";
+import type { Stretch } from "./chart";
 
 const LONGEST_STEP_S = 600;
 
@@ -32,6 +33,18 @@ export function withNewest(history: History, newest: { t: number; v: number | nu
   const redraw = settled !== undefined && last - settled < BEAT_S && history.t.length > 2;
   const keep = redraw ? -1 : history.t.length;
   return { t: [...history.t.slice(0, keep), newest.t], v: [...history.v.slice(0, keep), newest.v] };
+}
+
+const DAY_S = 86_400;
+
+/** Where gaps lie on a line, in seconds. One of unknown start is drawn from the last known reading before its end. */
+export function gapStretches(gaps: Gap[], { t, v }: History): Stretch[] {
+  return gaps.map(({ from, to }) => {
+    const to_s = new Date(to).getTime() / 1000;
+    if (from !== null) return { from_s: new Date(from).getTime() / 1000, to_s };
+    const before = t.findLast((at, i) => at < to_s && v[i] !== null);
+    return { from_s: before ?? to_s - DAY_S, to_s };
+  });
 }
 
 export interface Extent {

@@ -1,15 +1,16 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { Air, AirBand, History, Measure, Rain, River, Sensor, TownSite } from "../api/types";
+import type { Air, AirBand, Measure, Rain, River, Sensor, ThingHistory, TownSite } from "../api/types";
 import { useNow } from "../state/clock";
-import { endedBy } from "../state/cloud";
+import { cloudNow, endedBy } from "../state/cloud";
 import { useWords, type Words } from "../words";
 import { ago, amount, clockTime, known, number, unit as unitWord } from "../words/format";
 import { AirShape, RainDrops } from "./air_shape";
 import { ChartPanel } from "./chart_panel";
+import { GapNotes } from "./gap_notes";
 import { RiverGauge } from "./gauges";
 import { Icon, type IconName } from "./icons";
-import { extent, hourlyGrowth, withGaps } from "./series";
+import { extent, gapStretches, hourlyGrowth, withGaps } from "./series";
 import { measureText } from "./zone_words";
 
 const BANDS: readonly AirBand[] = ["very_good", "good", "moderate", "starts_to_affect", "affects"];
@@ -187,21 +188,32 @@ function Day({ site, sensor, property, name, unit, decimals, least, mark, counte
   if (history === "waiting") return <p class="hint chart-waiting is-small">{t("chart_waiting")}</p>;
   const drawn = counter ? hourlyGrowth(history) : withGaps(history);
   const found = extent(drawn);
-  if (!found) return <p class="hint">{t("chart_empty")}</p>;
+  const notes = <GapNotes gaps={history.gaps} now_ms={cloudNow()} />;
+  if (!found) {
+    return (
+      <>
+        <p class="hint">{t("chart_empty")}</p>
+        {notes}
+      </>
+    );
+  }
+  const gaps = gapStretches(history.gaps, history);
   const [low, high, last] = [found.low, found.high, found.last].map((value) => amount(value, unit, language).number);
   const summary = t("chart_thing", { name, low: low ?? "", high: high ?? "", last: last ?? "", unit: unitWord(unit, language) });
+  const holes = gaps.length > 0 ? ` ${t("chart_gaps", { n: gaps.length })}` : "";
   return (
     <div class="sensor-day">
       <h3>
         {name} · {t("day")}
       </h3>
-      <ChartPanel history={drawn} summary={summary} name={name} unit={unit} decimals={decimals} least={least} kind={counter ? "bars" : "line"} height={150} {...(mark && { mark })} />
+      <ChartPanel history={drawn} summary={summary + holes} name={name} unit={unit} decimals={decimals} least={least} kind={counter ? "bars" : "line"} height={150} gaps={gaps} {...(mark && { mark })} />
+      {notes}
     </div>
   );
 }
 
-function useThingHistory(site: TownSite, thing: string, property: string): History | "waiting" | "away" {
-  const [history, show] = useState<History | "waiting" | "away">("waiting");
+function useThingHistory(site: TownSite, thing: string, property: string): ThingHistory | "waiting" | "away" {
+  const [history, show] = useState<ThingHistory | "waiting" | "away">("waiting");
   const [asked, ask] = useState(0);
   useEffect(() => {
     let gone = false;
