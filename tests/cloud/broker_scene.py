@@ -71,9 +71,10 @@ class Access:
         return self.passwords[user(node)]
 
     def arguments(self, kind: str, port: int, *more: str) -> list[str]:
-        """What `broker-config` is told."""
-        where = ("--out", str(self.out), "--users", str(self.users))
-        return ["broker-config", kind, *where, *(more or ("--listen", f"{HOST}:{port}"))]
+        """What `broker-config` is told; `more` may say it better."""
+        where = [] if "--users" in more else ["--users", str(self.users)]
+        listen = [] if "--listen" in more or "--listen-tls" in more else ["--listen", f"{HOST}:{port}"]
+        return ["broker-config", kind, "--out", str(self.out), *where, *listen, *more]
 
 
 def user(node: str) -> str:
@@ -255,9 +256,9 @@ class Stage:
 
 
 @contextmanager
-def staged(access: Access, kind: str) -> Iterator[Stage]:
+def staged(access: Access, kind: str, *more: str) -> Iterator[Stage]:
     """A broker and an empty stage."""
-    with broker_of(access, kind) as server:
+    with broker_of(access, kind, *more) as server:
         scene = Stage(access, kind, server)
         try:
             yield scene

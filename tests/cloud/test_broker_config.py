@@ -45,7 +45,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Access:
         ('name = "field"', 'name = "demo.field"', r"users.toml:7: name: .*pattern"),
         ('"PASSWORD_FIELD"', '"0123456789abcdefghij"', r"users.toml:8: password_variable: .*pattern"),
         ("cloud = true", "cloud = true\nadmin = true", r"users.toml:5: admin: "),
-        ("cloud = true", 'reads = ["tele/#"]', r"users.toml:1: user: .*cloud = true: without it nobody"),
         ("cloud = true", "", r"users.toml:1: user: this user may do nothing"),
         (
             "cloud = true",
@@ -176,6 +175,7 @@ def test_mosquitto_listens_as_told(tmp_path: Path) -> None:
         ((), "where shall the broker listen"),
         (("--listen", "localhost"), "--listen: 'localhost' is not an address"),
         (("--listen", "1883", "--listen-tls", "8883"), "belong together"),
+        (("--listen", "1883", "--site", "demo-town/gateway-1"), "the cloud is not at a site's broker"),
         (("--listen", "1883", "--tls-key", "k.pem"), "belong together"),
         (("--listen-tls", "8883", "--tls-certificate", "none.pem", "--tls-key", "none.pem"), "cannot be read"),
     ],
@@ -184,6 +184,21 @@ def test_wrong_options_end_with_2_and_touch_nothing(shared: Access, options: tup
     arguments = ["broker-config", "nats", "--out", str(shared.out), "--users", str(shared.users), *options]
     assert said in shared.run(*arguments, code=2).output
     assert not shared.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ((), 2, "no user of the users file has cloud = true"),
+        (("--site", "demo-town/gateway-9"), 1, "demo-town/gateway-9 is no node that may connect"),
+        (("--site", "demo-town/gateway-1"), 0, ""),
+    ],
+)
+def test_broker_is_the_cloud_s_or_a_site_s(
+    shared: Access, tmp_path: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    arguments = ["broker-config", "nats", "--out", str(tmp_path), "--listen", "1883", *options]
+    assert said in shared.run(*arguments, code=code).output
 
 
 def test_file_that_is_no_certificate_is_named(shared: Access, tmp_path: Path) -> None:

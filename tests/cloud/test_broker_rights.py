@@ -15,7 +15,7 @@ import nats.errors
 import pytest
 from paho.mqtt import client as mqtt
 
-from tests.cloud.broker_scene import FARM, KINDS, PASSWORDS, PIER, TOWN, Access, Stage, nats_port, staged, user
+from tests.cloud.broker_scene import FARM, KINDS, PASSWORDS, PIER, TOWN, USERS, Access, Stage, nats_port, staged, user
 from tests.servers import HOST, wait_until
 
 A, B = f"tonnam/1/{FARM}", f"tonnam/1/{TOWN}"
@@ -221,6 +221,33 @@ def test_gateway_speaks_for_the_nodes_behind_it_and_for_no_others(stage: Stage) 
         cloud.say(f"{pier}/{channel}", b"told")
     gateway.hears(f"{pier}/command", b"told")
     assert {topic for topic, _ in gateway.heard} == {f"{pier}/config", f"{pier}/command"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gateway_is_at_its_site_s_broker_what_the_cloud_is_elsewhere(
+    access: Access, kind: str, tmp_path: Path
+) -> None:
+    pier = f"tonnam/1/{PIER}"
+    users = tmp_path / "users.toml"
+    users.write_text("[[user]]" + USERS.split("[[user]]")[2])
+    with staged(access, kind, "--site", TOWN, "--users", str(users)) as stage:
+        gateway, node, field = stage.enter(TOWN), stage.enter(PIER), stage.enter("field")
+        assert not stage.stranger(user(FARM), access.passwords[user(FARM)]).is_in
+        assert not stage.stranger("cloud", PASSWORDS["cloud"]).is_in
+        for channel in ("up", "back", "outcome", "presence"):
+            gateway.subscribe(f"{pier}/{channel}")
+            node.say(f"{pier}/{channel}", b"said")
+            gateway.hears(f"{pier}/{channel}", b"said")
+        node.subscribe(f"{B}/#")
+        for channel in ("reply", "command", "config"):
+            node.subscribe(f"{pier}/{channel}")
+            node.say(f"{pier}/{channel}", b"forged")
+            gateway.say(f"{pier}/{channel}", b"told")
+            node.hears(f"{pier}/{channel}", b"told")
+        gateway.subscribe("tele/#")
+        field.say("tele/air/SENSOR", b"21")
+        gateway.hears("tele/air/SENSOR", b"21")
+        assert {payload for _, payload in node.heard} == {b"told"}
 
 
 def test_health_check_reads_mosquitto_s_own_figure_and_nothing_else(access: Access) -> None:

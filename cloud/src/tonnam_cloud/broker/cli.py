@@ -22,8 +22,15 @@ def broker_config(
         Path, typer.Option(metavar="DIR", help="Where to write; the broker's own file includes tonnam.conf.")
     ],
     users: Annotated[
-        Path, typer.Option(metavar="FILE", help="A TOML file on those who are no nodes: the cloud, field devices.")
-    ],
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file on those who are no nodes: the cloud, field devices."),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TENANT/GATEWAY", help="It is for a site's own broker: for this gateway and who is behind it."
+        ),
+    ] = None,
     listen: Annotated[
         str | None, typer.Option(metavar="[HOST:]PORT", help="Listen without TLS: within one machine only.")
     ] = None,
@@ -35,7 +42,11 @@ def broker_config(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key.")] = None,
     readable_by_group: Annotated[
-        bool, typer.Option(help="Let the directory's group read the files, when the broker runs as somebody else.")
+        bool,
+        typer.Option(
+            "--readable-by-group",
+            help="Let the directory's group read the files, when the broker runs as somebody else.",
+        ),
     ] = False,
     keep: Annotated[
         bool, typer.Option("--follow", help="Stay, and write anew whenever the registry or the certificate changes.")
@@ -58,7 +69,8 @@ def broker_config(
         )
         listening.read_pair()
         mode = FOR_THE_GROUP if readable_by_group else FOR_THE_OWNER
-        config = Config(broker, out.absolute(), listening, load_users(users, os.environ), mode)
+        others = load_users(users, os.environ) if users else []
+        config = Config(broker, out.absolute(), listening, others, mode, site)
     reloader = Reloader(reload_pid_file, broker.program) if reload_pid_file else None
     with command_database() as database:
         writer = Writer(config, database)

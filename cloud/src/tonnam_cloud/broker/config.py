@@ -16,10 +16,10 @@ from tonnam_cloud.broker.files import CERTIFICATE, KEY, version_of, write_files
 from tonnam_cloud.broker.listening import Listening, Pair
 from tonnam_cloud.broker.passwords import Hashes
 from tonnam_cloud.broker.reload import Reloader
-from tonnam_cloud.broker.rights import User, users_of
+from tonnam_cloud.broker.rights import NodeAccess, User, users_of
 from tonnam_cloud.broker.users_file import OtherUser
 from tonnam_cloud.database import Database
-from tonnam_cloud.errors import CloudError, Misconfigured
+from tonnam_cloud.errors import CloudError, Misconfigured, Rejected
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import access
 
@@ -50,8 +50,14 @@ class Config:
     listening: Listening
     others: Sequence[tuple[OtherUser, Hashes]]
     mode: int = FOR_THE_OWNER
+    site: str | None = None
+    """The gateway ("tenant/node") whose site's broker this is; None for the broker that the cloud is at."""
 
     def __post_init__(self) -> None:
+        if self.site is None and not any(user.cloud for user, _ in self.others):
+            raise Misconfigured("no user of the users file has cloud = true: nobody would take what nodes send")
+        if self.site is not None and any(user.cloud for user, _ in self.others):
+            raise Misconfigured("the cloud is not at a site's broker: no user there has cloud = true")
         if self.broker is Broker.NATS and None not in (self.listening.plain, self.listening.tls):
             raise Misconfigured("a NATS server has one listener for MQTT: --listen or --listen-tls, not both")
 
@@ -71,15 +77,21 @@ class Writer:
         """Write what is news; the version that is on the disk. Raises CloudError."""
         with self._database.reading() as session:
             nodes = access.may_connect(session)
-        users = users_of(nodes, self._config.others)
+        users = self._users(nodes)
         files = self._files(users)
         version = version_of(files)
         if version != self._written:
-            self._complain({f"{node.tenant}/{node.node}" for node in nodes})
+            self._complain({node.name for node in nodes})
             write_files(self._config.directory, files, version, self._config.mode)
             log.info("broker configuration written", directory=str(self._config.directory), users=len(users))
             self._written = version
         return version
+
+    def _users(self, nodes: Sequence[NodeAccess]) -> list[User]:
+        site = self._config.site
+        if site is not None and site not in {node.name for node in nodes}:
+            raise Rejected(f"{site} is no node that may connect: `tonnam-cloud node list` shows them")
+        return users_of(nodes, self._config.others, site)
 
     def _files(self, users: Sequence[User]) -> dict[str, str]:
         config, pair = self._config, self._newest_pair()

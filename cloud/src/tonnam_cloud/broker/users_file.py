@@ -85,13 +85,11 @@ class UsersFile(BaseModel):
     user: tuple[OtherUser, ...] = ()
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
+    def _unique(self) -> Self:
         names = [user.name for user in self.user]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the name {twice[0]!r} is used twice")
-        if not any(user.cloud for user in self.user):
-            raise ValueError("one user must have cloud = true: without it nobody takes what nodes send")
         return self
 
 
