@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from tests import servers
 from tests.system.stack import Client, Stack, plan_in, running
+from tonnam_demo import plan
+from tonnam_demo.credentials import load_or_make
+from tonnam_demo.plan import Plan
+
+USERS = Path(__file__).parents[2] / "deploy/mosquitto/users.toml"
 
 
 def rows(influx: servers.InfluxServer, database: str, query: str) -> list[list[float]]:
@@ -21,18 +28,53 @@ def rows(influx: servers.InfluxServer, database: str, query: str) -> list[list[f
     return values
 
 
+@dataclass
+class Guarded(Stack):
+    """Everybody signs in to a Mosquitto that lets each do only what is theirs, as `broker-config` says."""
+
+    broker: servers.Server = field(init=False)
+
+    def register(self) -> None:
+        super().register()
+        cloud, kept = plan.program("tonnam-cloud"), self.plan.credentials
+        for origin, password in ((plan.FARM, kept.edge), (plan.TOWN, kept.gateway)):
+            self._tell([cloud, "node", "credentials", *origin, "--password-stdin"], password)
+        out = self.plan.home / "broker"
+        listen = f"{servers.HOST}:{self.plan.ports.mqtt}"
+        self._tell(
+            [cloud, "broker-config", "mosquitto", "--out", str(out), "--users", str(USERS), "--listen", listen]
+        )
+        config = self.plan.home / "mosquitto.conf"
+        config.write_text(f"include_dir {out}\npersistence false\n" + ("user root\n" if os.geteuid() == 0 else ""))
+        command = [servers.executable("mosquitto"), "-c", str(config)]
+        self.broker = servers.Server(command, self.plan.ports.mqtt, self.log("mosquitto"))
+
+    def stop_all(self) -> None:
+        super().stop_all()
+        self.broker.stop()
+
+
+def guarded_plan(home: Path) -> Plan:
+    credentials, _ = load_or_make(home / "credentials.json")
+    chosen = plan_in(home, "")
+    return replace(chosen, credentials=replace(credentials, login=chosen.credentials.login), external_broker=None)
+
+
 @pytest.mark.timeout(180)
 def test_farm_and_town_are_kept_in_influxdb_and_postgresql(
-    tmp_path: Path, mosquitto_broker: str, influx: servers.InfluxServer, postgres: servers.PostgresServer
+    tmp_path: Path, influx: servers.InfluxServer, postgres: servers.PostgresServer
 ) -> None:
-    database = influx.database()
+    database, chosen = influx.database(), guarded_plan(tmp_path)
     environment = {
         "TONNAM_STORE": "influx",
         "TONNAM_INFLUX_URL": influx.url,
         "TONNAM_INFLUX_DATABASE": database,
         "TONNAM_DATABASE_URL": postgres.database(),
+        "MQTT_PASSWORD_CLOUD": chosen.credentials.cloud,
+        "MQTT_PASSWORD_FIELD": chosen.credentials.field,
+        "MQTT_PASSWORD_HEALTH": chosen.credentials.login,
     }
-    with running(Stack(plan_in(tmp_path, mosquitto_broker), environment, hurried=True)) as stack:
+    with running(Guarded(chosen, environment, hurried=True)) as stack:
         client = Client(stack.url)
         client.sign_in()
 
