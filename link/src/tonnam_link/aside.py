@@ -6,16 +6,29 @@ import contextlib
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 PARTS = ("-wal", "-shm", "")
 KEPT = 2
+MOST_UNREAD = 8
+LOG_LOST = "log"
 
 
-def move_aside(path: Path) -> Path:
+class Unread(NamedTuple):
+    """A file that was set aside and not read to its end. `log_lost` says that its log is damaged, too; `given_up`
+    that so many files are damaged that it shall not be read.
+    """
+
+    file: Path
+    log_lost: bool
+    given_up: bool
+
+
+def move_aside(path: Path, *, log_lost: bool) -> Path:
     """Rename a damaged outbox, with what SQLite keeps beside it. It counts as unread until `done`. Raises OSError."""
     taken = [_number(path, file) for file in _files(path)]
     aside = path.with_name(f"{path.name}.damaged-{max(taken, default=0) + 1}")
-    _mark(aside).touch()
+    _mark(aside).write_text(LOG_LOST if log_lost else "")
     for suffix in PARTS:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
@@ -23,9 +36,12 @@ def move_aside(path: Path) -> Path:
     return aside
 
 
-def unread(path: Path) -> Path | None:
-    """A file that was set aside for `path` and not read to its end, the oldest first."""
-    return next((file for file in _files(path) if _mark(file).exists()), None)
+def unread(path: Path) -> Unread | None:
+    """A file that was set aside for `path` and not read to its end, the oldest first. Raises OSError."""
+    files = [file for file in _files(path) if _mark(file).exists()]
+    if not files:
+        return None
+    return Unread(files[0], _mark(files[0]).read_text() == LOG_LOST, len(files) > MOST_UNREAD)
 
 
 def done(path: Path, aside: Path) -> None:

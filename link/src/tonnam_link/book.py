@@ -47,7 +47,7 @@ class Book:
         """Keep a dictionary."""
         if self.dictionary(dictionary.hash) is None:
             with self.transaction():
-                self.db.execute("INSERT INTO dictionary VALUES (?, ?)", (dictionary.hash, dictionary.body))
+                Sealing(self.db, self.state, self.dictionary).register(dictionary)
 
     def take_over(self, dictionary: Dictionary | None, boot: Boot | None) -> None:
         """Know what the file before this one knew, if there was one: it is damaged."""

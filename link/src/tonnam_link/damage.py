@@ -13,13 +13,21 @@ DAMAGE = {11, 17, 18, 19, 20, 24, 26}
 DAMAGE_IN_DETAIL = {8202, 8458}  # SQLITE_IOERR_DATA, SQLITE_IOERR_CORRUPTFS
 
 
+TROUBLES = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's driver raises; the second when what should be text is none, be it only in its own message."""
+
+
 class Damaged(sqlite3.DatabaseError):
     """What SQLite gave back is not what was written."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+class LogLost(Damaged):
+    """The write-ahead log has commits that SQLite cannot read any more."""
+
+
+def is_damage(error: Exception) -> bool:
     """Whether it is the file that is bad; else it is the disk, which may take later what it refuses now."""
-    if isinstance(error, Damaged):
+    if isinstance(error, Damaged | UnicodeDecodeError) or str(error).startswith("Could not decode"):
         return True
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:

@@ -8,7 +8,9 @@ import time
 from tonnam_link import outbox_file
 from tonnam_link.book import Book, Writing
 from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.gaps import Cause
 from tonnam_link.limits import Limits
+from tonnam_link.salvage import Salvager
 from tonnam_link.sealing import Rank
 from tonnam_link.shelf import Shelf
 from tonnam_link.thinning import drop, thin
@@ -21,6 +23,7 @@ BEHIND = 1.1
 WORTH_SEALING = 2_048
 FREE_PAGES = 256
 PAGES_AT_ONCE = 256
+MADE_HERE: frozenset[Cause] = frozenset({"thinned", "dropped"})
 FOR_EVER_MS = 2**62
 IN_DOUBT_AT_ONCE = 8_192
 
@@ -35,6 +38,7 @@ class Keeper:
     def __init__(self, shelf: Shelf, limits: Limits) -> None:
         self.latest_ms: int | None = None
         self._shelf, self._limits, self._days_ms = shelf, limits, limits.days * DAY_MS
+        self._salvager: Salvager | None = None
         self._passing = False
         self._nothing_left = False
         self._used_before = 0
@@ -65,6 +69,11 @@ class Keeper:
                 return True
         return False
 
+    def close(self) -> None:
+        """Close what is open beside the outbox itself."""
+        if self._salvager is not None:
+            self._salvager.close()
+
     def used(self) -> int:
         """How many bytes of the file something is on."""
         with self._shelf.using("read") as book:
@@ -84,11 +93,11 @@ class Keeper:
 
     def _step(self) -> bool:
         """One transaction of what is due most; False when nothing is."""
-        return self._shrink() or self._seal_ended() or self._give_back()
+        return self._shrink() or self._salvage() or self._seal_ended() or self._tell_damage() or self._give_back()
 
     def _shrink(self) -> bool:
         with self._shelf.using("read") as book:
-            passing = self._passing or any(gap.cause in {"thinned", "dropped"} for gap in book.state.gaps)
+            passing = self._passing or any(gap.cause in MADE_HERE for gap in book.state.gaps)
             part = LOW if passing else 1.0
             too_big, too_old = self.used() > part * self._limits.bytes, self._too_old(book, part)
         if not (too_big or too_old or passing):
@@ -97,7 +106,7 @@ class Keeper:
         with self._shelf.writing() as writing:
             self._passing = self._smaller(writing) if too_big else too_old and self._younger(writing)
             if not self._passing:
-                writing.sealing.gaps(self.latest_ms)
+                writing.sealing.gaps(self.latest_ms, MADE_HERE)
         self._nothing_left = too_big and not self._passing
         return self._passing
 
@@ -123,6 +132,35 @@ class Keeper:
         """Thin what has been here for the days that are allowed, and drop what for twice as long."""
         now_ms, days_ms = self._shelf.ran_ms, self._days_ms * LOW
         return thin(writing, int(now_ms - days_ms)) or drop(writing, int(now_ms - 2 * days_ms), self._limits.bytes)
+
+    def _salvage(self) -> bool:
+        """Take over some of a damaged file; only what is sure of it, and of the rest a gap."""
+        shelf, unread = self._shelf, self._shelf.unread
+        if unread is None or shelf.path is None:
+            return False
+        if self._salvager is None or self._salvager.file != unread.file:
+            self._salvager = Salvager(unread, shelf.delivered if unread.file == shelf.set_aside else ())
+        with shelf.using("read") as book:
+            found = self._salvager.read(book.state.salvage)
+        with shelf.writing() as writing:
+            more = self._salvager.write(writing, found)
+        if not more:
+            self._salvager.close()
+            self._salvager = None
+            shelf.read_to_its_end(unread)
+        return True
+
+    def _tell_damage(self) -> bool:
+        """Tell what a damaged file has lost, once all of it is read and the time is known."""
+        with self._shelf.using("read") as book:
+            gaps = [gap for gap in book.state.gaps if gap.cause == "damaged"]
+            if not gaps or self._shelf.unread is not None:
+                return False
+            if self.latest_ms is None and any(gap.from_ms is None for gap in gaps):
+                return False
+        with self._shelf.writing() as (sealing, _):
+            sealing.gaps(self.latest_ms, {"damaged"})
+        return True
 
     def _seal_ended(self) -> bool:
         """Seal readings of boots that ended; there may be many."""

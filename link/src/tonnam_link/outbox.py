@@ -126,8 +126,9 @@ class Outbox:
             for row, stamp in rows:
                 waiting.keep(self._registered(), row, stamp)
             waiting.words([*events, *outcomes])
-        times = [frame.observed_at_ms for frame in frames if frame.stamp is None]
-        self._keeper.latest_ms = max(times, default=self._keeper.latest_ms)
+        final = [(frame.observed_at_ms, frame.stamp) for frame in frames]
+        final += [(event.at_ms, event.stamp) for event in events]
+        self._keeper.latest_ms = max((at for at, stamp in final if stamp is None), default=self._keeper.latest_ms)
         return sealing.sealed
 
     def accept_forwarded(self, items: Sequence[Forwarded]) -> list[Sealed]:
@@ -265,6 +266,7 @@ class Outbox:
             with contextlib.suppress(OutboxUnavailable):
                 self.flush()
         finally:
+            self._keeper.close()
             self._shelf.close()
 
     @property

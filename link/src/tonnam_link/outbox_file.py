@@ -10,10 +10,11 @@ from typing import IO
 
 import msgspec
 
-from tonnam_link.damage import Damaged, check
+from tonnam_link.damage import Damaged, LogLost, check
 from tonnam_link.errors import LinkError, OutboxInUse, OutboxOfAnother, OutboxUnavailable
 from tonnam_link.state import State
 from tonnam_link.topics import Origin
+from tonnam_link.write_ahead import lost_commits
 
 FILE_VERSION = 2
 WAL_PAGES = 1_000
@@ -41,7 +42,7 @@ CREATE TABLE word (
 CREATE TABLE batch (
     sequence INTEGER PRIMARY KEY, kind INTEGER NOT NULL, dictionary TEXT, readings INTEGER NOT NULL,
     size INTEGER NOT NULL, inner INTEGER, rank INTEGER NOT NULL, since_ms INTEGER NOT NULL,
-    from_ms INTEGER, to_ms INTEGER, fingerprint INTEGER, payload BLOB NOT NULL);
+    from_ms INTEGER, to_ms INTEGER, fingerprint INTEGER, crc INTEGER NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX batch_order ON batch (rank, sequence);
 CREATE INDEX batch_fingerprint ON batch (fingerprint) WHERE fingerprint IS NOT NULL;
 """
@@ -73,6 +74,8 @@ def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Conn
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > FILE_VERSION:
             raise LinkError(f"the outbox {path} was written by a newer Tonnam (file version {version})")
+        if path is not None and lost_commits(path):
+            raise LogLost("its log has lost what was committed")
         if version == 0:
             _create(db, origin, first)
         elif version < FILE_VERSION:
@@ -89,7 +92,8 @@ def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Conn
 
 
 def _set_up(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the first table
+    if not pages(db):
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # later it would only be a write
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA secure_delete = OFF")  # it would write every page that becomes free

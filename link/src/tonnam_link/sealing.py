@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
@@ -12,8 +12,10 @@ import msgspec
 from tonnam_link import codec, forwards, spans
 from tonnam_link.aggregates import MINUTE_MS
 from tonnam_link.codec import AggregateRow, Dictionary, Kind, Row
+from tonnam_link.damage import check
+from tonnam_link.envelope import open_envelope, seal
 from tonnam_link.errors import TooLarge
-from tonnam_link.gaps import Gap, join
+from tonnam_link.gaps import Cause, Gap, join
 from tonnam_link.messages import Event, Forwarded, Outcome, Sample
 from tonnam_link.quality import Quality
 from tonnam_link.spans import Span
@@ -136,6 +138,28 @@ class Sealing:
             inner=inner.kind, fingerprint=forwards.fingerprint(item),
         )  # fmt: skip
 
+    def adopt(self, payload: bytes, readings: int) -> None:
+        """Seal what is in a batch of an older file of this outbox as a new one. Raises TooLarge, Rejected."""
+        envelope, state = open_envelope(payload), self.state
+        if envelope.kind == Kind.FORWARD:
+            self.forward(forwards.unwrap(payload))
+            return
+        times = forwards.times_of(payload)
+        renamed = msgspec.structs.replace(envelope, epoch=state.epoch, sequence=state.next)
+        ranks = {Kind.READINGS: Rank.THINNED, Kind.AGGREGATES: Rank.DROPPED}
+        kind = Kind(envelope.kind)
+        self._insert(
+            kind, seal(state.origin, renamed, codec.MAX_BATCH_BYTES), rank=ranks.get(kind, Rank.KEPT),
+            dictionary=None if envelope.dictionary is None else envelope.dictionary.hex(),
+            readings=readings, times=times or (None, None),
+        )  # fmt: skip
+        if times is not None and kind is Kind.READINGS:
+            state.spans = spans.add(state.spans, times)
+
+    def register(self, dictionary: Dictionary) -> None:
+        """Keep a dictionary."""
+        self.db.execute("INSERT OR IGNORE INTO dictionary VALUES (?, ?)", (dictionary.hash, dictionary.body))
+
     def found(self, sequence: int) -> Sealed:
         """A batch that is here already."""
         query = "SELECT sequence, kind, dictionary, readings, size, inner FROM batch WHERE sequence = ?"
@@ -145,10 +169,19 @@ class Sealing:
         """Note that readings are thinned or gone. It is told, as one event with others of its kind, by `gaps`."""
         self.state.gaps = join(self.state.gaps, gap)
 
-    def gaps(self, at_ms: int | None) -> None:
-        """Tell the gaps that were noted: seal them as events of that time, or of their own last."""
-        self.events([gap.event(gap.to_ms if at_ms is None else at_ms) for gap in self.state.gaps])
-        self.state.gaps = ()
+    def gaps(self, at_ms: int | None, causes: Collection[Cause]) -> None:
+        """Tell the gaps of these causes that were noted: seal them as events of that time, or of their own last.
+
+        One of which nobody knows when it began may last until then.
+        """
+        events = []
+        for gap in self.state.gaps:
+            if gap.cause in causes:
+                last_ms = max(gap.to_ms, at_ms or 0) if gap.from_ms is None else gap.to_ms
+                told = msgspec.structs.replace(gap, to_ms=last_ms)
+                events.append(told.event(told.to_ms if at_ms is None else at_ms))
+        self.events(events)
+        self.state.gaps = tuple(gap for gap in self.state.gaps if gap.cause not in causes)
 
     def _rows(self, dictionary: Dictionary, rows: Sequence[Row], rank: Rank) -> None:
         state = self.state
@@ -180,8 +213,8 @@ class Sealing:
         sealed = Sealed(state.next, kind, dictionary, readings, len(payload), inner)
         since_ms = state.ran_ms if since_ms is None else since_ms
         self.db.execute(
-            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*sealed, rank, since_ms, *times, fingerprint, payload),
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*sealed, rank, since_ms, *times, fingerprint, check(sealed.sequence, kind, readings, *times), payload),
         )
         self.sealed.append(sealed)
         state.next += 1

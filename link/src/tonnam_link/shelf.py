@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tonnam_link import aside, outbox_file
+from tonnam_link.aside import Unread
 from tonnam_link.book import Book, Writing
 from tonnam_link.codec import Dictionary
-from tonnam_link.damage import is_damage
+from tonnam_link.damage import TROUBLES, LogLost, is_damage
 from tonnam_link.errors import LinkError, OutboxUnavailable
 from tonnam_link.sealing import Sealed
 from tonnam_link.state import Boot
@@ -35,7 +36,8 @@ class Shelf:
     """The file of an outbox, or one in memory. Raises OutboxUnavailable, OutboxInUse, OutboxOfAnother.
 
     `released` are batches that are forgotten in memory, and on the disk with the next transaction. `boot` is the one
-    that is going on, `dictionary` the one of new frames; both outlive a file.
+    that is going on, `dictionary` the one of new frames; both outlive a file. `unread` is a damaged file of which not
+    all has been taken over yet, and `delivered` what of the last one the next tier has.
     """
 
     def __init__(self, path: Path | None, origin: Origin, mono_ms: Callable[[], int]) -> None:
@@ -43,6 +45,8 @@ class Shelf:
         self.origin = origin
         self.epoch = 0
         self.set_aside: Path | None = None
+        self.unread: Unread | None = None
+        self.delivered: frozenset[int] = frozenset()
         self.dictionary: Dictionary | None = None
         self.boot: Boot | None = None
         self.released: dict[int, Sealed] = {}
@@ -76,9 +80,9 @@ class Shelf:
         assert book is not None
         try:
             yield book
-        except sqlite3.Error as error:
-            if self.path is not None and is_damage(error):
-                self._renew(book)
+        except TROUBLES as error:
+            if is_damage(error):
+                self._renew(book, error)
             raise OutboxUnavailable(f"the outbox {self.path or 'in memory'} cannot be {verb}: {error}") from error
 
     @contextlib.contextmanager
@@ -100,6 +104,15 @@ class Shelf:
                 state.size - sum(sealed.size for sealed in released),
             )
 
+    def read_to_its_end(self, unread: Unread) -> None:
+        """A damaged file has been taken over; go on with the next, if there is one. Raises OutboxUnavailable."""
+        assert self.path is not None
+        try:
+            aside.done(self.path, unread.file)
+            self.unread = aside.unread(self.path)
+        except OSError as error:
+            raise OutboxUnavailable(f"the files beside the outbox {self.path} cannot be read: {error}") from error
+
     def close(self) -> None:
         """Close the file, and let others have it."""
         try:
@@ -113,18 +126,19 @@ class Shelf:
         try:
             try:
                 self._take(outbox_file.open_file(self.path, self.origin, self._next))
-            except sqlite3.Error as error:
-                if self.path is None or not is_damage(error):
+            except TROUBLES as error:
+                if not is_damage(error):
                     raise
-                self.set_aside = aside.move_aside(self.path)
+                self._move_aside(error)
                 self._take(outbox_file.open_file(self.path, self.origin, self._next))
-        except (sqlite3.Error, OSError) as error:
+        except (*TROUBLES, OSError) as error:
             raise OutboxUnavailable(f"the outbox {self.path} cannot be opened: {error}") from error
 
     def _take(self, db: sqlite3.Connection) -> None:
         try:
             book = Book(db)
             book.take_over(self.dictionary, self.boot)
+            self.unread = None if self.path is None else aside.unread(self.path)
         except BaseException:
             db.close()
             raise
@@ -132,19 +146,23 @@ class Shelf:
         self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
         self.recount()
 
-    def _renew(self, book: Book) -> None:
+    def _renew(self, book: Book, error: Exception) -> None:
         """Begin a new file in place of a damaged one; sequences go on, so that none under way is mistaken."""
-        assert self.path is not None
         self._next = book.state.next
+        self.delivered = frozenset(self.released)
+        self.released.clear()
         with contextlib.suppress(sqlite3.Error):
             book.db.close()
         self.book = None
-        self.released.clear()
         try:
-            self.set_aside = aside.move_aside(self.path)
-        except OSError as error:
-            raise OutboxUnavailable(f"the outbox {self.path} is damaged and cannot be renamed: {error}") from error
+            self._move_aside(error)
+        except OSError as refusal:
+            raise OutboxUnavailable(f"the outbox {self.path} is damaged and cannot be renamed: {refusal}") from error
         self._open()
+
+    def _move_aside(self, error: Exception) -> None:
+        if self.path is not None:
+            self.set_aside = aside.move_aside(self.path, log_lost=isinstance(error, LogLost))
 
     def _unlock(self) -> None:
         if self._lock is not None:

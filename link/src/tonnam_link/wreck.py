@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tonnam_link import outbox_file
+from tonnam_link.damage import TROUBLES
 from tonnam_link.state import State
 
 ROWS_AT_ONCE = 64
@@ -15,11 +16,11 @@ MISSES_AT_ONCE = 1_024
 MOST_MISSES = 65_536
 TABLES = {
     "word": "id, boot, mono_ms, guess_ms, kind, packed, crc",
-    "batch": "sequence, kind, readings, from_ms, to_ms, payload",
+    "batch": "sequence, kind, readings, from_ms, to_ms, crc, payload",
     "pending": "id, dictionary, observed_at_ms, samples, readings, crc",
     "untimed": "id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc",
 }
-HEAD_OF_BATCH = "sequence, kind, readings, from_ms, to_ms, NULL"
+HEAD_OF_BATCH = "sequence, kind, readings, from_ms, to_ms, crc, NULL"
 
 Cells = tuple[Any, ...]
 
@@ -34,18 +35,17 @@ class Part(NamedTuple):
 
 
 class Wreck:
-    """A damaged outbox. Close it."""
+    """A damaged outbox; one that is given up counts as unreadable. Close it."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, given_up: bool = False) -> None:
         self.file = file
-        self._db = sqlite3.connect(":memory:", isolation_level=None)
-        with contextlib.suppress(sqlite3.Error):
-            self._db = sqlite3.connect(file, isolation_level=None)
+        self._db = sqlite3.connect(":memory:" if given_up else file, isolation_level=None)
+        self._readable = bool(self._all("SELECT name FROM sqlite_master WHERE name = 'batch'"))
         self.state = self._state()
         self._highest: dict[str, int] = {}
 
     def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*TROUBLES):
             self._db.close()
 
     def modified_ms(self) -> int:
@@ -66,9 +66,11 @@ class Wreck:
 
     def part(self, table: str, after: int) -> Part:
         """The next rows of a table, in order of their number, which stands first in each."""
+        if not self._readable:
+            return Part([], after, missed=True, end=True)
         key = TABLES[table].split(",")[0]
         query = f"SELECT {TABLES[table]} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {ROWS_AT_ONCE}"
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*TROUBLES):
             rows = self._db.execute(query, (after,)).fetchall()
             last = max((row[0] for row in rows), default=after)
             if last > after or not rows:
@@ -95,7 +97,7 @@ class Wreck:
     def _one(self, queries: list[str], number: int) -> Cells | None:
         """A row; nothing in it when there is none; None when that cannot be known."""
         for query in queries:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*TROUBLES):
                 row: Cells | None = self._db.execute(query, (number,)).fetchone()
                 return () if row is None else row
         return None
@@ -107,18 +109,18 @@ class Wreck:
             if table == "batch" and self.state is not None:
                 highest = self.state.next - 1
             else:
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(*TROUBLES):
                     highest = self._db.execute(f"SELECT max({key}) FROM {table}").fetchone()[0] or 0
             self._highest[table] = highest
         return self._highest[table]
 
     def _state(self) -> State | None:
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*TROUBLES):
             return outbox_file.load(self._db)
         return None
 
     def _all(self, query: str) -> list[Cells]:
         rows: list[Cells] = []
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*TROUBLES):
             rows.extend(self._db.execute(query))
         return rows
