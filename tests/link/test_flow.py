@@ -179,6 +179,52 @@ def test_stored_batch_frees_those_of_its_kind_that_were_refused(flow: Flow) -> N
     assert sent(flow, 0.2) == [(1, Channel.UP)], "the store takes readings; of events nobody knows"
 
 
+def test_batch_that_is_never_taken_does_not_hold_up_the_backlog_behind_it(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    flow.answered(reply(1, Verdict.BUSY, retry_s=5.0), 0.1)
+    for number, now in ((11, 1.0), (12, 2.0)):
+        assert not flow.wants_backlog(now)
+        flow.offer([readings(number)], now)
+        sent(flow, now)
+        flow.answered(reply(number), now + 0.1)
+        assert (1, Channel.BACK) in sent(flow, now + 0.2), "the receiver takes readings: perhaps also this one"
+        flow.answered(reply(1, Verdict.BUSY, retry_s=5.0), now + 0.3)
+    assert flow.wants_backlog(UNASKED_BACK_S + 30.0)
+    flow.send_back(readings(2), 50.0)
+    assert not flow.wants_backlog(100.0), "one at a time"
+    flow.answered(reply(2, credit=1), 101.0)
+    assert flow.wants_backlog(101.0)
+    assert sent(flow, 101.0) == [(1, Channel.BACK)], "it is not forgotten"
+
+
+def test_receiver_that_takes_nothing_is_not_given_ever_more(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    for now in range(0, 3600, 5):
+        for number, _ in sent(flow, now):
+            flow.answered(reply(number, Verdict.BUSY, retry_s=5.0), now)
+    assert not flow.wants_backlog(3600.0)
+
+
+def test_batch_whose_dictionary_nobody_has_does_not_hold_up_the_others(flow: Flow) -> None:
+    flow.send_back(readings(1), 0.0)
+    times: list[float] = [0.0]
+    while times[-1] < 300.0:
+        flow.answered(reply(1, Verdict.NEED_DICTIONARY), times[-1])
+        times.append(flow.next_at(times[-1]) if not flow.wants_backlog(times[-1]) else times[-1] + 80.0)
+        sent(flow, times[-1])
+    assert times[:3] == [0.0, 5.0, 10.0]
+    assert flow.wants_backlog(300.0)
+
+
+def test_outcome_that_is_never_taken_does_not_hold_up_the_others(flow: Flow) -> None:
+    flow.offer([Sealed(n, Kind.OUTCOMES, None, 0, 50) for n in range(1, 9)], 0.0)
+    for now in range(100):
+        for number, _ in sent(flow, now):
+            verdict = Verdict.BUSY if number < 4 else Verdict.STORED
+            flow.answered(reply(number, verdict, retry_s=5.0), now)
+    assert flow.busy_with == {1, 2, 3}
+
+
 def test_credit_runs_out(flow: Flow) -> None:
     flow.send_back(readings(1), 0.0)
     flow.answered(reply(1, credit=1), 1.0)

@@ -27,6 +27,8 @@ UNASKED_BACK_S = 15.0
 CREDIT_S = 10.0
 DICTIONARY_AGAIN_S = 5.0
 HURRY_S = 2.0
+STUCK_AFTER = 2
+MOST_STUCK = 4
 
 Jitter = Callable[[float, float], float]
 
@@ -35,7 +37,9 @@ Jitter = Callable[[float, float], float]
 class Flight:
     """A batch that was sent and is not answered. `tries` counts time-outs; `asks` says that `due` is the receiver's.
 
-    `back` tells the backlog from what is live; `refusals` counts the times that the receiver was busy.
+    `back` tells the backlog from what is live. `refusals` counts the times that the receiver was busy, the last at
+    `refused_at`; `oddities` those of them since which it had taken others of the kind, and those that it still lacked
+    the dictionary.
     """
 
     sealed: Sealed
@@ -46,6 +50,13 @@ class Flight:
     tries: int = 0
     asks: bool = False
     refusals: int = 0
+    refused_at: float = 0.0
+    oddities: int = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the receiver takes others, but not this one. They need not wait for it."""
+        return self.oddities >= STUCK_AFTER
 
     @property
     def channel(self) -> Channel:
@@ -81,6 +92,7 @@ class Flow:
         self._flights: dict[int, Flight] = {}
         self._dictionary_at: dict[str, float] = {}
         self._urgent: set[int] = set()
+        self._taken_at: dict[Kind, float] = {}
         self._window = WINDOW
         self._credit_until = 0.0
         self._back_at = 0.0
@@ -111,7 +123,7 @@ class Flow:
     def connected(self, now: float) -> None:
         """A new connection: what was unanswered may never have arrived."""
         for flight in self._flights.values():
-            flight.due, flight.tries, flight.refusals = now, 0, 0
+            flight.due, flight.tries, flight.refusals, flight.oddities = now, 0, 0, 0
             if flight.back:  # it is large, and others connect just now, too
                 flight.due = now + self._jitter(0.0, FIRST_BACK_S)
         self._credit_until = now
@@ -169,9 +181,10 @@ class Flow:
         elif flight is not None:
             flight.asks, flight.tries = True, 0
             if reply.verdict is Verdict.BUSY:
-                flight.due = now + self._refused(flight, reply.retry_s)
+                self._refused(flight, reply.retry_s, now)
             else:
-                flight.due = now + self._patience(flight)
+                flight.due = now + self._growing(self._shortest(flight.back), flight.oddities - 1)
+                flight.oddities += 1
                 return self._dictionary_due(flight.sealed.dictionary, now)
         return None
 
@@ -183,7 +196,8 @@ class Flow:
         return min(times, default=now + RESEND_S)
 
     def _back_is_free(self) -> bool:
-        return not any(flight.back for flight in self._flights.values())
+        stuck = [flight.stuck for flight in self._flights.values() if flight.back]
+        return all(stuck) and len(stuck) <= MOST_STUCK
 
     def _age(self, now: float) -> None:
         """What is no longer live leaves its window and becomes backlog; it is in the outbox anyway."""
@@ -227,12 +241,15 @@ class Flow:
         return self._unanswered(flight.channel) < (self._window if flight.channel is Channel.UP else WINDOW)
 
     def _unanswered(self, channel: Channel) -> int:
-        live = (flight for flight in self._flights.values() if not flight.back)
-        return sum(flight.channel is channel and flight.sealed.sequence not in self._urgent for flight in live)
+        live = (flight for flight in self._flights.values() if not flight.back and flight.channel is channel)
+        waiting = (flight for flight in live if channel is Channel.UP or not flight.stuck)
+        return sum(flight.sealed.sequence not in self._urgent for flight in waiting)
 
     def _patience(self, flight: Flight) -> float:
-        doublings = max(flight.tries, self._paces[flight.back].caution)
-        return min(RESEND_MAX_S, self._shortest(flight.back) * 2.0 ** min(doublings, 10)) * self._jitter(1.0, 1.25)
+        return self._growing(self._shortest(flight.back), max(flight.tries, self._paces[flight.back].caution))
+
+    def _growing(self, seconds: float, doublings: int) -> float:
+        return min(RESEND_MAX_S, seconds * 2.0 ** min(max(0, doublings), 10)) * self._jitter(1.0, 1.25)
 
     def _shortest(self, back: bool) -> float:
         """How long an answer may take: as it took before, and as the line needs for all that is under way."""
@@ -250,10 +267,13 @@ class Flow:
             if flight.back:
                 self._bytes_per_s = max(SLOWEST_BYTES_S, flight.sealed.size / max(took_s, 0.001))
 
-    def _refused(self, flight: Flight, retry_s: float) -> float:
-        """How long to leave a busy receiver alone: as long as it asks, and longer the oftener it refuses."""
-        doublings, flight.refusals = min(max(0, flight.refusals - 1), 10), flight.refusals + 1
-        return min(RESEND_MAX_S, max(1.0, retry_s) * 2.0**doublings) * self._jitter(1.0, 1.25)
+    def _refused(self, flight: Flight, retry_s: float, now: float) -> None:
+        """Leave a busy receiver alone for as long as it asks, and longer the oftener it refuses."""
+        if flight.refusals and self._taken_at.get(flight.sealed.kind, 0.0) > flight.refused_at:
+            flight.oddities += 1
+        flight.refusals += 1
+        flight.refused_at = now
+        flight.due = now + self._growing(max(1.0, retry_s), flight.refusals - 2)
 
     def _hurry(self, now: float) -> None:
         """The receiver lives: what timed out need not wait for long, but it may still be with the receiver."""
@@ -269,8 +289,9 @@ class Flow:
             return
         if flight.channel is Channel.UP:
             self._window = min(WINDOW, self._window + 1)
+        self._taken_at[flight.sealed.kind] = now
         for other in self._flights.values():
-            if not other.asks:
+            if not other.asks or other.stuck:
                 continue
             if other.refusals and other.sealed.kind is flight.sealed.kind:
                 other.due = min(other.due, now + self._jitter(0.0, HURRY_S))
