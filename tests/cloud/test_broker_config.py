@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -215,6 +216,15 @@ def test_files_are_for_the_broker_s_eyes_only(tmp_path: Path, more: tuple[str, .
     access.run(*access.arguments("mosquitto", 0, "--listen", "1883", *more))
     assert {path.stat().st_mode & 0o777 for path in access.out.iterdir()} == {mode}
     assert {path.name for path in access.out.iterdir()} == {"tonnam.conf", "passwords", "acl", "version"}
+
+
+def test_what_the_group_may_read_is_of_the_directory_s_group(tmp_path: Path) -> None:
+    access = Access(tmp_path)
+    access.out.mkdir()
+    group = max({os.getgid(), *os.getgroups(), *([1883] if os.geteuid() == 0 else [])})
+    os.chown(access.out, -1, group)
+    access.run(*access.arguments("mosquitto", 1883, "--readable-by-group"))
+    assert {path.stat().st_gid for path in access.out.iterdir()} == {group}
 
 
 def test_directory_that_cannot_be_written_is_one_clear_line(shared: Access, tmp_path: Path) -> None:

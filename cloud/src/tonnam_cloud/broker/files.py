@@ -24,7 +24,10 @@ def version_of(files: Mapping[str, str]) -> str:
 
 
 def write_files(directory: Path, files: Mapping[str, str], version: str, mode: int) -> None:
-    """Put each file in place of the old one, at once or not at all. Raises CloudError that names the directory."""
+    """Put each file in place of the old one, at once or not at all. Raises CloudError that names the directory.
+
+    What the group may read belongs to the directory's group.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in {**files, VERSION: version + "\n"}.items():
@@ -37,6 +40,8 @@ def _replace(path: Path, text: str, mode: int) -> None:
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        if mode & 0o077 and os.fstat(file.fileno()).st_gid != path.parent.stat().st_gid:
+            os.fchown(file.fileno(), -1, path.parent.stat().st_gid)
         os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
