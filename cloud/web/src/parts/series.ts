@@ -42,7 +42,7 @@ export function gapStretches(gaps: Gap[], { t, v }: History): Stretch[] {
   return gaps.map(({ from, to }) => {
     const to_s = new Date(to).getTime() / 1000;
     if (from !== null) return { from_s: new Date(from).getTime() / 1000, to_s };
-    const before = t.findLast((at, i) => at < to_s && v[i] !== null);
+    const before = t.filter((at, i) => at < to_s && v[i] !== null).at(-1);
     return { from_s: before ?? to_s - DAY_S, to_s };
   });
 }
