@@ -74,9 +74,9 @@ ENTRYPOINT ["tonnam-dashboards"]
 
 FROM runtime AS cloud
 COPY --from=build-cloud /app /app
-# Volumes begin as these: the broker's configuration, which Mosquitto's user reads, and the key that nodes read.
+# Volumes begin as these: the broker's configuration, which is Mosquitto's user's, and the key that nodes read.
 USER root
-RUN install --directory --owner=tonnam --group=1883 --mode=2750 /broker \
+RUN install --directory --owner=1883 --group=1883 --mode=0700 /broker \
     && install --directory --owner=tonnam --group=tonnam --mode=0755 /cloud-key
 USER 10001:10001
 EXPOSE 8080

@@ -104,8 +104,8 @@ def test_broker_s_files_are_written_by_one_service_and_only_read_by_the_other() 
         "access": ["broker:/broker"],
         "mosquitto": ["broker:/broker:ro"],
     }
-    assert re.search(r"--group=1883 --mode=2750 /broker", DOCKERFILE), "the group of the user that Mosquitto runs as"
-    assert SERVICES["mosquitto"]["user"] == "1883:1883"
+    assert re.search(r"--owner=1883 --group=1883 --mode=0700 /broker", DOCKERFILE)
+    assert SERVICES["mosquitto"]["user"] == SERVICES["access"]["user"] == "1883:1883"
 
 
 def test_make_env_writes_strong_secrets_for_the_owner_only_and_never_twice(tmp_path: Path) -> None:

@@ -251,8 +251,9 @@ class Stage:
         return party
 
     def close(self) -> None:
-        for party in self._parties:
-            party.close()
+        """Everybody leaves."""
+        while self._parties:
+            self._parties.pop().close()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tonnam_cloud.errors import Misconfigured
 ENVIRONMENT = {f"PASSWORD_{name}": "0123456789abcdefghij" for name in ("CLOUD", "FIELD", "HEALTH")}
 HASHES = hashes_of("0123456789abcdefghij")
 AT_HOME = Listening(Address("127.0.0.1", 1883))
+pytestmark = pytest.mark.xdist_group("broker-config")
 
 
 @pytest.fixture(scope="module")
@@ -210,21 +210,11 @@ def test_file_that_is_no_certificate_is_named(shared: Access, tmp_path: Path) ->
     assert "junk.pem are no certificate and its key" in result.output
 
 
-@pytest.mark.parametrize(("more", "mode"), [((), 0o600), (("--readable-by-group",), 0o640)])
-def test_files_are_for_the_broker_s_eyes_only(tmp_path: Path, more: tuple[str, ...], mode: int) -> None:
+def test_files_are_for_the_broker_s_eyes_only(tmp_path: Path) -> None:
     access = Access(tmp_path)
-    access.run(*access.arguments("mosquitto", 0, "--listen", "1883", *more))
-    assert {path.stat().st_mode & 0o777 for path in access.out.iterdir()} == {mode}
+    access.run(*access.arguments("mosquitto", 1883))
+    assert {path.stat().st_mode & 0o777 for path in access.out.iterdir()} == {0o600}
     assert {path.name for path in access.out.iterdir()} == {"tonnam.conf", "passwords", "acl", "version"}
-
-
-def test_what_the_group_may_read_is_of_the_directory_s_group(tmp_path: Path) -> None:
-    access = Access(tmp_path)
-    access.out.mkdir()
-    group = max({os.getgid(), *os.getgroups(), *([1883] if os.geteuid() == 0 else [])})
-    os.chown(access.out, -1, group)
-    access.run(*access.arguments("mosquitto", 1883, "--readable-by-group"))
-    assert {path.stat().st_gid for path in access.out.iterdir()} == {group}
 
 
 def test_directory_that_cannot_be_written_is_one_clear_line(shared: Access, tmp_path: Path) -> None:

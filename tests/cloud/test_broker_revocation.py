@@ -18,17 +18,20 @@ from tests.servers import wait_until
 
 WITHIN_S = 10.0
 A, B = f"tonnam/1/{FARM}", f"tonnam/1/{TOWN}"
+pytestmark = pytest.mark.xdist_group("broker-revocation")
 
 
-@pytest.fixture(scope="module")
-def access(tmp_path_factory: pytest.TempPathFactory) -> Access:
-    return Access(tmp_path_factory.mktemp("access"))
-
-
-@pytest.fixture(params=KINDS)
-def stage(request: pytest.FixtureRequest, access: Access) -> Iterator[Stage]:
-    with staged(access, request.param) as scene, following(access, request.param, port=scene.server.port):
+@pytest.fixture(scope="module", params=KINDS)
+def running_stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    access, kind = Access(tmp_path_factory.mktemp(request.param)), request.param
+    with staged(access, kind) as scene, following(access, kind, port=scene.server.port):
         yield scene
+
+
+@pytest.fixture
+def stage(running_stage: Stage) -> Iterator[Stage]:
+    yield running_stage
+    running_stage.close()
 
 
 @contextmanager
@@ -94,7 +97,7 @@ def test_new_credentials_end_the_old_ones_and_the_connection_that_was_made_with_
 
 
 def test_node_that_is_added_while_the_broker_runs_comes_in(stage: Stage) -> None:
-    node = f"demo-farm/edge-{stage.kind}"
+    node = "demo-farm/edge-9"
     stage.access.run("node", "add", *node.split("/"))
     assert not stage.stranger(node.replace("/", "."), "").is_in
     stage.access.new_password(node)

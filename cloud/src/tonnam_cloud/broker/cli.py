@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tonnam_cloud.broker.config import FOR_THE_GROUP, FOR_THE_OWNER, Broker, Config, Writer, follow, write_once
+from tonnam_cloud.broker.config import Broker, Config, Writer, follow, write_once
 from tonnam_cloud.broker.listening import Address, Listening
 from tonnam_cloud.broker.reload import Reloader
 from tonnam_cloud.broker.users_file import load_users
@@ -41,13 +41,6 @@ def broker_config(
         Path | None, typer.Option(metavar="FILE", help="The broker's certificate, with those that vouch for it.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key.")] = None,
-    readable_by_group: Annotated[
-        bool,
-        typer.Option(
-            "--readable-by-group",
-            help="Let the directory's group read the files, when the broker runs as somebody else.",
-        ),
-    ] = False,
     keep: Annotated[
         bool, typer.Option("--follow", help="Stay, and write anew whenever the registry or the certificate changes.")
     ] = False,
@@ -58,7 +51,8 @@ def broker_config(
     """Write the broker's users, access list and TLS, from the registry.
 
     A node that is revoked is off within seconds, if --follow runs with --reload-pid-file; nobody else is disturbed.
-    Passwords of the users file come from environment variables that it names.
+    Passwords of the users file come from environment variables that it names. Run this as the broker's own user: the
+    files are for nobody else's eyes.
     """
     with clear_failures(WRONG_SETTINGS):
         listening = Listening(
@@ -68,9 +62,8 @@ def broker_config(
             tls_key and tls_key.absolute(),
         )
         listening.read_pair()
-        mode = FOR_THE_GROUP if readable_by_group else FOR_THE_OWNER
         others = load_users(users, os.environ) if users else []
-        config = Config(broker, out.absolute(), listening, others, mode, site)
+        config = Config(broker, out.absolute(), listening, others, site)
     reloader = Reloader(reload_pid_file, broker.program) if reload_pid_file else None
     with command_database() as database:
         writer = Writer(config, database)

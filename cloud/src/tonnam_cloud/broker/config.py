@@ -24,7 +24,6 @@ from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import access
 
 EVERY_S = 1.0
-FOR_THE_OWNER, FOR_THE_GROUP = 0o600, 0o640
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,6 @@ class Config:
     directory: Path
     listening: Listening
     others: Sequence[tuple[OtherUser, Hashes]]
-    mode: int = FOR_THE_OWNER
     site: str | None = None
     """The gateway ("tenant/node") whose site's broker this is; None for the broker that the cloud is at."""
 
@@ -82,7 +80,7 @@ class Writer:
         version = version_of(files)
         if version != self._written:
             self._complain({node.name for node in nodes})
-            write_files(self._config.directory, files, version, self._config.mode)
+            write_files(self._config.directory, files, version)
             log.info("broker configuration written", directory=str(self._config.directory), users=len(users))
             self._written = version
         return version

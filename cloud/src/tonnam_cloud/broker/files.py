@@ -23,26 +23,23 @@ def version_of(files: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def write_files(directory: Path, files: Mapping[str, str], version: str, mode: int) -> None:
-    """Put each file in place of the old one, at once or not at all. Raises CloudError that names the directory.
+def write_files(directory: Path, files: Mapping[str, str], version: str) -> None:
+    """Put each file in place of the old one, at once or not at all, readable by us only: we run as the broker's user.
 
-    What the group may read belongs to the directory's group.
+    Raises CloudError that names the directory.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in {**files, VERSION: version + "\n"}.items():
-            _replace(directory / name, text, mode)
+            _replace(directory / name, text)
     except OSError as error:
         raise CloudError(f"the broker's configuration cannot be written to {directory}: {error.strerror}") from error
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def _replace(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        if mode & 0o077 and os.fstat(file.fileno()).st_gid != path.parent.stat().st_gid:
-            os.fchown(file.fileno(), -1, path.parent.stat().st_gid)
-        os.fchmod(file.fileno(), mode)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
