@@ -61,8 +61,9 @@ class Ingest:
         self._opener = Opener(database, clock)
         self._allowance = Allowance()
         self._thread = ThreadPoolExecutor(1, "ingest")
-        self._outage = Outage("batches wait at the nodes")
-        self._writer = StoreWriter(store, self._away, self._back)
+        self._store_away = Outage("batches wait at the nodes")
+        self._database_away = Outage("batches wait at the nodes for the database")
+        self._writer = StoreWriter(store, self._no_store, self._store_is_back)
         self._complained: set[tuple[Origin, str]] = set()
         self._heard: dict[tuple[str, str], int] = {}
         self._heard_kept_ms = 0
@@ -97,10 +98,11 @@ class Ingest:
             await self._writer.write(works)
             messages = await self.blocking(self._keep, works)
         except Transient as error:
-            self._away(str(error))
+            self._no_database(error)
             for work in works:
                 work.wait(str(error), AWAY_RETRY_S)
             return
+        self._database_is_back()
         for topic, payload in messages:
             self._publish(topic, payload)
 
@@ -131,13 +133,21 @@ class Ingest:
             for message in live.messages(*work.origin, work.lane, sites)
         ]
 
-    def _away(self, why: str) -> None:
-        self._outage.note(Transient(why))
-        self.status.waiting_for = why
+    def _no_store(self, why: str) -> None:
+        self._store_away.note(Transient(why))
+        self.status.no_store = why
 
-    def _back(self) -> None:
-        self._outage.over()
-        self.status.waiting_for = ""
+    def _store_is_back(self) -> None:
+        self._store_away.over()
+        self.status.no_store = ""
+
+    def _no_database(self, error: CloudError) -> None:
+        self._database_away.note(error)
+        self.status.no_database = str(error)
+
+    def _database_is_back(self) -> None:
+        self._database_away.over()
+        self.status.no_database = ""
 
     async def _keep_store(self) -> None:
         """Compaction in slices between writes."""
@@ -145,7 +155,7 @@ class Ingest:
             try:
                 more = await self._writer.upkeep(self._store.maintain)
             except CloudError as error:
-                self._outage.note(error)
+                self._no_store(str(error))
                 more = False
             await asyncio.sleep(0 if more else HOUSEKEEPING_S)
 
@@ -161,7 +171,7 @@ class Ingest:
                     await self.blocking(self._bound)
                     bound_at = time.monotonic() + BOUND_EVERY_S
             except CloudError as error:
-                self._outage.note(error)
+                self._no_database(error)
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _replay(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 @dataclass
 class IngestStatus:
-    """Counts since the start. `waiting_for` says what keeps batches from being stored just now, or is empty.
+    """Counts since the start. `no_store` and `no_database` say why batches wait for them just now, or are empty.
 
     `link` tells what the receiver has counted before ingest saw any of it.
     """
@@ -25,8 +25,14 @@ class IngestStatus:
     busy: int = 0
     replayed: int = 0
     last_stored_ms: int | None = None
-    waiting_for: str = ""
+    no_store: str = ""
+    no_database: str = ""
     link: Callable[[], Mapping[str, int]] = field(default=dict)
+
+    @property
+    def waiting_for(self) -> str:
+        """What keeps batches from being stored just now, or nothing."""
+        return self.no_store or self.no_database
 
     def counts(self) -> dict[str, int]:
         """The counts alone."""

@@ -10,6 +10,7 @@ from tonnam_link.messages import Verdict
 from tonnam_link.receiver import Answer, Received
 from tonnam_link.topics import Channel, Origin
 
+LONGEST_REASON = 500
 STORED = Answer(Verdict.STORED)
 Storable = ReadingBatch | AggregateBatch
 
@@ -63,8 +64,11 @@ class Work:
 
     def quarantine(self, reason: str, readings: int = 0) -> None:
         """Keep the batch for a person and release it from the node's disk."""
+        said = self.answer.reason if self.set_aside else ""
         self.set_aside.append(SetAside(reason, readings))
-        self.answer = Answer(Verdict.QUARANTINED, "; ".join(dict.fromkeys(each.reason for each in self.set_aside)))
+        if reason not in said and len(said) < LONGEST_REASON:
+            said = f"{said}; {reason}" if said else reason
+        self.answer = Answer(Verdict.QUARANTINED, said[:LONGEST_REASON])
 
     def wait(self, reason: str, retry_s: float) -> None:
         """The node keeps the batch and sends it again."""
