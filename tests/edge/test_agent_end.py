@@ -15,7 +15,7 @@ from tests.edge.servers import ModbusServer
 from tests.edge.test_all_off import Board
 from tonnam_edge.agent import Agent
 from tonnam_edge.state_store import StateStore
-from tonnam_link.messages import Command, Event, Frame, Outcome
+from tonnam_link.messages import Command, Event, Frame, Outcome, Stamp
 
 
 class HangingLink:
@@ -35,6 +35,9 @@ class HangingLink:
     ) -> None:
         self.asked.set()
         await asyncio.Event().wait()
+
+    async def time_of(self, at_ms: int, stamp: Stamp | None) -> int | None:
+        return at_ms if stamp is None else None
 
     async def run(self) -> None:
         await asyncio.Event().wait()

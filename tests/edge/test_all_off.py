@@ -18,8 +18,11 @@ from tests.edge.servers import ModbusServer, free_port, simulated_farm
 from tests.edge.test_agent import agent, coils, thirsty, until_coils
 from tonnam_edge.all_off import all_off
 from tonnam_edge.site_file import BusPart
+from tonnam_edge.state_store import OUTBOX_FILE
 from tonnam_edge.wire import ModbusTransport
 from tonnam_edge.writes import Write
+from tonnam_link.outbox import Outbox
+from tonnam_link.topics import Origin
 
 
 class Board:
@@ -130,22 +133,48 @@ async def test_a_memory_that_cannot_be_understood_is_set_aside_and_the_agent_goe
     assert kept == (document,)
 
 
-async def test_a_full_disk_at_the_start_turns_everything_off_and_says_so(
+async def test_a_full_disk_at_the_start_keeps_everything_off_until_there_is_room(
     tmp_path: Path, watering: Mapping[str, str]
 ) -> None:
-    with agent(tmp_path, watering, before=_no_room) as running:
+    with agent(tmp_path, watering, text=thirsty(), before=_no_room) as running:
+        await until_coils(watering, [0, 0, 0])
+        since = time.monotonic()
+        while time.monotonic() - since < 4:
+            assert await coils(watering) == [0, 0, 0]
+            await asyncio.sleep(0.1)
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        await until_coils(watering, [1, 1, 0])
+        assert running.end(signal.SIGTERM) == 0
         said = running.output()
-        assert running.process.wait(20) == 1
     assert await coils(watering) == [0, 0, 0]
-    assert said.strip().endswith("Valves and pump were turned off, and read back as off"), said
+    assert (said.count("state.unavailable"), said.count("state.recalled")) == (1, 1), said
 
 
-async def test_a_start_that_cannot_reach_the_cabinet_does_not_say_that_it_is_off(tmp_path: Path) -> None:
-    buses = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("cabinet", "climate", "inverter", "soil")}
-    with agent(tmp_path, buses, before=_no_room) as running:
-        said = running.output()
+@pytest.fixture
+def outbox_of_another(tmp_path: Path) -> Path:
+    """A state directory in which no agent of this farm can start."""
+    state = tmp_path / "state"
+    state.mkdir()
+    Outbox(state / OUTBOX_FILE, Origin("another", "node")).close()
+    return state
+
+
+async def test_a_start_that_fails_turns_everything_off_and_says_so(
+    tmp_path: Path, watering: Mapping[str, str], outbox_of_another: Path
+) -> None:
+    with agent(tmp_path, watering) as running:
         assert running.process.wait(20) == 1
-    assert "did NOT confirm" in said
+        assert running.log().strip().endswith("Valves and pump were turned off, and read back as off"), running.log()
+    assert await coils(watering) == [0, 0, 0]
+
+
+async def test_a_start_that_cannot_reach_the_cabinet_does_not_say_that_it_is_off(
+    tmp_path: Path, outbox_of_another: Path
+) -> None:
+    buses = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("cabinet", "climate", "inverter", "soil")}
+    with agent(tmp_path, buses) as running:
+        assert running.process.wait(20) == 1
+        assert "did NOT confirm" in running.log()
 
 
 async def test_an_agent_that_is_refused_the_state_does_not_close_the_others_valves(

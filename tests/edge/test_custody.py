@@ -17,6 +17,7 @@ from tonnam_link.broker import Broker
 from tonnam_link.codec import Dictionary
 from tonnam_link.decode import decode
 from tonnam_link.messages import CommandState, DatastreamSpec, Event, Frame, Outcome, Sample
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.outbox import Outbox
 from tonnam_link.topics import Origin
 from tonnam_link.uplink import Uplink
@@ -48,7 +49,7 @@ def uplink(folder: Path) -> Uplink:
 
 
 def custody(store: StateStore, link: Uplink) -> Custody:
-    return Custody(store, link, structlog.get_logger(), mono_ms=lambda: 0, beat_ms=1000)
+    return Custody(store, link, structlog.get_logger(), clock=NodeClock(mono=lambda: 0), beat_ms=1000)
 
 
 async def close(link: Uplink) -> None:

@@ -159,6 +159,22 @@ def test_a_command_that_was_held_up_does_not_act_when_the_clock_is_turned_back(s
     assert waterings(slightly) == 0
 
 
+def test_a_wish_to_water_that_comes_after_a_later_stop_opens_nothing(site: Site) -> None:
+    play = ready(site)
+    held_up, elsewhere = water("c1", play.now_ms), msgspec.structs.replace(water("c2", play.now_ms), zone="zone-2")
+    play.run(5)
+    play.core.command(stop("s1", play.now_ms))
+    play.run(5)
+    for order in (held_up, elsewhere):
+        play.core.command(order)
+        play.run(2)
+    play.run(40)
+    assert (play.states("c1"), play.states("c2")[0]) == (["refused"], "accepted")
+    play.water(command_id="c3")
+    play.run(5)
+    assert play.states("c3")[0] == "accepted"
+
+
 def test_water_dated_ahead_is_refused_with_a_reason_and_a_stop_is_obeyed(site: Site) -> None:
     play = ready(site)
     play.core.command(water("c1", play.now_ms + round(COMMAND_AHEAD_S * 1000) + 2_000))

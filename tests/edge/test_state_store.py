@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tonnam_edge.errors import Misconfigured
-from tonnam_edge.state_store import StateStore
-from tonnam_link.messages import CommandState, Event, Outcome
+from tonnam_edge.state_store import StateStore, Until
+from tonnam_link.messages import CommandState, Event, Outcome, Stamp
 
 EVENT = Event("e1", "run.ended", 5, {"zone": "zone-1", "reason": {"th": "ครบ", "en": "done"}})
 OUTCOME = Outcome("c1", CommandState.DONE, 5, {"th": "ครบ", "en": "done"}, "r1")
@@ -29,11 +29,11 @@ def test_what_was_not_handed_over_is_there_after_a_restart(tmp_path: Path) -> No
     again = StateStore(tmp_path)
     numbers, events, outcomes = again.untold()
     assert (again.memory(), events, outcomes) == (b"{}", [EVENT], [OUTCOME])
-    again.told(numbers, 99)
+    again.told(numbers, Until(99, Stamp("boot", 7)))
     assert again.untold() == ([], [], [])
-    assert again.told_until_ms() == 99
+    assert again.told_until() == Until(99, Stamp("boot", 7))
     again.ended_cleanly()
-    assert again.told_until_ms() is None
+    assert again.told_until() is None
     again.close()
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from tonnam_edge.state_store import StateStore
 from tonnam_edge.wire import ModbusTransport, Transport
 from tonnam_link.errors import LinkError
 from tonnam_link.messages import Event
+from tonnam_link.node_clock import NodeClock
 
 CYCLE_S = 1.0
 # After a whole end without proof: one more try over fresh connections.
@@ -31,18 +31,15 @@ LAST_TRY_S = 1.0
 # A disk or a link that hangs does not hold up the end for longer than this.
 FINISH_S = 3.0
 STEPS_WAITING = 64
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """UTC and time since boot, in milliseconds."""
-
-    wall_ms: Callable[[], int] = field(default=lambda: time.time_ns() // 1_000_000)
-    mono_ms: Callable[[], int] = field(default=lambda: time.monotonic_ns() // 1_000_000)
+OPEN_AGAIN_MS = 5_000
+UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
 class Agent:
-    """Runs one site until told to stop. Valves and pump are off at the start and at the end, by read-back."""
+    """Runs one site until told to stop. Valves and pump are off at the start and at the end, by read-back.
+
+    A disk that refuses does not end it: readings go on, and no water starts until it takes again.
+    """
 
     def __init__(
         self,
@@ -51,25 +48,26 @@ class Agent:
         link: Link,
         log: Any,
         *,
-        clocks: Clocks | None = None,
+        clock: NodeClock | None = None,
         transport: Callable[[BusPart], Transport] = ModbusTransport,
     ) -> None:
         self.site = site
         self._store, self._link, self._log = store, link, log
         if store.set_aside is not None:
             log.error("state.damaged", set_aside=str(store.set_aside), meaning="begun anew without what was in it")
-        self._clocks = clocks or Clocks()
+        self._clock = clock = clock or NodeClock()
         self._transport = transport
-        now_ms, mono_ms = self._clocks.wall_ms(), self._clocks.mono_ms()
-        self.core = _core(site, store, now_ms, mono_ms, log)
+        self.core = _core(site, store, clock, log)
+        self._opening_at_mono_ms = clock.mono_ms() + OPEN_AGAIN_MS
         self._seen: deque[Observation] = deque(maxlen=10_000)
         self._buses = {
-            name: Bus(name, site, transport(part), self._seen.append, self._clocks.mono_ms, log)
+            name: Bus(name, site, transport(part), self._seen.append, clock.mono_ms, log)
             for name, part in site.buses.items()
         }
         self._steps: asyncio.Queue[Step | None] = asyncio.Queue(STEPS_WAITING)
         beat_ms = site.file.telling.every_s * 1000
-        self._custody = Custody(store, link, log, mono_ms=self._clocks.mono_ms, beat_ms=beat_ms)
+        self._custody = Custody(store, link, log, clock=clock, beat_ms=beat_ms)
+        self._started = clock.instant()
         self._is_off = False
         self._ending = asyncio.Event()
 
@@ -107,17 +105,50 @@ class Agent:
         return await all_off(self.site, self._transport, self._log, within_s=within_s)
 
     async def _begin(self) -> None:
-        """Hand over what the last process left, and say that we are here. Raises sqlite3.Error on a full disk."""
-        now_ms, gap_from_ms = self._clocks.wall_ms(), await asyncio.to_thread(self._store.told_until_ms)
-        started = Event(
-            uuid.uuid4().hex,
-            "node.started",
-            now_ms,
-            {"boot": uuid.uuid4().hex, "gap_from_ms": gap_from_ms, "gap_to_ms": now_ms},
-        )
-        self._log.info("agent.started", site=self.site.id, gap_from_ms=gap_from_ms)
-        await asyncio.to_thread(self._store.commit, None, [started, self.core.describe(now_ms)], ())
+        """Hand over what the last process left, and say that we are here."""
+        now = self._clock.instant()
+        started = [] if self.core.unread else [await self._node_started()]
+        await self._custody.tell([*started, self.core.describe(now.ms, now.stamp)])
         await self._custody.hand_over()
+
+    async def _node_started(self) -> Event:
+        """The event that tells from when to when nothing was measured: to `at_ms`, which may be known only later."""
+        at_ms, _, stamp = self._started
+        gap_from_ms = await self._told_until_ms()
+        self._log.info("agent.started", site=self.site.id, gap_from_ms=gap_from_ms)
+        body = {"boot": uuid.uuid4().hex, "gap_from_ms": gap_from_ms, "gap_to_ms": at_ms if stamp is None else None}
+        return Event(uuid.uuid4().hex, "node.started", at_ms, body, stamp)
+
+    async def _told_until_ms(self) -> int | None:
+        """Up to when readings are in the outbox; as it was believed then, if nobody ever told that boot the time."""
+        try:
+            until = await asyncio.to_thread(self._store.told_until)
+        except sqlite3.Error:
+            return None
+        if until is None:
+            return None
+        known = await self._link.time_of(until.at_ms, until.stamp)
+        return until.at_ms if known is None else known
+
+    async def _recall(self) -> None:
+        """Try to read what the disk remembers, when that failed at the start."""
+        if self._clock.mono_ms() < self._opening_at_mono_ms:
+            return
+        self._opening_at_mono_ms = self._clock.mono_ms() + OPEN_AGAIN_MS
+        try:
+            await asyncio.to_thread(self._store.open)
+            memory = await asyncio.to_thread(self._store.memory)
+        except sqlite3.Error:
+            return
+        now = self._clock.instant()
+        boot, sure = self._clock.boot, now.stamp is None
+        try:
+            self.core.recall(memory, now.ms, now.mono_ms, boot=boot, sure=sure)
+        except UNREADABLE as failure:
+            _set_memory_aside(self._store, self._log, failure)
+            self.core.recall(None, now.ms, now.mono_ms, boot=boot, sure=sure)
+        self._log.info("state.recalled", meaning="water may start again")
+        await self._custody.tell([await self._node_started()])
 
     async def _cycle(self) -> None:
         """Once a second: take in, step, act. Never awaits a device, the disk or the link."""
@@ -148,7 +179,8 @@ class Agent:
         while not self._link.commands.empty():
             self.core.command(self._link.commands.get_nowait())
         self.core.remembers = self._custody.remembers
-        step = self.core.step(self._clocks.wall_ms(), self._clocks.mono_ms())
+        now = self._clock.instant()
+        step = self.core.step(now.ms, now.mono_ms, boot=self._clock.boot, sure=now.stamp is None)
         self._act([action for action in step.actions if not action.on])
         for event in step.events:
             self._log.info(event.kind, **_for_log(event))
@@ -166,6 +198,8 @@ class Agent:
         """
         await self._begin()
         while (step := await self._steps.get()) is not None:
+            if self.core.unread:
+                await self._recall()
             if await self._custody.commit(step):
                 self._act([action for action in step.actions if action.on])
             if step.events or step.outcomes or step.urgent or self._custody.due():
@@ -173,10 +207,11 @@ class Agent:
 
     async def _finish(self, link: asyncio.Task[None]) -> None:
         """Say farewell, let the link send what it can, and close. A disk that hangs is not waited for."""
-        stopped = Event(uuid.uuid4().hex, "node.stopped", self._clocks.wall_ms(), {})
+        now = self._clock.instant()
+        stopped = Event(uuid.uuid4().hex, "node.stopped", now.ms, {}, now.stamp)
         try:
             async with asyncio.timeout(FINISH_S):
-                if not link.done() and await self._custody.hand_over():
+                if not link.done() and await self._custody.hand_over(last_chance=True):
                     await self._link.accept(events=[stopped])
                     await asyncio.to_thread(self._store.ended_cleanly)
         except (LinkError, sqlite3.Error, TimeoutError) as failure:
@@ -186,14 +221,22 @@ class Agent:
         self._log.info("agent.stopped", all_off=self._is_off)
 
 
-def _core(site: Site, store: StateStore, now_ms: int, mono_ms: int, log: Any) -> Core:
+def _core(site: Site, store: StateStore, clock: NodeClock, log: Any) -> Core:
     """The core with what it remembers; with nothing when that cannot be understood, which is set aside and said."""
+    now, boot = clock.instant(), clock.boot
+    make = partial(Core, site, now_ms=now.ms, mono_ms=now.mono_ms, boot=boot, sure=now.stamp is None)
     try:
-        return Core(site, store.memory(), now_ms=now_ms, mono_ms=mono_ms)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, OSError) as failure:
-        aside = store.set_memory_aside()
-        log.error("state.damaged", set_aside=aside, reason=str(failure), meaning="begun anew without it")
-        return Core(site, None, now_ms=now_ms, mono_ms=mono_ms)
+        return make(store.memory())
+    except sqlite3.Error:  # custody says so
+        return make(unread=True)
+    except UNREADABLE as failure:
+        _set_memory_aside(store, log, failure)
+        return make()
+
+
+def _set_memory_aside(store: StateStore, log: Any, failure: Exception) -> None:
+    aside = store.set_memory_aside()
+    log.error("state.damaged", set_aside=aside, reason=str(failure), meaning="begun anew without it")
 
 
 async def _watch(link: asyncio.Task[None]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from tonnam_edge.core import Step
-from tonnam_edge.state_store import StateStore, Untold
+from tonnam_edge.state_store import StateStore, Until, Untold
 from tonnam_link.errors import LinkError
-from tonnam_link.messages import Command, Event, Frame, Outcome
+from tonnam_link.lost import Lost
+from tonnam_link.messages import Command, Event, Frame, Outcome, Stamp
+from tonnam_link.node_clock import NodeClock
 
 # Frames, events and outcomes kept while a disk cannot take them; the oldest go first.
 FRAMES_WAITING = 3600
@@ -32,6 +34,8 @@ class Link(Protocol):
         at_once: bool = False,
     ) -> None: ...
 
+    async def time_of(self, at_ms: int, stamp: Stamp | None) -> int | None: ...
+
     async def run(self) -> None: ...
 
 
@@ -42,7 +46,7 @@ class Outage:
         self.failing = False
         self._what, self._log = what, log
 
-    def failed(self, failure: Exception) -> None:
+    def failed(self, failure: Exception | str) -> None:
         if not self.failing:
             self._log.error(f"{self._what}.unavailable", reason=str(failure))
         self.failing = True
@@ -54,20 +58,24 @@ class Outage:
 
 
 class Custody:
-    """Commits steps, and hands over what they tell. What cannot be done now is tried again with the next step."""
+    """Commits steps, and hands over what they tell. What cannot be done now is tried again with the next step.
 
-    def __init__(
-        self, store: StateStore, link: Link, log: Any, *, mono_ms: Callable[[], int], beat_ms: float
-    ) -> None:
+    What this disk did not take is offered to the link all the same: its own may take it, or it is sent live.
+    """
+
+    def __init__(self, store: StateStore, link: Link, log: Any, *, clock: NodeClock, beat_ms: float) -> None:
         self._store, self._link, self._log = store, link, log
-        self._mono_ms, self._beat_ms = mono_ms, beat_ms
+        self._clock, self._beat_ms = clock, beat_ms
         self._memory: bytes | None = None
-        self._events: deque[Event] = deque(maxlen=WORDS_WAITING)
-        self._outcomes: deque[Outcome] = deque(maxlen=WORDS_WAITING)
-        self._frames: deque[Frame] = deque(maxlen=FRAMES_WAITING)
+        self._latest: bytes | None = None
+        self._file = store.files
+        self._events: deque[Event] = deque()
+        self._outcomes: deque[Outcome] = deque()
+        self._frames: deque[Frame] = deque()
         self._accepted: set[int] = set()  # in the outbox, and not yet crossed off here
-        self._tried_mono_ms = mono_ms()
-        self._state, self._outbox = Outage("state", log), Outage("outbox", log)
+        self._lost = Lost(clock)
+        self._tried_mono_ms = clock.mono_ms()
+        self._state, self._room = Outage("state", log), Outage("memory", log)
 
     @property
     def remembers(self) -> bool:
@@ -77,12 +85,21 @@ class Custody:
     async def commit(self, step: Step) -> bool:
         """Put a step on disk, with those before it that could not be. False when the disk did not take it."""
         self._memory = step.memory if step.memory is not None else self._memory
-        self._events.extend(step.events)
+        self._latest = self._memory or self._latest
         self._outcomes.extend(step.outcomes)
         if step.frame is not None:
             self._frames.append(step.frame)
+        return await self.tell(step.events)
+
+    async def tell(self, events: Sequence[Event]) -> bool:
+        """Put events on disk, with what could not be before. False when the disk did not take it."""
+        self._events.extend(events)
+        self._bound()
         if self._memory is None and not self._events and not self._outcomes:
             return True
+        if self._store.files != self._file:  # a new one, for the old one was damaged: it knows nothing yet
+            self._log.error("state.damaged", set_aside=str(self._store.set_aside), meaning="begun anew")
+            self._memory, self._file = self._memory or self._latest, self._store.files
         try:
             await asyncio.to_thread(self._store.commit, self._memory, list(self._events), list(self._outcomes))
         except sqlite3.Error as failure:
@@ -96,36 +113,55 @@ class Custody:
 
     def due(self) -> bool:
         """Whether frames have waited for a beat."""
-        return bool(self._frames) and self._mono_ms() - self._tried_mono_ms >= self._beat_ms - 500
+        return bool(self._frames) and self._clock.mono_ms() - self._tried_mono_ms >= self._beat_ms - 500
 
-    async def hand_over(self, *, at_once: bool = False) -> bool:
+    async def hand_over(self, *, at_once: bool = False, last_chance: bool = False) -> bool:
         """Everything untold into the outbox. What it cannot take now stays here; False then."""
-        self._tried_mono_ms = self._mono_ms()
+        self._tried_mono_ms = self._clock.mono_ms()
         try:
             await self._hand_over(at_once)
-        except LinkError as failure:
-            self._outbox.failed(failure)
+        except LinkError:  # the link says so itself
+            await self._prove()
         except sqlite3.Error as failure:
             self._state.failed(failure)
         else:
-            self._outbox.well()
-            return True
+            self._room.well()
+            gap = self._lost.take(last_chance=last_chance)
+            return gap is None or await self.tell([gap])
         return False
 
-    async def _hand_over(self, at_once: bool) -> None:
-        untold = await asyncio.to_thread(self._store.waiting)
-        new = [one for one in untold if one.number not in self._accepted]
-        frames = list(self._frames)
+    async def _prove(self) -> None:
+        """The outbox takes nothing, and lies on the same disk: see whether that still takes what must survive."""
         try:
-            await self._link.accept(frames, _events(new), _outcomes(new), at_once=at_once)
+            await asyncio.to_thread(self._store.prove)
+        except sqlite3.Error as failure:
+            self._state.failed(failure)
+        else:
+            self._state.well()
+
+    async def _hand_over(self, at_once: bool) -> None:
+        new = [one for one in await self._untold() if one.number not in self._accepted]
+        frames, events, outcomes = list(self._frames), list(self._events), list(self._outcomes)
+        try:
+            await self._link.accept(frames, [*_events(new), *events], [*_outcomes(new), *outcomes], at_once=at_once)
         except ValueError:  # one of them can never be sent: find out which
             await self._one_by_one(frames, new)
         else:
             self._took(frames, new)
-        until_ms = frames[-1].observed_at_ms if frames else None
-        await asyncio.to_thread(self._store.told, list(self._accepted), until_ms)
-        self._accepted.clear()
-        self._state.well()
+            _forget(self._events, events)
+            _forget(self._outcomes, outcomes)
+        if self._accepted or frames:
+            until = Until(frames[-1].observed_at_ms, frames[-1].stamp) if frames else None
+            await asyncio.to_thread(self._store.told, list(self._accepted), until)
+            self._accepted.clear()
+            self._state.well()
+
+    async def _untold(self) -> list[Untold]:
+        try:
+            return await asyncio.to_thread(self._store.waiting)
+        except sqlite3.Error as failure:
+            self._state.failed(failure)
+            return []
 
     async def _one_by_one(self, frames: Sequence[Frame], new: Sequence[Untold]) -> None:
         """Nothing that cannot be sent may hold up the others: it is put aside, and said."""
@@ -145,10 +181,25 @@ class Custody:
                 self._took((), [one])
 
     def _took(self, frames: Sequence[Frame], new: Sequence[Untold]) -> None:
-        for frame in frames:
-            if self._frames and self._frames[0] is frame:  # else it has gone already, as the oldest of too many
-                self._frames.popleft()
+        _forget(self._frames, frames)
         self._accepted |= {one.number for one in new}
+
+    def _bound(self) -> None:
+        """Drop the oldest of what memory cannot hold. Of readings a gap is told."""
+        while len(self._frames) > FRAMES_WAITING:
+            self._lost.add([self._frames.popleft()])
+            self._room.failed("readings are dropped, the oldest first")
+        for words in (self._events, self._outcomes):
+            while len(words) > WORDS_WAITING:
+                words.popleft()
+                self._room.failed("events are dropped, the oldest first")
+
+
+def _forget(waiting: deque[Any], taken: Sequence[Any]) -> None:
+    """Take away what was taken; some of it may have gone already, as the oldest of too many."""
+    done = {id(each) for each in taken}
+    while waiting and id(waiting[0]) in done:
+        waiting.popleft()
 
 
 def _events(untold: Sequence[Untold]) -> list[Event]:

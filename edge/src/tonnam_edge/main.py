@@ -10,9 +10,10 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import structlog
 import typer
@@ -29,11 +30,32 @@ from tonnam_edge.wire import ModbusTransport
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError, OutboxInUse
 from tonnam_link.keyring import Keyring
+from tonnam_link.limits import Limits
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.signing import read_public
 from tonnam_link.uplink import Uplink
 
 EXPECTED = (OSError, LinkError, sqlite3.Error, Transient)
 BROKER_HERE = "mqtt://127.0.0.1:1883"
+MIB = 1024 * 1024
+
+
+class ClockWord(StrEnum):
+    """What TONNAM_CLOCK may say."""
+
+    LEARNED = "learned"
+    TRUSTED = "trusted"
+
+
+class LinkSettings(NamedTuple):
+    """What the environment says of the link."""
+
+    broker: Broker
+    cloud_key: str | None
+    limits: Limits
+    clock: ClockWord
+
+
 app = typer.Typer(
     help="Waters a farm: reads its probes, opens valves and pump when it should, and tells the cloud. "
     "It goes on by itself without internet. What the farm is like stands in one site file.",
@@ -103,6 +125,29 @@ def run(
         Path, typer.Option(metavar="DIR", help="Folder for what must survive a power cut. Made if it is not there.")
     ],
     bus: BusOption = None,
+    outbox_days: Annotated[
+        int,
+        typer.Option(
+            envvar="TONNAM_OUTBOX_DAYS",
+            min=1,
+            max=3650,
+            help="For how many days readings stay whole when they cannot be sent; after that one value a minute.",
+        ),
+    ] = 90,
+    outbox_mb: Annotated[
+        int,
+        typer.Option(
+            envvar="TONNAM_OUTBOX_MB", min=1, max=1_000_000, help="How many MB on disk they may take until then."
+        ),
+    ] = 512,
+    clock: Annotated[
+        ClockWord,
+        typer.Option(
+            envvar="TONNAM_CLOCK",
+            help="`trusted`: this machine has a good clock of its own, believe it from the start. "
+            "`learned`: believe it when NTP says so, or when the cloud has told the time.",
+        ),
+    ] = ClockWord.LEARNED,
 ) -> None:
     """Run the farm until Ctrl-C. Valves and pump are turned off at the start and at the end.
 
@@ -117,9 +162,9 @@ def run(
         broker = Broker.parse(os.environ.get("TONNAM_BROKER") or BROKER_HERE)
     except ValueError as wrong:
         _refuse(2, f"TONNAM_BROKER: {wrong}")
-    cloud_key = _cloud_key()
+    link = LinkSettings(broker, _cloud_key(), Limits(outbox_days, outbox_mb * MIB), clock)
     try:
-        asyncio.run(_run(site, state, broker, cloud_key))
+        asyncio.run(_run(site, state, link))
     except (Misconfigured, OutboxInUse) as wrong:
         _refuse(2, _said(wrong, wrong))
     except EXPECTED as failure:
@@ -150,7 +195,7 @@ def _cloud_key() -> str | None:
     return text
 
 
-async def _run(site: Site, state: Path, broker: Broker, cloud_key: str | None) -> None:
+async def _run(site: Site, state: Path, link: LinkSettings) -> None:
     """Run the agent under the state directory's lock. Whatever fails once it is held, all is turned off and told."""
     log: Any = structlog.get_logger("tonnam.edge")
     agent: Agent | None = None
@@ -158,7 +203,8 @@ async def _run(site: Site, state: Path, broker: Broker, cloud_key: str | None) -
         try:
             lock = open_files.enter_context(contextlib.closing(StateLock(state)))
             store = open_files.enter_context(contextlib.closing(StateStore(state, lock)))
-            agent = Agent(site, store, _uplink(site, state, broker, cloud_key), log)
+            clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
+            agent = Agent(site, store, _uplink(site, state, link, clock), log, clock=clock)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, agent.stop)
@@ -171,14 +217,16 @@ async def _run(site: Site, state: Path, broker: Broker, cloud_key: str | None) -
             raise
 
 
-def _uplink(site: Site, state: Path, broker: Broker, cloud_key: str | None) -> Uplink:
+def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock) -> Uplink:
     return Uplink(
         state / OUTBOX_FILE,
-        broker,
+        link.broker,
         tenant=site.file.node.tenant,
         node=site.file.node.id,
         datastreams=[datastream.spec for datastream in site.datastreams],
-        keys=Keyring(state / KEYS_FILE, cloud_key),
+        clock=clock,
+        limits=link.limits,
+        keys=Keyring(state / KEYS_FILE, link.cloud_key),
         seal_every_s=site.file.telling.send_s,
     )
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from tonnam_edge.errors import Misconfigured, Transient
-from tonnam_link.messages import Event, Outcome
+from tonnam_link.messages import Event, Outcome, Stamp
 
 OUTBOX_FILE = "outbox.sqlite3"  # where the link keeps what is not yet confirmed, in the same directory
 KEYS_FILE = "keys.json"  # and the cloud's public keys that it trusts
@@ -37,12 +39,20 @@ DISK_FAILS = {
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_PERM,
 }
-Name = Literal["memory", "told_until_ms"]
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+Name = Literal["memory", "told_until", "proof"]
 
 
 class Untold(NamedTuple):
     number: int
     what: Event | Outcome
+
+
+class Until(msgspec.Struct, frozen=True):
+    """An instant as it was noted: with a stamp its `at_ms` was only a guess."""
+
+    at_ms: int
+    stamp: Stamp | None = None
 
 
 class StateLock:
@@ -72,21 +82,34 @@ class StateStore:
     """Durable state in a directory that only one agent may use at a time. Blocking; from one thread at a time.
 
     Events and outcomes lie here in the same transaction as the memory that goes with them, until the outbox has them.
-    A file that is damaged is renamed, `set_aside` says to what, and a new one is begun.
+    A file that is damaged is renamed, `set_aside` says to what, and a new one is begun. When the disk fails it may
+    be that nothing can be opened: then `refusal` says why, everything raises sqlite3.Error, and `open` tries again.
     """
 
     def __init__(self, folder: Path, lock: StateLock | None = None) -> None:
-        """With `lock` the caller holds the directory and gives it back; else it is taken here, and raises as that.
-
-        Raises sqlite3.Error or OSError when the disk fails.
-        """
+        """With `lock` the caller holds the directory and gives it back; else it is taken here, and raises as that."""
         self._lock = None if lock is not None else StateLock(folder)
+        self._path = folder / STATE_FILE
         self.set_aside: Path | None = None
-        try:
-            self._database = self._open(folder / STATE_FILE)
-        except BaseException:
-            self._give_back()
-            raise
+        self.files = 0  # how many were damaged and replaced, the first opening not counted
+        self.refusal: Exception | None = None
+        self._opened: sqlite3.Connection | None = None
+        self.open()
+
+    def open(self) -> bool:
+        """Open the file if it is not open. Whether it is now."""
+        if self._opened is None:
+            try:
+                self._opened, self.refusal = self._open(self._path), None
+            except (sqlite3.Error, OSError) as failure:
+                self.refusal = failure
+        return self._opened is not None
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if self._opened is None:
+            raise sqlite3.OperationalError(f"{self._path} cannot be opened: {self.refusal}")
+        return self._opened
 
     def _open(self, path: Path) -> sqlite3.Connection:
         try:
@@ -108,20 +131,22 @@ class StateStore:
         self._database.execute("UPDATE document SET name = ? WHERE name = 'memory'", (name,))
         return name
 
-    def told_until_ms(self) -> int | None:
+    def told_until(self) -> Until | None:
         """Up to when readings are in the outbox for certain; None after a clean end."""
-        body = self._get("told_until_ms")
-        return int(body) if body else None
+        body = self._get("told_until")
+        try:
+            return None if body is None else msgspec.json.decode(body, type=Until)
+        except msgspec.MsgspecError:
+            return None
 
     def commit(self, memory: bytes | None, events: Sequence[Event], outcomes: Sequence[Outcome]) -> list[int]:
         """Put a step on disk, all or nothing. Returns the numbers of what is now untold."""
         numbers = []
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._writing() as database:
             if memory is not None:
                 self._put("memory", memory)
             for kind, each in [*(("event", e) for e in events), *(("outcome", o) for o in outcomes)]:
-                row = self._database.execute(
+                row = database.execute(
                     "INSERT INTO untold (kind, body) VALUES (?, ?)", (kind, msgspec.json.encode(each))
                 )
                 numbers.append(int(row.lastrowid or 0))
@@ -149,32 +174,46 @@ class StateStore:
 
     def put_aside(self, number: int) -> None:
         """Nobody can take this one: keep it here for people to look at, and never hand it over again."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute(
-                "INSERT INTO aside SELECT number, kind, body FROM untold WHERE number = ?", (number,)
-            )
-            self._database.execute("DELETE FROM untold WHERE number = ?", (number,))
+        with self._writing() as database:
+            database.execute("INSERT INTO aside SELECT number, kind, body FROM untold WHERE number = ?", (number,))
+            database.execute("DELETE FROM untold WHERE number = ?", (number,))
 
-    def told(self, numbers: Iterable[int], until_ms: int | None) -> None:
-        """The outbox has these now, and readings up to `until_ms`."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("DELETE FROM untold WHERE number = ?", [(n,) for n in numbers])
-            if until_ms is not None:
-                self._put("told_until_ms", str(until_ms).encode())
+    def told(self, numbers: Iterable[int], until: Until | None) -> None:
+        """The outbox has these now, and readings up to `until`."""
+        with self._writing() as database:
+            database.executemany("DELETE FROM untold WHERE number = ?", [(n,) for n in numbers])
+            if until is not None:
+                self._put("told_until", msgspec.json.encode(until))
+
+    def prove(self) -> None:
+        """Write something that was not there before. Raises sqlite3.Error when the disk takes nothing."""
+        with self._writing():
+            self._put("proof", uuid.uuid4().bytes)
 
     def ended_cleanly(self) -> None:
         """There is no gap after this: the next start reports none."""
-        self._database.execute("DELETE FROM document WHERE name = 'told_until_ms'")
+        self._database.execute("DELETE FROM document WHERE name = 'told_until'")
 
     def close(self) -> None:
-        self._database.close()
-        self._give_back()
-
-    def _give_back(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
         if self._lock is not None:
             self._lock.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction. When it shows that the file is damaged, a new file is begun for the next one."""
+        database = self._database
+        try:
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                yield database
+        except sqlite3.Error as failure:
+            if getattr(failure, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+                database.close()
+                self._opened, self.set_aside, self.files = None, _move_aside(self._path), self.files + 1
+                self.open()
+            raise
 
     def _get(self, name: Name) -> bytes | None:
         row = self._database.execute("SELECT body FROM document WHERE name = ?", (name,)).fetchone()

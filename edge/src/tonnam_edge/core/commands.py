@@ -77,6 +77,16 @@ class Commands:
         issued another one. So turning our clock back brings no command back that somebody held up on its way."""
         return command.expires_at_ms <= max(self.now.wall_ms, self._past(command.signed_by).newest_ms)
 
+    def overtaken(self, command: Command) -> bool:
+        """Whether a stop of the same zone was issued after this command to water, which comes only now."""
+        return command.issued_at_ms <= self._past(command.signed_by).stopped_ms.get(command.zone, -1)
+
+    def stopped(self, command: Command) -> None:
+        """Note that a stop was obeyed: what was wished for its zone before it must not begin after it."""
+        past, ahead_ms = self._past(command.signed_by), command.issued_at_ms - self.now.wall_ms
+        if ahead_ms <= COMMAND_AHEAD_S * 1000 or not self.now.sure:
+            past.stopped_ms[command.zone] = max(past.stopped_ms.get(command.zone, -1), command.issued_at_ms)
+
     def turn_away(self, command: Command, why: Why, reason: Text) -> None:
         """Refuse without remembering: it would be refused again. That is told once, and counted every time."""
         self.refusals.note(why)

@@ -256,6 +256,8 @@ class Core:
             elif self._commands.expired(command):
                 self._commands.refusals.note(Why.EXPIRED)
                 self._commands.say(command.id, CommandState.EXPIRED, texts.expired())
+            elif self._commands.overtaken(command):
+                self._commands.say(command.id, CommandState.REFUSED, texts.overtaken())
             elif zone is None:
                 self._commands.say(command.id, CommandState.REFUSED, texts.unknown_zone(command.zone))
             elif command.max_run_s <= 0:
@@ -269,6 +271,7 @@ class Core:
         part = self.site.zones[command.zone].part
         now = image.now
         self._books.hold(part.id, now)
+        self._commands.stopped(command)
         if self._stops.closed(part.id, image):
             self._commands.say(command.id, CommandState.DONE, texts.already_off())
             return

@@ -44,10 +44,12 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Past(msgspec.Struct):
-    """Of the commands that one key has signed: when the newest was issued, and the newest that is forgotten."""
+    """Of the commands that one key has signed: when the newest was issued, the newest that is forgotten, and by zone
+    the newest stop."""
 
     newest_ms: int = -1
     forgotten_ms: int = -1
+    stopped_ms: dict[str, int] = {}
 
 
 class Book(msgspec.Struct):

@@ -102,6 +102,10 @@ def clocks_differ() -> Text:
     )
 
 
+def overtaken() -> Text:
+    return text("สั่งหยุดแปลงนี้ทีหลังแล้ว จึงไม่เปิดน้ำ", "This zone was told to stop after that, so no water")
+
+
 def too_old() -> Text:
     return text(
         "คำสั่งนี้เก่ากว่าคำสั่งที่เครื่องควบคุมจำได้ จึงไม่ทำตาม สั่งใหม่อีกครั้ง",
