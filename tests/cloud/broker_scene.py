@@ -250,6 +250,10 @@ class Stage:
         self._parties.append(party)
         return party
 
+    def url(self, who: str) -> str:
+        """The broker as this user has it in TONNAM_BROKER."""
+        return f"mqtt://{user(who)}:{self.access.passwords[user(who)]}@{HOST}:{self.server.port}"
+
     def close(self) -> None:
         """Everybody leaves."""
         while self._parties:

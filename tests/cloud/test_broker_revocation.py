@@ -10,11 +10,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Party, Stage, following, staged
+from tests.link.harness import SPECS, Ledger, cloud, frame, identities, running, until
 from tests.servers import wait_until
+from tonnam_link.broker import Broker
+from tonnam_link.uplink import Uplink
 
 WITHIN_S = 10.0
 A, B = f"tonnam/1/{FARM}", f"tonnam/1/{TOWN}"
@@ -123,3 +127,20 @@ def test_gateway_loses_its_word_on_a_node_that_goes_its_own_way(stage: Stage) ->
     wait_until(lambda: not is_still_believed(), "the end of its word", WITHIN_S)
     assert gateway.is_in
     stage.access.run("node", "add", "demo-town", "edge-2", "--via", "gateway-1")
+
+
+async def test_node_that_was_revoked_for_a_while_loses_no_reading(stage: Stage, tmp_path: Path) -> None:
+    ledger, tenant, name = Ledger(), *FARM.split("/")
+    uplink = Uplink(
+        tmp_path / "outbox.db", Broker.parse(stage.url(FARM)), tenant=tenant, node=name, datastreams=SPECS
+    )
+    frames = [frame(number) for number in range(9)]
+    async with cloud(stage.url("cloud"), ledger), running(uplink.run()):
+        await until(lambda: uplink.connected, "the node")
+        await uplink.accept(frames[:3], at_once=True)
+        stage.access.run("node", "revoke", tenant, name)
+        await uplink.accept(frames[3:6], at_once=True)
+        await until(lambda: not uplink.connected, "the revocation", WITHIN_S)
+        await uplink.accept(frames[6:], at_once=True)
+        stage.access.run("node", "restore", tenant, name)
+        await until(lambda: set(ledger.readings) == identities(frames), "every reading that was accepted", 60)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Stage, staged, user
+from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Stage, staged
 from tests.link.harness import SPECS, Ledger, cloud, frame, identities, running, until
-from tests.servers import HOST
 from tonnam_link.broker import Broker
 from tonnam_link.session import Session
 from tonnam_link.uplink import Uplink
@@ -28,17 +27,12 @@ def stage(request: pytest.FixtureRequest, access: Access) -> Iterator[Stage]:
         yield scene
 
 
-def url(stage: Stage, who: str) -> str:
-    name = user(who)
-    return f"mqtt://{name}:{stage.access.passwords[name]}@{HOST}:{stage.server.port}"
-
-
 async def test_client_id_that_can_be_guessed_from_outside_is_nobody_s(stage: Stage) -> None:
-    node = Session(Broker.parse(url(stage, FARM)), client_id=PLAIN)
+    node = Session(Broker.parse(stage.url(FARM)), client_id=PLAIN)
     async with running(node.run()):
         await node.connected.wait()
         assert stage.enter(TOWN, client_id=PLAIN).is_in
-        assert stage.enter(TOWN, client_id=Broker.parse(url(stage, TOWN)).client_id(PLAIN)).is_in
+        assert stage.enter(TOWN, client_id=Broker.parse(stage.url(TOWN)).client_id(PLAIN)).is_in
         watcher = stage.enter("cloud")
         watcher.subscribe("tonnam/1/+/+/up")
         assert node.publish(f"tonnam/1/{FARM}/up", b"still here")
@@ -49,11 +43,11 @@ async def test_client_id_that_can_be_guessed_from_outside_is_nobody_s(stage: Sta
 async def test_node_whose_client_id_has_leaked_can_be_disturbed_but_loses_nothing(
     stage: Stage, tmp_path: Path
 ) -> None:
-    ledger, farm = Ledger(), Broker.parse(url(stage, FARM))
+    ledger, farm = Ledger(), Broker.parse(stage.url(FARM))
     tenant, name = FARM.split("/")
     uplink = Uplink(tmp_path / "outbox.db", farm, tenant=tenant, node=name, datastreams=SPECS, seal_every_s=0.2)
     frames = [frame(number) for number in range(10)]
-    async with cloud(url(stage, "cloud"), ledger), running(uplink.run()):
+    async with cloud(stage.url("cloud"), ledger), running(uplink.run()):
         await until(lambda: uplink.connected, "the node")
         for at, one in enumerate(frames):
             await uplink.accept([one], at_once=True)

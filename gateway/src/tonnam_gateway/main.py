@@ -59,7 +59,7 @@ def run(
     broker: Annotated[
         str,
         typer.Option(
-            envvar="TONNAM_BROKER", show_default=False, help="Towards the cloud: mqtt://user:pass@host:port"
+            envvar="TONNAM_BROKER", show_default=False, help="Towards the cloud: mqtts://user:pass@host:port?ca=FILE"
         ),
     ],
     field_broker: Annotated[
