@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TONNAM_", frozen=True, env_ignore_empty=True)
 
     data: Annotated[Path, Field(description="the directory for databases")] = Path("tonnam-data")
-    broker: Annotated[str, Field(description="mqtt://user:password@host:port, or mqtts://...?ca=FILE")] = "mqtt://127.0.0.1:1883"
+    broker: Annotated[str, Field(description="mqtt://user:password@host, or mqtts://..?ca=FILE")] = (
+        "mqtt://127.0.0.1:1883"
+    )
     store: Annotated[Literal["embedded", "influx"], Field(description="where readings live")] = "embedded"
     influx_url: Annotated[str | None, Field(description="such as http://localhost:8086")] = None
     influx_database: Annotated[str | None, Field(description="the database, on InfluxDB 1.x")] = None
