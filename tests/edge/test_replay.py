@@ -217,7 +217,7 @@ def test_while_the_time_is_not_known_water_waits_for_it_and_a_stop_does_not(site
     play.run(20)
     order = water("c1", play.now_ms)
     play.core.command(order)
-    play.core.command(stop("s1", play.now_ms))
+    play.core.command(stop("s1", play.now_ms - 1))
     play.run(3)
     assert (waterings(play), play.states("c1"), play.states("s1")) == (0, [], ["done"])
     play.learn()
