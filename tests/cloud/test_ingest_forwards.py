@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import count
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from tests.cloud.readings import rows
+from tests.cloud.scene import until
 from tests.cloud.told import (
     DICTIONARY,
     NODE,
@@ -32,14 +35,17 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.ingest import quarantine
 from tonnam_cloud.ingest.commit import Ingest
+from tonnam_cloud.ingest.presence import Presences
 from tonnam_cloud.ingest.quarantine import Wanted
 from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.models import Command, Event, Node, Quarantine, Run, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
+from tonnam_link.broker import Broker
 from tonnam_link.codec import encode_events, encode_forward
-from tonnam_link.messages import CommandState, Forwarded, Outcome, Verdict
+from tonnam_link.messages import CommandState, Forwarded, Outcome, Presence, Verdict
 from tonnam_link.receiver import Answer
-from tonnam_link.topics import Channel, Origin
+from tonnam_link.session import Message, Session
+from tonnam_link.topics import Channel, Origin, node_topic
 
 EVER = (0, 2**53)
 GATEWAY = "gateway-1"
@@ -245,6 +251,23 @@ def test_with_a_gateway_go_the_nodes_behind_it(ingest: Ingest, database: Databas
     assert tell(database, NODE, True, 3) == set(), "what a broker has kept does not wake what is cut off"
     assert tell(database, GATEWAY, True, 4) == {GATEWAY}
     assert tell(database, NODE, True, 5) == {NODE}
+
+
+async def test_what_a_broker_has_kept_may_come_in_any_order(ingest: Ingest, database: Database) -> None:
+    """A cloud that was away hears the node behind a gateway before the gateway itself."""
+    session = Session(Broker("localhost", 1), client_id="test")
+    presences = Presences(session, ingest, database, lambda _topic, _payload: True, lambda: NOW_MS)
+    said = {node: msgspec.json.encode(Presence("s", True, NOW_MS)) for node in (NODE, GATEWAY)}
+    for node, payload in said.items():
+        presences.hear(Message(node_topic(TENANT, node, Channel.PRESENCE), payload, True))
+    keeping = asyncio.create_task(presences.run())
+    await until(lambda: online(database) == {NODE, GATEWAY})
+    presences.hear(
+        Message(node_topic(TENANT, GATEWAY, Channel.PRESENCE), b'{"session":"s","online":false,"at_ms":1}', True)
+    )
+    await until(lambda: online(database) == set())
+    keeping.cancel()
+    await asyncio.wait({keeping})
 
 
 def test_a_batch_from_behind_a_gateway_wakes_both(ingest: Ingest, database: Database) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.migrations import upgrade
 from tonnam_cloud.registry import repository
+from tonnam_cloud.registry.models import Gap, Quarantine
 from tonnam_cloud.tables import metadata
 
 
@@ -38,6 +40,49 @@ def test_an_upgrade_keeps_what_is_there_and_may_be_repeated(empty: Database) -> 
     with empty.reading() as session:
         (node,) = repository.all_nodes(session)
         assert (node.id, node.name["th"], node.online) == ("edge-1", "ตู้", False)
+
+
+def test_what_the_first_release_kept_of_stops_and_quarantine_is_still_there(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database as the version wrote it that knew neither gaps nor replays."""
+    with monkeypatch.context() as then:
+        then.setattr(command, "upgrade", lambda config, _head, upgrade=command.upgrade: upgrade(config, "0003"))
+        upgrade(empty)
+    with empty.writing() as session:
+        for statement in (
+            "INSERT INTO tenant VALUES ('demo-farm', '{}', 0)",
+            "INSERT INTO node (tenant, id, name, created_ms, online) VALUES ('demo-farm', 'edge-1', '{}', 0, false)",
+            *(
+                f"INSERT INTO event VALUES ('demo-farm', 'edge-1', '{number}', '{kind}', 9, 9, '{body}')"
+                for number, (kind, body) in enumerate(TOLD_BEFORE)
+            ),
+            "INSERT INTO quarantine (digest, tenant, node, channel, reason, readings, payload, received_ms) "
+            f"VALUES ('d', 'demo-farm', 'edge-1', 'up', 'malformed', 2, {BYTES[empty.engine.dialect.name]}, 7)",
+        ):
+            session.connection().exec_driver_sql(statement)
+    upgrade(empty)
+    with empty.reading() as session:
+        (gap,) = session.scalars(select(Gap)).all()
+        assert (gap.tenant, gap.node, gap.id, gap.cause) == ("demo-farm", "edge-1", "0", "stopped")
+        assert (gap.from_ms, gap.to_ms, gap.readings, gap.text) == (3, 8, None, None)
+        (entry,) = session.scalars(select(Quarantine)).all()
+        assert (entry.payload, entry.size, entry.state, entry.via, entry.asked_ms) == (
+            b"\x01\x02",
+            2,
+            "kept",
+            None,
+            None,
+        )
+
+
+TOLD_BEFORE = [
+    ("node.started", '{"boot": "b", "gap_from_ms": 3, "gap_to_ms": 8}'),
+    ("node.started", '{"boot": "b", "gap_from_ms": null, "gap_to_ms": 8}'),
+    ("node.started", '{"boot": "b", "gap_from_ms": "x", "gap_to_ms": {}}'),
+    ("node.stopped", "{}"),
+]
+BYTES = {"sqlite": "X'0102'", "postgresql": "'\\x0102'"}
 
 
 def test_two_processes_may_upgrade_at_once(database_url: str) -> None:

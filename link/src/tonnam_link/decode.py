@@ -75,6 +75,8 @@ class _ForwardRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
 
 _Row = TypeVar("_Row", _EventRow, _OutcomeRow)
+MAX_WORDS = 4_096
+"""Events or outcomes in one batch. No node of ours seals as many, and each costs more than a reading."""
 FORWARDED_CHANNELS = {Channel.UP, Channel.BACK, Channel.OUTCOME}
 
 
@@ -126,8 +128,20 @@ def _decode(payload: bytes, dictionaries: Mapping[str, Dictionary]) -> Batch:
 
 
 def _rows(envelope: Envelope, row: type[_Row]) -> list[_Row]:
-    rows: list[_Row] = msgspec.msgpack.decode(open_body(envelope), type=list[row])  # type: ignore[valid-type]
+    body = open_body(envelope)
+    count = _array_size(body)
+    if count > MAX_WORDS:
+        raise Rejected(f"{count} events or outcomes in one batch, at most {MAX_WORDS} are allowed")
+    rows: list[_Row] = msgspec.msgpack.decode(body, type=list[row])  # type: ignore[valid-type]
     return rows
+
+
+def _array_size(body: bytes) -> int:
+    """How many elements the array at the head of a body claims to have: known before any of them costs anything."""
+    kind = body[:1]
+    if kind in {b"\xdc", b"\xdd"}:
+        return int.from_bytes(body[1 : 3 if kind == b"\xdc" else 5])
+    return 0  # at most 15, or no array at all
 
 
 def _dictionary(envelope: Envelope, dictionaries: Mapping[str, Dictionary]) -> Dictionary:

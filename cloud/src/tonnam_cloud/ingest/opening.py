@@ -33,8 +33,6 @@ NODES_FOR_MS = 5_000
 NODES_AGAIN_MS = 1_000
 DICTIONARIES = 2_000
 UNKNOWN_NODE_RETRY_S = 60.0
-MOST_WORDS = 4_096
-"""No node of ours seals so many events at once; each costs time that others wait for."""
 GARBLED = "garbled, or not sealed for this node"
 AHEAD = "readings from more than a day ahead: the node's clock is wrong"
 _NAME = re.compile(NAME_PATTERN)
@@ -99,9 +97,6 @@ class Opener:
             self._unwrap(work)
         known = self._dictionary(work.content, arriving)
         batch = decode(work.content.payload, {known.dictionary.hash: known.dictionary} if known else {})
-        words = len(batch.events) + len(batch.outcomes)
-        if words > MOST_WORDS:
-            raise Rejected(f"{words} events or outcomes in one batch, at most {MOST_WORDS} are taken")
         if batch.kind == "dictionary" and batch.dictionary:
             arriving[work.origin.tenant, batch.dictionary] = _known(Dictionary(batch.specs))
         elif known is not None:
