@@ -6,39 +6,50 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.link.harness import ORIGIN, SPECS, frame, identities
-from tests.link.test_outbox import contents
+from tests.link.harness import frame, identities
+from tests.link.outboxes import contents, opened
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.outbox import Outbox
 
-FULL_AT_BYTES = 150_000
+
+def full_at(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def fill(path: Path) -> None:
-    outbox = Outbox(path, ORIGIN)
-    outbox.register(SPECS)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
-    number, reason = 0, ""
-    while not reason:
+def fill(path: Path, size: int) -> None:
+    full_at(size)
+    reasons: list[str] = []
+    outbox = open_when_there_is_room(path, reasons)
+    number = 0
+    while not reasons:
         try:
             outbox.accept([frame(number)])
             number += 1
         except OutboxUnavailable as error:
-            reason = str(error)
-    assert "cannot be written" in reason
-    assert number > 10
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            reasons.append(str(error))
+    assert "cannot be" in reasons[0]
+    assert number > 10 or not size
+    full_at(resource.RLIM_INFINITY)
     outbox.accept([frame(number)])
     outbox.close()
     check(path, number + 1)
 
 
+def open_when_there_is_room(path: Path, reasons: list[str]) -> Outbox:
+    try:
+        return opened(path)
+    except OutboxUnavailable as error:
+        reasons.append(str(error))
+        full_at(resource.RLIM_INFINITY)
+        return opened(path)
+
+
 def check(path: Path, frames: int) -> None:
-    outbox = Outbox(path, ORIGIN)
+    outbox = opened(path)
     assert outbox.set_aside is None
     outbox.seal()
     assert contents(outbox).keys() == identities([frame(n) for n in range(frames)])
 
 
 if __name__ == "__main__":
-    fill(Path(sys.argv[1]))
+    fill(Path(sys.argv[1]), int(sys.argv[2]))

@@ -25,7 +25,6 @@ FREE_PAGES = 256
 PAGES_AT_ONCE = 256
 MADE_HERE: frozenset[Cause] = frozenset({"thinned", "dropped"})
 FOR_EVER_MS = 2**62
-IN_DOUBT_AT_ONCE = 8_192
 
 
 class Keeper:
@@ -124,7 +123,7 @@ class Keeper:
             return True  # that alone makes it much smaller
         if thin(writing, FOR_EVER_MS):
             return True
-        if waiting.seal() or waiting.seal_in_doubt(IN_DOUBT_AT_ONCE):
+        if waiting.seal() or waiting.seal_in_doubt():
             return True  # to be thinned with the next slice
         return drop(writing, FOR_EVER_MS, self._limits.bytes // 10)
 
@@ -165,12 +164,10 @@ class Keeper:
     def _seal_ended(self) -> bool:
         """Seal readings of boots that ended; there may be many."""
         with self._shelf.using("read") as book:
-            if not any(book.state.timing(boot, self._shelf.current) for boot in book.counts.untimed):
-                return False
-            if book.counts.untimed.keys() <= {self._shelf.current}:
+            if not any(book.state.timing(boot, None) for boot in book.counts.untimed.keys() - {self._shelf.current}):
                 return False
         with self._shelf.writing() as (_, waiting):
-            return waiting.seal_timed()
+            return waiting.seal_ended()
 
     def _give_back(self) -> bool:
         """Cut the file when more of it is free than not, or when it is larger than allowed."""

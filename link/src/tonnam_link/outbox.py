@@ -84,7 +84,7 @@ class Outbox:
         with self._shelf.writing() as (sealing, waiting):
             self._shelf.boot = sealing.state.boot(boot)
             waiting.settle()
-            waiting.seal()
+            waiting.seal_ended()
         return sealing.sealed
 
     def learn(self, boot: str, utc_minus_mono_ms: int) -> list[Sealed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -74,7 +75,7 @@ class State(msgspec.Struct, array_like=True):
         """What is known of a boot, which may be nothing."""
         return next((boot for boot in self.boots if boot.name == name), Boot(name))
 
-    def remember(self, boot: Boot, needed: frozenset[str]) -> None:
+    def remember(self, boot: Boot, needed: Collection[str]) -> None:
         """Keep this; of boots that are not `needed` only the last few are remembered."""
         others = [other for other in self.boots if other.name != boot.name]
         old = others[: max(0, len(others) - BOOTS_REMEMBERED)]

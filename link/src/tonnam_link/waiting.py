@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,11 @@ from tonnam_link.sealing import Sealing, check_word, pack_samples, unpack_sample
 from tonnam_link.spans import place
 from tonnam_link.state import Boot, Timing
 
-READINGS_AT_ONCE = 65_536
+Rows = dict[str, list[Row]]
+"""Frames by the hash of their dictionary."""
+
+READINGS_AT_ONCE = 16_384
+IN_DOUBT_AT_ONCE = 8_192
 LONGEST_BOOT_MS = 366 * 86_400_000
 EVENT, OUTCOME = 1, 2
 _BETWEEN = "WHERE dictionary = ? AND observed_at_ms BETWEEN ? AND ?"
@@ -42,8 +46,8 @@ class Counts:
         """As the file has it."""
         sums = "SELECT coalesce(sum(readings * (1 - held)), 0), coalesce(sum(readings * held), 0) FROM pending"
         pending, held = db.execute(sums).fetchone()
-        untimed = db.execute("SELECT boot, sum(readings) FROM untimed GROUP BY boot")
-        words = db.execute("SELECT boot, count(*) FROM word GROUP BY boot")
+        untimed = db.execute("SELECT boot, sum(readings) FROM untimed GROUP BY boot ORDER BY min(id)")
+        words = db.execute("SELECT boot, count(*) FROM word GROUP BY boot ORDER BY min(id)")
         return cls(pending, held, dict(untimed), dict(words))
 
     def copy(self) -> Counts:
@@ -54,9 +58,9 @@ class Counts:
         return self.pending + self.held + sum(self.untimed.values())
 
     @property
-    def boots(self) -> frozenset[str]:
-        """The boots that something waits of."""
-        return frozenset((*self.untimed, *self.words))
+    def boots(self) -> list[str]:
+        """The boots that something waits of, the oldest first."""
+        return list(dict.fromkeys((*self.untimed, *self.words)))
 
 
 class Waiting:
@@ -115,8 +119,9 @@ class Waiting:
     def settle(self) -> None:
         """Decide for good about boots that ended untold, and seal the words of all boots whose time is decided."""
         if self._current is not None:
-            for boot in self.counts.boots - {self._current}:
-                self._end(boot)
+            for boot in self.counts.boots:
+                if boot != self._current:
+                    self._end(boot)
         decided = {boot: self._timing_of(boot) for boot in self.counts.words}
         if any(decided.values()):
             rows = self._db.execute("SELECT id, boot, mono_ms, guess_ms, kind, packed, crc FROM word ORDER BY id")
@@ -137,46 +142,28 @@ class Waiting:
         In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
         in the order in which they were accepted.
         """
-        any_pending = self._seal_pending()
-        return self.seal_timed() or any_pending
-
-    def seal_timed(self) -> bool:
-        """Seal frames that waited for a time that is decided now, not all at once; False when there are none."""
-        left = READINGS_AT_ONCE
+        waiting = self._take_pending()
         for boot in list(self.counts.untimed):
-            timing = self._timing_of(boot)
-            if timing is not None and left > 0:
-                left -= self.seal_untimed(boot, timing, left)
-        return left < READINGS_AT_ONCE
+            self._take_timed(boot, waiting)
+        return self._seal_rows(waiting)
 
-    def seal_untimed(self, boot: str, timing: Timing, most: int) -> int:
-        """Seal the first frames of a boot, about `most` readings. Returns how many readings."""
-        query = "SELECT id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc FROM untimed WHERE boot = ?"
-        waiting: dict[str, list[Row]] = {}
-        numbers, sealed = [], 0
-        for row in self._db.execute(f"{query} ORDER BY mono_ms, id", (boot,)):
-            if sealed >= most:
-                break
-            number, name, mono_ms, _, dictionary, samples, readings, crc = row
-            verify(crc, *row[1:-1])
-            frame = timed_row(Row(0, unpack_samples(samples)), Stamp(name, mono_ms), timing)
-            waiting.setdefault(dictionary, []).append(frame)
-            numbers.append(number)
-            sealed += readings
-        self._seal_rows(waiting)
-        self._db.executemany("DELETE FROM untimed WHERE id = ?", [(number,) for number in numbers])
-        self.counts.untimed[boot] -= sealed
-        if self.counts.untimed[boot] <= 0:
-            del self.counts.untimed[boot]
-        return sealed
+    def seal_ended(self) -> bool:
+        """Seal frames of boots that are over, not all at once; False when there are none."""
+        waiting: Rows = {}
+        for boot in list(self.counts.untimed):
+            if boot != self._current:
+                self._take_timed(boot, waiting)
+        return self._seal_rows(waiting)
 
-    def seal_in_doubt(self, most: int) -> bool:
+    def seal_in_doubt(self) -> bool:
         """Seal first readings of a boot that still goes on as if it had ended untold; False when there are none."""
         for boot in list(self.counts.untimed):
             self._end(boot, room_ms=LONGEST_BOOT_MS)
             suspect_ms = self._sealing.state.boot(boot).suspect_ms
             if suspect_ms is not None:
-                return self.seal_untimed(boot, Timing(suspect_ms, suspect=True), most) > 0
+                waiting: Rows = {}
+                self._take_untimed(boot, Timing(suspect_ms, suspect=True), IN_DOUBT_AT_ONCE, waiting)
+                return self._seal_rows(waiting)
         return False
 
     def learn(self, boot: str, utc_minus_mono_ms: int) -> None:
@@ -189,28 +176,52 @@ class Waiting:
         known = self._sealing.state.boot(boot)
         self._remember(Boot(boot, utc_minus_mono_ms, known.suspect_ms))
 
-    def _seal_pending(self) -> bool:
+    def _take_pending(self) -> Rows:
+        waiting: Rows = {}
         if not (self.counts.pending or self.counts.held):
-            return False
+            return waiting
         (free,) = self._db.execute(f"SELECT {_NO_RAW}").fetchone()  # else what is held stays
-        waiting: dict[str, list[Row]] = {}
         query = "SELECT dictionary, observed_at_ms, samples, readings, crc FROM pending WHERE held <= ?"
         for row in self._db.execute(f"{query} ORDER BY observed_at_ms, id", (free,)):
             verify(row[-1], *row[:-1])
             waiting.setdefault(row[0], []).append(Row(row[1], unpack_samples(row[2])))
-        self._seal_rows(waiting)
         self._db.execute("DELETE FROM pending WHERE held <= ?", (free,))
         self.counts.pending = 0
         if free:
             self.counts.held = 0
-        return bool(waiting)
+        return waiting
 
-    def _seal_rows(self, waiting: Mapping[str, Sequence[Row]]) -> None:
+    def _take_timed(self, boot: str, waiting: Rows) -> None:
+        timing = self._timing_of(boot)
+        taken = sum(len(row.samples) for rows in waiting.values() for row in rows)
+        if timing is not None and taken < READINGS_AT_ONCE:
+            self._take_untimed(boot, timing, READINGS_AT_ONCE - taken, waiting)
+
+    def _take_untimed(self, boot: str, timing: Timing, most: int, waiting: Rows) -> None:
+        """Take the first frames of a boot, about `most` readings."""
+        query = "SELECT id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc FROM untimed WHERE boot = ?"
+        numbers, taken = [], 0
+        for row in self._db.execute(f"{query} ORDER BY mono_ms, id", (boot,)):
+            if taken >= most:
+                break
+            number, name, mono_ms, _, dictionary, samples, readings, crc = row
+            verify(crc, *row[1:-1])
+            frame = timed_row(Row(0, unpack_samples(samples)), Stamp(name, mono_ms), timing)
+            waiting.setdefault(dictionary, []).append(frame)
+            numbers.append(number)
+            taken += readings
+        self._db.executemany("DELETE FROM untimed WHERE id = ?", [(number,) for number in numbers])
+        self.counts.untimed[boot] -= taken
+        if self.counts.untimed[boot] <= 0:
+            del self.counts.untimed[boot]
+
+    def _seal_rows(self, waiting: Rows) -> bool:
         for name, rows in waiting.items():
             dictionary = self._sealing.dictionary(name)
             if dictionary is None:
                 raise Damaged(f"dictionary {name} is not there")
-            self._sealing.rows(dictionary, rows)
+            self._sealing.rows(dictionary, sorted(rows, key=lambda row: row.observed_at_ms))
+        return bool(waiting)
 
     def _seal_words(self, words: Sequence[Event | Outcome]) -> None:
         self._sealing.events([word for word in words if isinstance(word, Event)])
