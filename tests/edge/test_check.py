@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -257,3 +258,19 @@ def test_a_bad_file_ends_with_2_before_any_io(tmp_path: Path, command: str) -> N
     assert ended.returncode == 2
     assert f"site.toml:{line_of(path.read_text(encoding='utf-8'), 'coil = 12')}: " in ended.stderr
     assert not state.exists()
+
+
+def test_a_wrong_key_of_the_cloud_ends_with_2_before_any_io(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from tonnam_edge.main import main; main()", "run", str(path), "--state", "state"],
+        cwd=tmp_path,
+        env={**os.environ, "TONNAM_CLOUD_KEY": "ed25519:AAAA"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
+    assert "TONNAM_CLOUD_KEY: ed25519:" in done.stderr
+    assert "tonnam-cloud keys public" in done.stderr

@@ -72,6 +72,7 @@ def test_check_says_all_that_is_wrong_and_ends_with_two(tmp_path: Path) -> None:
         ({}, "TONNAM_BROKER"),
         ({"TONNAM_BROKER": "http://x"}, "TONNAM_BROKER: a broker's address is mqtt://"),
         ({"TONNAM_BROKER": "mqtt://x", "TONNAM_FIELD_BROKER": "x"}, "TONNAM_FIELD_BROKER: a broker's address"),
+        ({"TONNAM_BROKER": "mqtt://x", "TONNAM_CLOUD_KEY": "x"}, "TONNAM_CLOUD_KEY: ed25519:"),
     ],
 )
 def test_bad_environment_ends_with_two_before_anything_is_touched(
