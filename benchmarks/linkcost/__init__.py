@@ -1,0 +1,1 @@
+"""What the link costs: the parts of benchmarks/link.py."""
