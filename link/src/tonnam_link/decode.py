@@ -131,7 +131,7 @@ def _rows(envelope: Envelope, row: type[_Row]) -> list[_Row]:
     body = open_body(envelope)
     count = _array_size(body)
     if count > MAX_WORDS:
-        raise Rejected(f"{count} events or outcomes in one batch, at most {MAX_WORDS} are allowed")
+        raise Rejected(f"malformed: {count} events or outcomes in one batch, at most {MAX_WORDS} are allowed")
     rows: list[_Row] = msgspec.msgpack.decode(body, type=list[row])  # type: ignore[valid-type]
     return rows
 
