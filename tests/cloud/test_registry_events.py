@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+import structlog
 from sqlalchemy import select
 
 from tests.cloud.told import (
@@ -161,6 +162,17 @@ def test_an_event_of_an_unknown_kind_is_kept(registry: Database) -> None:
     tell(registry, event("device.lost", {"site": SITE, "device": "probe-1-a", "text": words("silent")}))
     with registry.reading() as session:
         assert session.scalars(select(Event.kind)).all() == ["device.lost"]
+
+
+def test_a_refusal_at_a_node_is_kept_and_said_once_however_often_it_comes(registry: Database) -> None:
+    refusal = event("command.rejected", {"why": "altered", "count": 3, "text": words("changed on its way")})
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            tell(registry, refusal)
+    (log,) = logs
+    assert (log["node"], log["why"], log["count"]) == (f"{TENANT}/{NODE}", "altered", "3")
+    with registry.reading() as session:
+        assert session.scalars(select(Event.kind)).all() == ["command.rejected"]
 
 
 def order(database: Database, state: CommandState = CommandState.QUEUED) -> None:

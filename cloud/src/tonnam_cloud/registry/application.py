@@ -7,19 +7,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry import gaps, told
 from tonnam_cloud.registry.models import Command, Datastream, Event, Gap, Node, Run, Sensor, Site, Zone
-from tonnam_link import messages
+from tonnam_link import messages, refusals
 from tonnam_link.messages import CommandState
 
 _ORDER = {CommandState.QUEUED: 0, CommandState.SENT: 1, CommandState.ACCEPTED: 2, CommandState.RUNNING: 3}
 _FINAL = 4
 PLANS_TO_LOOK_AT = 50
 AHEAD_MS = 86_400_000
+
+log = structlog.get_logger(__name__)
 
 
 class Source(NamedTuple):
@@ -54,6 +57,9 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
         )
         _do(session, source, event, content)
         session.flush()
+        if event.kind == refusals.KIND:
+            said = {key: str(event.body.get(key))[:40] for key in ("why", "count")}
+            log.warning("a node refused commands", node=f"{source.tenant}/{source.node}", **said)
     return sites_of(session, _owner(source, content)) if content.site_id is None else [content.site_id]
 
 
