@@ -40,9 +40,9 @@ def as_starts(rows: Rows) -> Millis:
 
 
 def as_buckets(rows: Rows) -> Buckets:
-    """Rows of start, count, minimum, maximum, mean, readings; steps without readings are left out."""
+    """Rows of start, count, minimum, maximum, mean, readings, worst quality; steps without readings are left out."""
     rows = [row for row in rows if row[5]]
-    starts, counts, lowest, highest, means, _ = zip(*rows, strict=True) if rows else ((),) * 6
+    starts, counts, lowest, highest, means, *_ = zip(*rows, strict=True) if rows else ((),) * 7
     return Buckets(
         _whole(starts),
         _whole([count or 0 for count in counts]),
@@ -50,6 +50,11 @@ def as_buckets(rows: Rows) -> Buckets:
         _floats(highest),
         _floats(means),
     )
+
+
+def may_be_suspect(rows: Rows) -> bool:
+    """Whether, among the readings in any of these buckets, some may have been stamped by a suspect clock."""
+    return any((row[6] or 0) >= Quality.CLOCK_SUSPECT for row in rows)
 
 
 def as_latest(row: list[Any]) -> Latest:
