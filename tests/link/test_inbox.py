@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests import signed
 from tests.link.harness import SPECS, START_MS, Ledger, cloud, running, until
@@ -60,6 +62,7 @@ class Node:
     """An inbox without a broker: time and disk are turned by the test."""
 
     def __init__(self, keys: Keyring) -> None:
+        self.keys = keys
         self.mono_ms = 1_000
         self.events: list[Event] = []
         self.offered: list[Event] = []
@@ -131,6 +134,25 @@ async def test_what_is_not_as_the_cloud_signed_it_is_refused_counted_and_told(wh
     assert await node.inbox.settle()
     assert counts(node.events) == {why: 3}
     assert node.outcomes == []
+
+
+@given(
+    st.binary(max_size=200),
+    st.integers(0, 400),
+    st.integers(0, 400),
+    st.sampled_from([Channel.COMMAND, Channel.CONFIG]),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_comes_instead_of_what_was_signed_is_only_counted(
+    noise: bytes, start: int, length: int, channel: Channel
+) -> None:
+    good = signed.command(water(), NODE) if channel is Channel.COMMAND else signed.keys(1, [FORGER], NODE)
+    for node in (keyed(), Node(Keyring())):
+        for payload in {noise, good[:start] + noise + good[start + length :]} - {good}:
+            node.hears(payload, channel)
+        assert node.inbox.commands.empty()
+        assert node.keys.serial == 0
+        assert sum(node.inbox.refusals.totals.values()) >= 1
 
 
 async def test_a_stop_without_a_signature_stops_nothing() -> None:
