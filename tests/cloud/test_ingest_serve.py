@@ -27,6 +27,8 @@ from tonnam_cloud.store.embedded import EmbeddedReader, EmbeddedStore
 from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
 from tonnam_link.broker import Broker
 from tonnam_link.messages import Frame, Sample
+from tonnam_link.session import Session
+from tonnam_link.topics import Channel, node_topic
 from tonnam_link.uplink import Uplink
 
 MOISTURE = f"{TENANT}/{SITE}/zone-1/soil_moisture"
@@ -201,6 +203,30 @@ async def test_readings_wait_at_the_node_while_influxdb_is_away(
         store.close()
         assert cloud.said.count("batches wait at the nodes") == 2, "its beginning and its end"
         assert await asyncio.to_thread(cloud.end, signal.SIGINT) == 0
+
+
+async def test_nonsense_over_the_broker_is_kept_shown_and_stays_what_it_is(
+    make_cloud: Callable[..., Cloud], mosquitto_broker: str
+) -> None:
+    cloud = make_cloud(mosquitto_broker)
+    await asyncio.to_thread(cloud.start)
+    node = Session(Broker.parse(mosquitto_broker), client_id="nonsense")
+
+    async def insist() -> None:
+        while True:
+            node.publish(node_topic(TENANT, NODE, Channel.UP), b"nonsense")
+            await asyncio.sleep(0.3)  # the very same bytes again, later: they were meant
+
+    speaking = [asyncio.create_task(node.run()), asyncio.create_task(insist())]
+    await until(lambda: bool(cloud.health()["ingest"]["garbled"]), "what was garbled twice")
+    for task in speaking:
+        task.cancel()
+    await asyncio.wait(speaking)
+    listed = await asyncio.to_thread(cloud.command, "quarantine", "list")
+    assert f"{TENANT} {NODE}  8 bytes: garbled, or not sealed for this node" in listed.stdout
+    replayed = await asyncio.to_thread(cloud.command, "quarantine", "replay", "1")
+    assert (replayed.returncode, replayed.stdout) == (0, "1  still: garbled, or not sealed for this node\n")
+    assert await asyncio.to_thread(cloud.end) == 0
 
 
 def test_it_ends_within_seconds_without_a_broker(make_cloud: Callable[..., Cloud]) -> None:
