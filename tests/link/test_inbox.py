@@ -282,7 +282,7 @@ async def test_a_node_that_was_away_through_several_rotations_comes_up_in_one_st
     [
         (signed.keys(5, [FORGER], NODE, FORGER), Why.UNKNOWN_KEY),
         (signed.keys(5, [FORGER], Origin("farm", "edge-2")), Why.ALTERED),
-        (signed.keys(1, [FORGER], NODE), Why.REPEATED),
+        (signed.keys(1, [FORGER], NODE), Why.OLD_KEYS),
         (signed.keys(5, [], NODE), Why.MALFORMED),
         (sign(signed.PRIVATE, Channel.COMMAND, NODE, b'{"kind":"keys","serial":9,"keys":[]}'), Why.ALTERED),
         (sign(signed.PRIVATE, Channel.CONFIG, NODE, b"nothing"), Why.MALFORMED),

@@ -90,7 +90,7 @@ class Keyring:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise Rejected(f"keys: {error}") from error
         if document.serial < self.serial:
-            raise Forged(Why.REPEATED, f"key document {document.serial} is older than {self.serial}")
+            raise Forged(Why.OLD_KEYS, f"key document {document.serial} is older than {self.serial}")
         if document.serial == self.serial:
             return False
         first = keys[0] if self._kept is None else self._kept.first

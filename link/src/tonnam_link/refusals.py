@@ -25,6 +25,8 @@ class Why(StrEnum):
     REPEATED = "repeated"
     AHEAD = "ahead"
     TOO_MANY = "too_many"
+    NO_ROOM = "no_room"
+    OLD_KEYS = "old_keys"
 
 
 TEXTS: Mapping[Why, dict[str, str]] = {
@@ -68,6 +70,15 @@ TEXTS: Mapping[Why, dict[str, str]] = {
     Why.TOO_MANY: {
         "th": "มีคำสั่งเข้ามามากเกินไป บางคำสั่งจึงไม่ได้ทำ",
         "en": "Too many commands came at once, and some were not obeyed",
+    },
+    Why.NO_ROOM: {
+        "th": "วันนี้มีคำสั่งมากเกินกว่าที่เครื่องควบคุมจำได้ จึงไม่รับคำสั่งรดน้ำเพิ่ม สั่งหยุดยังทำได้",
+        "en": "More commands came today than this controller can remember, so it takes none to water; a stop is obeyed",
+    },
+    Why.OLD_KEYS: {
+        "th": "มีคนส่งรายการกุญแจเก่าของระบบซ้ำมาอีก จึงไม่ใช้ ถ้ามีอีกให้ตรวจว่าใครเข้าถึงโบรกเกอร์ได้",
+        "en": "An old list of the cloud's keys was sent again and was not used. "
+        "If it goes on, see who can reach the broker",
     },
 }
 

@@ -69,7 +69,7 @@ class Commands:
             return Senseless(Why.AHEAD, texts.clocks_differ())
         past.newest_ms = max(past.newest_ms, command.issued_at_ms)
         if len(self._memory.heard) >= MOST_REMEMBERED:
-            return Senseless(Why.TOO_MANY, texts.too_many_commands())
+            return Senseless(Why.NO_ROOM, texts.too_many_commands())
         return None
 
     def expired(self, command: Command) -> bool:
