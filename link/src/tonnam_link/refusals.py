@@ -73,7 +73,7 @@ TEXTS: Mapping[Why, dict[str, str]] = {
     },
     Why.NO_ROOM: {
         "th": "วันนี้มีคำสั่งมากเกินกว่าที่เครื่องควบคุมจำได้ จึงไม่รับคำสั่งรดน้ำเพิ่ม สั่งหยุดยังทำได้",
-        "en": "More commands came today than this controller can remember, so it takes none to water; a stop is obeyed",
+        "en": "More commands came today than this controller can remember, so it takes none to water, only stops",
     },
     Why.OLD_KEYS: {
         "th": "มีคนส่งรายการกุญแจเก่าของระบบซ้ำมาอีก จึงไม่ใช้ ถ้ามีอีกให้ตรวจว่าใครเข้าถึงโบรกเกอร์ได้",
