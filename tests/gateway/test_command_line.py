@@ -73,6 +73,9 @@ def test_check_says_all_that_is_wrong_and_ends_with_two(tmp_path: Path) -> None:
         ({"TONNAM_BROKER": "http://x"}, "TONNAM_BROKER: a broker's address is mqtt://"),
         ({"TONNAM_BROKER": "mqtt://x", "TONNAM_FIELD_BROKER": "x"}, "TONNAM_FIELD_BROKER: a broker's address"),
         ({"TONNAM_BROKER": "mqtt://x", "TONNAM_CLOUD_KEY": "x"}, "TONNAM_CLOUD_KEY: ed25519:"),
+        ({"TONNAM_BROKER": "mqtt://x", "TONNAM_OUTBOX_DAYS": "0"}, "TONNAM_OUTBOX_DAYS"),
+        ({"TONNAM_BROKER": "mqtt://x", "TONNAM_OUTBOX_MB": "much"}, "TONNAM_OUTBOX_MB"),
+        ({"TONNAM_BROKER": "mqtt://x", "TONNAM_CLOCK": "sundial"}, "TONNAM_CLOCK"),
     ],
 )
 def test_bad_environment_ends_with_two_before_anything_is_touched(

@@ -18,6 +18,7 @@ from tonnam_gateway import gateway as module
 from tonnam_gateway.gateway import STATE, Gateway
 from tonnam_link.broker import Broker
 from tonnam_link.messages import Command, CommandAction
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.session import Message
 
 Logs = list[MutableMapping[str, Any]]
@@ -28,7 +29,8 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setattr(module, "SAVE_EVERY_S", 0.05)
     mapping = town().model_copy(update={"gather": town().gather.model_copy(update={"every_s": 0.05})})
     nobody = Broker(HOST, free_port())
-    return Gateway(mapping, tmp_path, uplink=nobody, field=nobody, log=structlog.get_logger())
+    clock = NodeClock(kernel_synced=lambda: True)
+    return Gateway(mapping, tmp_path, uplink=nobody, field=nobody, log=structlog.get_logger(), clock=clock)
 
 
 def said(logs: Logs, event: str) -> int:
@@ -57,6 +59,7 @@ async def test_side_file_that_cannot_be_written_costs_no_reading_and_is_said_onc
 
 async def test_command_while_the_disk_takes_nothing_does_not_end_the_gateway(gateway: Gateway) -> None:
     stop, outbox = asyncio.Event(), gateway._uplink._disk.outbox
+    assert outbox is not None
     with capture_logs() as logs:
         running = asyncio.create_task(gateway.run(stop))
         await eventually(lambda: outbox.backlog.batches >= 1, "the first events on disk")

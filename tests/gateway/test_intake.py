@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
 from tonnam_link.errors import OutboxUnavailable, TooLarge
 from tonnam_link.messages import Event, Frame
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.session import Message
 
 
@@ -39,15 +41,11 @@ class Disk:
         self.events += events
 
 
-class Minute:
+def ticking(*, knows: bool = True) -> NodeClock:
     """A clock that goes on by a second each time it is asked."""
-
-    def __init__(self) -> None:
-        self.now_ms = int(after(0).timestamp() * 1000)
-
-    def __call__(self) -> int:
-        self.now_ms += 1000
-        return self.now_ms
+    seconds = itertools.count()
+    start_ms = int(after(0).timestamp() * 1000)
+    return NodeClock(lambda: start_ms, lambda: next(seconds) * 1000, "boot-1", lambda: knows)
 
 
 @pytest.fixture
@@ -57,7 +55,7 @@ def disk() -> Disk:
 
 @pytest.fixture
 def intake(disk: Disk) -> Intake:
-    return Intake(Translator(town()), disk.accept, every_s=60, clock=Minute(), log=structlog.get_logger())
+    return Intake(Translator(town()), disk.accept, every_s=60, clock=ticking(), log=structlog.get_logger())
 
 
 async def test_messages_wait_for_company_and_are_committed_together(intake: Intake, disk: Disk) -> None:
@@ -112,12 +110,35 @@ async def test_oldest_is_dropped_and_counted_when_a_full_disk_takes_nothing_for_
 ) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 4)
     translator = Translator(town())
-    intake = Intake(translator, disk.accept, every_s=60, clock=Minute(), log=structlog.get_logger())
+    intake = Intake(translator, disk.accept, every_s=60, clock=ticking(), log=structlog.get_logger())
     for number in range(6):
         intake.on_message(Message(LEVEL, b'{"level_m": %d}' % number))
     await intake.flush()
     assert [sample.value for frame in disk.frames for sample in frame.samples.values()] == [2, 3, 4, 5]
     assert translator.counts["dropped"] == 2
+    await intake.flush()
+    (gap,) = disk.events
+    assert (gap.kind, gap.body["cause"], gap.body["readings"]) == ("readings.gap", "memory", 2)
+    assert gap.body["from_ms"] < gap.body["to_ms"] < disk.frames[0].observed_at_ms
+
+
+async def test_gap_of_readings_whose_time_is_not_known_waits_for_it(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 1)
+    clock = ticking(knows=False)
+    intake = Intake(Translator(town()), disk.accept, every_s=60, clock=clock, log=structlog.get_logger())
+    for number in range(3):
+        intake.on_message(Message(LEVEL, b'{"level_m": %d}' % number))
+    await intake.flush()
+    await intake.flush()
+    assert disk.events == []
+    counted = [frame.stamp.mono_ms for frame in disk.frames if frame.stamp is not None]
+    clock.resume(1_795_000_000_000)
+    await intake.flush()
+    await intake.flush()
+    (gap,) = disk.events
+    assert 1_795_000_000_000 <= gap.body["from_ms"] < gap.body["to_ms"] < 1_795_000_000_000 + counted[0]
 
 
 def test_state_survives_and_a_torn_file_is_a_first_start(tmp_path: Path) -> None:

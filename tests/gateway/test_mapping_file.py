@@ -145,7 +145,7 @@ def test_largest_site_that_is_right_can_be_told(tmp_path: Path) -> None:
     assert "are too many" in wrong(with_rivers(fit + 10))[0]
     outbox = Outbox(tmp_path / "outbox.sqlite", Origin("demo-town", "gateway-1"))
     outbox.register(mapping.specs())
-    assert len(outbox.accept(events=[events.site_described(mapping, 1_795_154_405_000)])) == 1
+    assert len(outbox.accept(events=[events.site_described(mapping, events.Moment(1_795_154_405_000))])) == 1
     outbox.close()
 
 
@@ -200,7 +200,7 @@ def test_subscription_that_another_one_covers_is_left_out() -> None:
 
 
 def test_description_tells_the_whole_site() -> None:
-    body = events.site_described(town(), 1).body
+    body = events.site_described(town(), events.Moment(1)).body
     assert body["site"]["kind"] == "city"
     assert [sensor["thing"] for sensor in body["sensors"]] == ["air-1", "rain-1", "river-1"]
     assert body["sensors"][2]["bank_height_m"] == 4.5

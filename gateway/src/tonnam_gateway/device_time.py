@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from tonnam_gateway.measurement import Notice, TimeForm
+from tonnam_gateway.measurement import Notice, TimeForm, Timing
 from tonnam_gateway.payload import number
 
 # No message can be older than this program: 1970, 2006 (GPS week roll-over) and "ms read as s" are all before it.
 BUILT_AT = datetime(2025, 1, 1, tzinfo=UTC)
+CLOCK_WRONG = "clock_wrong"
 MAX_AHEAD = timedelta(minutes=5)
 SUSPICIOUSLY_BEHIND = timedelta(minutes=50)
 
@@ -51,23 +52,27 @@ def _from_text(text: str, zone: tzinfo, received_at: datetime) -> datetime | Non
     return min(twice, key=lambda candidate: abs(received_at - candidate))
 
 
-def believable(moment: datetime, received_at: datetime) -> bool:
-    """Whether a device can have measured at `moment`, seen from our own clock."""
-    return BUILT_AT <= moment <= received_at + MAX_AHEAD
+def believable(moment: datetime, received_at: datetime, *, sure: bool = True) -> bool:
+    """Whether a device can have measured at `moment`, seen from our own clock.
+
+    While we do not know the time ourselves, a device may know it better: what it says of the future stays as it is
+    then, for the cloud sets readings aside that are from more than a day ahead.
+    """
+    return moment >= BUILT_AT and (not sure or moment <= received_at + MAX_AHEAD)
 
 
-def stamp(told: Iterable[tuple[object, TimeForm]], zone: tzinfo, received_at: datetime) -> Stamp:
+def stamp(told: Iterable[tuple[object, TimeForm]], timing: Timing, received_at: datetime) -> Stamp:
     """The first believable of the times that a message tells (None: not told), or else the time of arrival."""
     unbelieved: object = None
     for value, form in told:
-        moment = read(value, form, zone, received_at)
-        if moment is not None and believable(moment, received_at):
-            return Stamp(moment, False, _behind(received_at - moment))
+        moment = read(value, form, timing.zone, received_at)
+        if moment is not None and believable(moment, received_at, sure=timing.sure):
+            return Stamp(moment, False, _behind(received_at - moment) if timing.sure else ())
         unbelieved = value if unbelieved is None else unbelieved
     if unbelieved is None:
         return Stamp(received_at, True)
     text = f"its clock says {str(unbelieved)[:40]!r}, which cannot be; its readings are stamped on arrival"
-    return Stamp(received_at, True, (Notice("clock_wrong", text),))
+    return Stamp(received_at, True, (Notice(CLOCK_WRONG, text),))
 
 
 def _behind(age: timedelta) -> tuple[Notice, ...]:

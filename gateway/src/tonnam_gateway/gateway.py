@@ -54,12 +54,14 @@ class Gateway:
         log: Any,
         cloud_key: str | None = None,
         clock: NodeClock | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._mapping = mapping
         self._state = state / STATE
         self._clock = clock = clock or NodeClock()
         self._log = log
-        before = node_state.load(self._state)
+        self._limits = limits = limits or Limits()
+        self._before = before = node_state.load(self._state)
         self._translator = Translator(mapping, before.lost)
         self._uplink = Uplink(
             state / OUTBOX,
@@ -69,11 +71,12 @@ class Gateway:
             datastreams=mapping.specs(),
             keys=Keyring(state / KEYS, cloud_key),
             clock=clock,
+            limits=limits,
             seal_every_s=float(mapping.gather.send_every_s),
             log=log.bind(towards="cloud"),
         )
         self._intake = Intake(
-            self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock.now_ms, log=log
+            self._translator, self._accept, every_s=float(mapping.gather.every_s), clock=clock, log=log
         )
         self._field = Session(
             field, client_id=f"tonnam-field-{mapping.tenant}-{mapping.node}", log=log.bind(towards="field")
@@ -83,29 +86,40 @@ class Gateway:
         self._relay = self._relaying(mapping, site) if site is not None else None
         self._saved_at = -SAVE_EVERY_S
         self._unsaved = False
-        now_ms = clock.now_ms()
-        self._intake.add_events(
-            [
-                events.node_started(mapping, uuid.uuid4().hex, before.alive_at_ms, now_ms),
-                *([events.site_described(mapping, now_ms)] if mapping.site else []),
-            ]
-        )
+        self._started = self._moment()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then commit what waits and end within a few seconds."""
         async with asyncio.TaskGroup() as tasks:
             uplink = tasks.create_task(self._uplink.run())
+            tasks.create_task(self._tell_start())
             refusing = tasks.create_task(self._refuse_commands())
             outside = [tasks.create_task(run()) for run in self._outside()]
             taking_in = tasks.create_task(self._intake.run(self._save_now_and_then))
             await stop.wait()
             await _end(*outside)
-            self._intake.add_events([events.node_stopped(self._mapping, self._clock.now_ms())])
+            self._intake.add_events([events.node_stopped(self._mapping, self._moment())])
             self._intake.stop()
             await asyncio.wait({taking_in}, timeout=FAREWELL_S)
             await _end(taking_in, refusing, uplink)
         await self._save()
         self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
+
+    async def _tell_start(self) -> None:
+        mapping, before = self._mapping, self._before
+        gap_from_ms = before.alive_at_ms
+        if gap_from_ms is not None:
+            gap_from_ms = await self._uplink.time_of(gap_from_ms, before.stamp) or gap_from_ms
+        self._intake.add_events(
+            [
+                events.node_started(mapping, uuid.uuid4().hex, gap_from_ms, self._started),
+                *([events.site_described(mapping, self._started)] if mapping.site else []),
+            ]
+        )
+
+    def _moment(self) -> events.Moment:
+        now = self._clock.instant()
+        return events.Moment(now.ms, now.stamp)
 
     def _outside(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What brings in what is new, and ends before the uplink."""
@@ -118,7 +132,7 @@ class Gateway:
             site,
             gateway=Origin(mapping.tenant, mapping.node),
             nodes=mapping.relay.nodes if mapping.relay else [],
-            outbox_bytes=Limits().bytes,
+            outbox_bytes=self._limits.bytes,
             clock=lambda: self._clock.now_ms() if self._clock.synced else None,
             log=self._log.bind(towards="site"),
         )
@@ -136,7 +150,8 @@ class Gateway:
             command = await self._uplink.commands.get()
             if command.id in answered:
                 continue
-            outcome = Outcome(command.id, CommandState.REFUSED, self._clock.now_ms(), _REFUSAL)
+            at_ms, stamp = self._moment()
+            outcome = Outcome(command.id, CommandState.REFUSED, at_ms, _REFUSAL, stamp=stamp)
             with contextlib.suppress(OutboxUnavailable):
                 await self._uplink.accept(outcomes=[outcome])
                 answered.append(command.id)
@@ -148,7 +163,8 @@ class Gateway:
     async def _save(self) -> None:
         """A disk that does not take it costs only what the next start knows; readings go on."""
         self._saved_at = time.monotonic()
-        state = NodeState(self._clock.now_ms(), sorted(self._translator.lost))
+        at_ms, stamp = self._moment()
+        state = NodeState(at_ms, sorted(self._translator.lost), stamp)
         try:
             await asyncio.to_thread(node_state.save, self._state, state)
         except OSError as error:

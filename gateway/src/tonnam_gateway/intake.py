@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tonnam_gateway.translator import Translator
-from tonnam_link.clock import Clock
 from tonnam_link.errors import OutboxUnavailable, TooLarge
+from tonnam_link.lost import Lost
 from tonnam_link.messages import Event, Frame
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.session import Message
 
 MAX_WAITING = 20_000
@@ -27,14 +28,15 @@ class Intake:
     same is offered again with the next round.
     """
 
-    def __init__(self, translator: Translator, accept: Accept, *, every_s: float, clock: Clock, log: Any) -> None:
+    def __init__(self, translator: Translator, accept: Accept, *, every_s: float, clock: NodeClock, log: Any) -> None:
         self._translator = translator
         self._accept = accept
         self._every_s = every_s
         self._clock = clock
         self._log = log
-        self._frames: deque[Frame] = deque(maxlen=MAX_WAITING)
+        self._frames: deque[Frame] = deque()
         self._events: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._lost = Lost(clock)
         self._urgent = asyncio.Event()
         self._refused = False
         self._stopping = False
@@ -42,28 +44,29 @@ class Intake:
 
     def on_message(self, message: Message) -> None:
         """Take in one message of a device."""
-        received_at = datetime.fromtimestamp(self._clock() / 1000, UTC)
+        now = self._clock.instant()
+        received_at = datetime.fromtimestamp(now.ms / 1000, UTC)
         translated = self._translator.translate(
-            message.topic, message.payload, received_at, retained=message.retained
+            message.topic, message.payload, received_at, retained=message.retained, stamp=now.stamp
         )
         for said in translated.said:
             self._log.warning(f"device.{said.notice.kind}", device=said.device, text=said.notice.text)
         for event in translated.events:
             self._log.info(event.kind, device=event.body["device"])
-        self._wait(self._frames, translated.frames)
+        self._frames.extend(translated.frames)
+        while len(self._frames) > MAX_WAITING:
+            self._lost.add([self._frames.popleft()])
+            self._translator.counts["dropped"] += 1
         self.add_events(translated.events)
 
     def add_events(self, events: Sequence[Event]) -> None:
         """Let these be committed at once."""
-        self._wait(self._events, events)
-        if events:
-            self._urgent.set()
-
-    def _wait(self, queue: deque[Any], newcomers: Sequence[Any]) -> None:
-        dropped = len(queue) + len(newcomers) - MAX_WAITING
+        dropped = len(self._events) + len(events) - MAX_WAITING
         if dropped > 0:
             self._translator.counts["dropped"] += dropped
-        queue.extend(newcomers)
+        self._events.extend(events)
+        if events:
+            self._urgent.set()
 
     async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
         """Commit, round after round, until `stop`. `after_round` is awaited after each that succeeded."""
@@ -79,6 +82,7 @@ class Intake:
 
     def stop(self) -> None:
         """Let `run` end after its round: to cut a commit short would leave open whether it happened."""
+        self._tell_lost(last_chance=True)
         self._stopping = True
         self._urgent.set()
 
@@ -97,6 +101,12 @@ class Intake:
             self._forget(self._events, events)
         self._committed(frames)
         return True
+
+    def _tell_lost(self, *, last_chance: bool = False) -> None:
+        """Readings that had to be dropped are a gap, which is told as soon as it can be dated."""
+        gap = self._lost.take(last_chance=last_chance)
+        if gap is not None:
+            self.add_events([gap])
 
     async def _commit(self, frames: Sequence[Frame], events: Sequence[Event]) -> None:
         """All together; if an event is too large ever to be sent, all but that one. Raises OutboxUnavailable."""
@@ -125,6 +135,7 @@ class Intake:
         if self._refused:
             self._log.info("outbox.accepts_again", dropped=self._translator.counts["dropped"])
             self._refused = False
+        self._tell_lost()
         if frames and not self.accepted:
             self._log.info("readings.flow", first=sorted(frames[0].samples))
         self.accepted += sum(len(frame.samples) for frame in frames)

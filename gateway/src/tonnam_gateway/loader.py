@@ -83,7 +83,7 @@ def _misplaced(raw: dict[str, Any]) -> Iterator[Found]:
 
 def _beyond_one_node(mapping: Mapping) -> list[Found]:
     """What is wrong when the site's description does not fit into the one event that must carry it."""
-    described = len(msgspec.json.encode(events.site_described(mapping, 0)))
+    described = len(msgspec.json.encode(events.site_described(mapping, events.Moment(0))))
     if described <= MAX_DESCRIBED_BYTES:
         return []
     count = len(mapping.sensors)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,7 +21,19 @@ from tonnam_gateway.gateway import Gateway
 from tonnam_gateway.mapping import Mapping
 from tonnam_link.broker import Broker
 from tonnam_link.errors import LinkError
+from tonnam_link.limits import Limits
+from tonnam_link.node_clock import NodeClock
 from tonnam_link.signing import read_public
+
+MIB = 1024 * 1024
+
+
+class ClockWord(StrEnum):
+    """What TONNAM_CLOCK may say."""
+
+    LEARNED = "learned"
+    TRUSTED = "trusted"
+
 
 app = typer.Typer(
     help="Takes in what a town's devices say over MQTT (Tasmota, ChirpStack, any JSON) and passes it on as readings, "
@@ -84,6 +99,29 @@ def run(
             help="The cloud's public key, as `tonnam-cloud keys public` prints it: ed25519:...",
         ),
     ] = "",
+    outbox_days: Annotated[
+        int,
+        typer.Option(
+            envvar="TONNAM_OUTBOX_DAYS",
+            min=1,
+            max=3650,
+            help="For how many days readings stay whole when they cannot be sent; after that one value a minute.",
+        ),
+    ] = 90,
+    outbox_mb: Annotated[
+        int,
+        typer.Option(
+            envvar="TONNAM_OUTBOX_MB", min=1, max=1_000_000, help="How many MB on disk they may take until then."
+        ),
+    ] = 512,
+    clock: Annotated[
+        ClockWord,
+        typer.Option(
+            envvar="TONNAM_CLOCK",
+            help="`trusted`: this machine has a good clock of its own, believe it from the start. "
+            "`learned`: believe it when NTP says so, or when the cloud has told the time.",
+        ),
+    ] = ClockWord.LEARNED,
 ) -> None:
     """Run the gateway until Ctrl-C. Without a connection it goes on and keeps everything in DIR."""
     mapping = _load(file)
@@ -92,21 +130,32 @@ def run(
     site = _site_broker(site_broker, uplink) if mapping.relay else None
     _check_key(cloud_key)
     log = _logging()
+    make = partial(
+        Gateway,
+        mapping,
+        state,
+        uplink=uplink,
+        field=field,
+        site=site,
+        cloud_key=cloud_key,
+        clock=NodeClock(kernel_synced=lambda: True) if clock is ClockWord.TRUSTED else NodeClock(),
+        limits=Limits(outbox_days, outbox_mb * MIB),
+        log=log,
+    )
+    about_it = {"node": f"{mapping.tenant}/{mapping.node}", "uplink": str(uplink), "field": str(field)}
     try:
         state.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_serve(mapping, state, uplink, field, site, cloud_key, log))
+        asyncio.run(_serve(make, log.bind(**about_it)))
     except (LinkError, OSError) as error:
         _fail(str(error), 1)
 
 
-async def _serve(
-    mapping: Mapping, state: Path, uplink: Broker, field: Broker, site: Broker | None, cloud_key: str, log: Any
-) -> None:
+async def _serve(make: Callable[[], Gateway], log: Any) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    gateway = Gateway(mapping, state, uplink=uplink, field=field, site=site, cloud_key=cloud_key, log=log)
-    log.info("gateway.started", node=f"{mapping.tenant}/{mapping.node}", uplink=str(uplink), field=str(field))
+    gateway = make()
+    log.info("gateway.started")
     try:
         await gateway.run(stop)
     except ExceptionGroup as group:

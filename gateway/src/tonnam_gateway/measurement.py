@@ -52,8 +52,12 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How to read a device's time: the zone of times without offset, and where it stands if no place is fixed."""
+    """How to read a device's time: the zone of times without offset, and where it stands if no place is fixed.
+
+    `sure` says whether the time of arrival, which it is compared with, is known or only a guess.
+    """
 
     zone: tzinfo
     path: str | None = None
     form: TimeForm = "iso"
+    sure: bool = True

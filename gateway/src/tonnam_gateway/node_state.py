@@ -7,12 +7,15 @@ from pathlib import Path
 
 import msgspec
 
+from tonnam_link.messages import Stamp
+
 
 class NodeState(msgspec.Struct, frozen=True):
-    """`alive_at_ms` is None at the first start."""
+    """`alive_at_ms` is None at the first start; with a stamp it was only a guess."""
 
     alive_at_ms: int | None = None
     lost: list[str] = []
+    stamp: Stamp | None = None
 
 
 def load(path: Path) -> NodeState:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from tonnam_gateway import events
+from tonnam_gateway.device_time import CLOCK_WRONG
 from tonnam_gateway.dialects import DIALECTS
 from tonnam_gateway.judge import judge
 from tonnam_gateway.mapping import Datastream, Device, Mapping
 from tonnam_gateway.measurement import Decoded, Measurement, Notice
-from tonnam_link.messages import Event, Frame, Sample
+from tonnam_link.messages import Event, Frame, Sample, Stamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMEMBERED_MESSAGES = 32
@@ -61,14 +62,24 @@ class Translator:
             self._streams[stream.device, stream.measure].append((full_id, stream))
         self._told_ms: dict[str, int] = {}
         self._arrived_ms: dict[str, int] = {}
+        self._arrived_mono_ms: dict[str, int] = {}
         self._messages: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_REMEMBERED_MESSAGES))
         self._said: set[tuple[str, str]] = set()
 
-    def translate(self, topic: str, payload: bytes, received_at: datetime, *, retained: bool = False) -> Translated:
+    def translate(
+        self,
+        topic: str,
+        payload: bytes,
+        received_at: datetime,
+        *,
+        retained: bool = False,
+        stamp: Stamp | None = None,
+    ) -> Translated:
         """What a message that arrived at `received_at` (aware) comes to. Never raises on what a device sent.
 
         `retained` says that the broker had kept it, nobody knows for how long: then it makes readings only where
-        the device tells the time itself.
+        the device tells the time itself. With a `stamp`, `received_at` is only a guess: what gets its time from it
+        gets the stamp, too.
         """
         self.counts["messages"] += 1
         translated = Translated()
@@ -76,17 +87,20 @@ class Translator:
         if device is None:
             return translated
         decode = DIALECTS[device.dialect].decode
-        decoded = decode(device.address, topic, payload, received_at, self._timings[device.id])
+        moment = events.Moment(_ms(received_at), stamp)
+        timing = replace(self._timings[device.id], sure=stamp is None)
+        decoded = decode(device.address, topic, payload, received_at, timing)
         for notice in decoded.notices:
-            self._say(device.id, notice, translated)
+            if self._say(device.id, notice, translated) and notice.kind == CLOCK_WRONG:
+                translated.events.append(events.clock_wrong(self.mapping, device, moment))
         if decoded.online is not None:
-            self._presence(device, decoded.online, received_at, translated)
+            self._presence(device, decoded.online, moment, translated)
         if self._is_repeat(device.id, decoded.message_id):
             self.counts["repeated"] += 1
         elif retained and any(one.stamped_on_arrival for one in decoded.measurements):
             self._say(device.id, _RETAINED, translated)
         elif decoded.measurements:
-            self._readings(device, decoded, translated)
+            self._readings(device, decoded, stamp, translated)
         return translated
 
     def _speaker(self, topic: str, translated: Translated) -> Device | None:
@@ -104,11 +118,11 @@ class Translator:
             self._say(unknown, Notice("unmapped", "it speaks, but the mapping file does not know it"), translated)
         return None
 
-    def _presence(self, device: Device, online: bool, at: datetime, translated: Translated) -> None:
+    def _presence(self, device: Device, online: bool, moment: events.Moment, translated: Translated) -> None:
         if online == (device.id not in self.lost):
             return
         (self.lost.discard if online else self.lost.add)(device.id)
-        translated.events.append(events.presence(self.mapping, device, online=online, at_ms=_ms(at)))
+        translated.events.append(events.presence(self.mapping, device, online=online, moment=moment))
 
     def _is_repeat(self, device: str, message_id: str) -> bool:
         if not message_id:
@@ -118,9 +132,9 @@ class Translator:
         self._messages[device].append(message_id)
         return False
 
-    def _readings(self, device: Device, decoded: Decoded, translated: Translated) -> None:
+    def _readings(self, device: Device, decoded: Decoded, stamp: Stamp | None, translated: Translated) -> None:
         """One frame for each instant; usually there is one."""
-        instants: dict[int, dict[str, Sample]] = defaultdict(dict)
+        instants: dict[events.Moment, dict[str, Sample]] = defaultdict(dict)
         mapped = [one for one in decoded.measurements if (device.id, one.measure) in self._streams]
         if not mapped:
             self._say(device.id, _nothing_mapped(decoded), translated)
@@ -128,37 +142,48 @@ class Translator:
             if measurement.value is None:
                 self._say(device.id, _no_number(measurement), translated)
             for full_id, stream in self._streams[device.id, measurement.measure]:
-                if (at_ms := self._instant(full_id, measurement)) is not None:
-                    instants[at_ms][full_id] = judge(measurement, stream)
-        for at_ms in sorted(instants):
-            self.counts["readings"] += len(instants[at_ms])
-            translated.frames.append(Frame(at_ms, instants[at_ms]))
+                if (moment := self._moment(full_id, measurement, stamp)) is not None:
+                    instants[moment][full_id] = judge(measurement, stream)
+        for moment in sorted(instants, key=lambda each: each.at_ms):
+            self.counts["readings"] += len(instants[moment])
+            translated.frames.append(Frame(moment.at_ms, instants[moment], moment.stamp))
 
-    def _instant(self, full_id: str, measurement: Measurement) -> int | None:
-        """When the reading was observed, in ms; None when it was told before.
+    def _moment(self, full_id: str, measurement: Measurement, stamp: Stamp | None) -> events.Moment | None:
+        """When the reading was observed; None when it was told before.
 
         The device's own time is kept whatever came before: history may come out of order. Ours must rise, so that two
         readings stay two; only when our clock was put back by more than a minute does it begin anew.
         """
         at_ms = _ms(measurement.observed_at)
         if measurement.stamped_on_arrival:
-            last_ms = self._arrived_ms.get(full_id)
-            if last_ms is not None and at_ms <= last_ms < at_ms + _STEP_BACK_MS:
-                at_ms = last_ms + 1
-            self._arrived_ms[full_id] = at_ms
-            return at_ms
+            return self._arrival(full_id, at_ms, stamp)
         if at_ms == self._told_ms.get(full_id):
             self.counts["repeated"] += 1
             return None
         self._told_ms[full_id] = at_ms
-        return at_ms
+        return events.Moment(at_ms)
 
-    def _say(self, device: str, notice: Notice, translated: Translated) -> None:
+    def _arrival(self, full_id: str, at_ms: int, stamp: Stamp | None) -> events.Moment:
+        """The time at which a reading came, by our own clock; while that is a guess, by its count since boot."""
+        if stamp is not None:
+            count_ms = max(stamp.mono_ms, self._arrived_mono_ms.get(full_id, -1) + 1)
+            self._arrived_mono_ms[full_id] = count_ms
+            return events.Moment(at_ms, Stamp(stamp.boot, count_ms))
+        last_ms = self._arrived_ms.get(full_id)
+        if last_ms is not None and at_ms <= last_ms < at_ms + _STEP_BACK_MS:
+            at_ms = last_ms + 1
+        self._arrived_ms[full_id] = at_ms
+        return events.Moment(at_ms)
+
+    def _say(self, device: str, notice: Notice, translated: Translated) -> bool:
+        """Whether it is said now, for the first time."""
         self.counts[notice.kind] += 1
         key = (device, notice.kind)
-        if key not in self._said and len(self._said) < _MAX_SAID:
-            self._said.add(key)
-            translated.said.append(Said(device, notice))
+        if key in self._said or len(self._said) >= _MAX_SAID:
+            return False
+        self._said.add(key)
+        translated.said.append(Said(device, notice))
+        return True
 
 
 def _no_number(measurement: Measurement) -> Notice:

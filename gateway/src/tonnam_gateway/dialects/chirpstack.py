@@ -38,7 +38,7 @@ def decode(address: str, topic: str, body: bytes, received_at: datetime, timing:
         return Decoded(
             message_id=_message_id(event), notices=(Notice("no_codec", _NO_CODEC),) if carries_bytes else ()
         )
-    stamp = device_time.stamp(_times(event, timing), timing.zone, received_at)
+    stamp = device_time.stamp(_times(event, timing), timing, received_at)
     return Decoded(tuple(_measurements(address, event, stamp)), message_id=_message_id(event), notices=stamp.notices)
 
 

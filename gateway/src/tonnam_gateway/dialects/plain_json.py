@@ -28,7 +28,7 @@ def decode(address: str, topic: str, body: bytes, received_at: datetime, timing:
     except payload.Unreadable as error:
         return Decoded(notices=(Notice("unreadable", str(error)),))
     told = payload.at_path(message, timing.path) if timing.path else None
-    stamp = device_time.stamp([(told, timing.form)], timing.zone, received_at)
+    stamp = device_time.stamp([(told, timing.form)], timing, received_at)
     measurements = []
     for measure, leaf in payload.leaves(message):
         value = payload.number(leaf)

@@ -38,7 +38,7 @@ def decode(address: str, topic: str, body: bytes, received_at: datetime, timing:
         sensor = payload.parse_object(body)
     except payload.Unreadable as error:
         return Decoded(notices=(Notice("unreadable", str(error)),))
-    stamp = device_time.stamp([(sensor.get("Time"), "s")], timing.zone, received_at)
+    stamp = device_time.stamp([(sensor.get("Time"), "s")], timing, received_at)
     return Decoded(tuple(_measurements(address, sensor, stamp)), notices=stamp.notices)
 
 
