@@ -176,15 +176,13 @@ async def test_every_state_is_reached_and_the_last_one_by_the_edges_evidence(
 
 async def waters_and_refuses(cloud: Cloud) -> None:
     """Accepted and running while the water runs; another wish is refused meanwhile; done when the valve is closed."""
-    cloud.order("water", seconds=5)
+    cloud.order("water", seconds=4)
     await until(lambda: cloud.state("water") in {"accepted", "running"}, "its acceptance", 60)
     cloud.order("other", "zone-1")
     await cloud.comes_to("water", "running")
     await cloud.comes_to("other", "refused")
     assert "รอให้เสร็จก่อน" in cloud.reason("other")["th"]
     await cloud.comes_to("water", "done")
-    cloud.order("stop", seconds=0)
-    await cloud.comes_to("stop", "done")
 
 
 async def speaks_after_it_was_given_up(cloud: Cloud, process: Running) -> None:
@@ -232,6 +230,27 @@ async def test_keys_change_while_a_farm_is_away_and_what_a_forger_sends_is_told(
         kept = msgspec.json.decode((tmp_path / "state" / "keys.json").read_bytes())
         assert (kept["serial"], len(kept["keys"])) == (3, 2)
     assert no_private_key_in(tmp_path, [key.private for key in cloud.vault.keys])
+
+
+async def test_a_command_cut_off_by_a_kill_fails_and_its_repetition_opens_nothing(
+    tmp_path: Path, farm: Mapping[str, str], nats_broker: str
+) -> None:
+    on_the_wire: list[bytes] = []
+    async with cloud_at(tmp_path / "cloud", nats_broker) as cloud:
+        cloud.session.subscribe(TOPIC, lambda message: on_the_wire.append(message.payload))
+        async with running(cloud.session.run()):
+            with edge(tmp_path, farm, nats_broker) as process:
+                cloud.order("cut", seconds=30)
+                await cloud.comes_to("cut", "running", 60)
+                process.process.kill()
+            with edge(tmp_path, farm, nats_broker) as process:
+                await cloud.comes_to("cut", "failed", 60)
+                for payload in on_the_wire:
+                    cloud.session.publish(TOPIC, payload)
+                cloud.order("stop", seconds=0)
+                await cloud.comes_to("stop", "done")
+                assert "run.started" not in process.log()
+    assert "ปิดน้ำแล้ว" in cloud.reason("cut")["th"]
 
 
 def no_private_key_in(folder: Path, privates: Sequence[bytes]) -> bool:
