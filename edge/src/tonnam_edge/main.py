@@ -204,7 +204,7 @@ async def _run(site: Site, state: Path, link: LinkSettings) -> None:
             lock = open_files.enter_context(contextlib.closing(StateLock(state)))
             store = open_files.enter_context(contextlib.closing(StateStore(state, lock)))
             clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
-            agent = Agent(site, store, _uplink(site, state, link, clock), log, clock=clock)
+            agent = Agent(site, store, _uplink(site, state, link, clock, log), log, clock=clock)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, agent.stop)
@@ -217,7 +217,10 @@ async def _run(site: Site, state: Path, link: LinkSettings) -> None:
             raise
 
 
-def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock) -> Uplink:
+def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock, log: Any) -> Uplink:
+    keys = Keyring(state / KEYS_FILE, link.cloud_key)
+    if not keys.trusted:
+        log.warning("keys.none", meaning="no command from afar is obeyed", right="give it TONNAM_CLOUD_KEY")
     return Uplink(
         state / OUTBOX_FILE,
         link.broker,
@@ -226,7 +229,7 @@ def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock) -> Up
         datastreams=[datastream.spec for datastream in site.datastreams],
         clock=clock,
         limits=link.limits,
-        keys=Keyring(state / KEYS_FILE, link.cloud_key),
+        keys=keys,
         seal_every_s=site.file.telling.send_s,
     )
 
