@@ -1,9 +1,9 @@
 """What a node writes to its memory card in an hour: its own calls, counted by strace, and what the kernel wrote.
 
-    python -m benchmarks.linkcost.disk outbox|away|rows|lines DIRECTORY
+    python -m benchmarks.linkcost.disk DIRECTORY
 
-is the process that is watched. It lives through an hour of the farm without waiting: an image accepted every ten
-seconds, a batch sealed every minute and, but for `away`, answered before the next.
+is the process that is watched. It lives through an hour of the farm in each way, without waiting: an image accepted
+every ten seconds, a batch sealed every minute and, but for `away`, answered before the next.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tonnam_link.messages import Frame
 from tonnam_link.outbox import Outbox
 from tonnam_link.topics import Origin
 
-BEGIN, END = "hour begins", "hour ends"
+BEGIN, END = "begin ", "end "
 CALLS = "fsync,fdatasync,write,pwrite64,writev,pwritev"
 POSTPONED_READINGS = 16_384
 _CALL = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?(\w+)\((\d+).*\)\s+= (\d+)")
@@ -45,34 +45,28 @@ class Written:
 
 
 def measure(directory: Path) -> dict[str, Written] | None:
-    """An hour of each; None where there is no strace that may watch."""
+    """An hour in each way; None where there is no strace that may watch."""
     if shutil.which("strace") is None:
         return None
-    return {what: _watched(what, directory / what) for what in HOURS}
-
-
-def _watched(what: str, directory: Path) -> Written:
     directory.mkdir(parents=True)
     log = directory / "strace.log"
     watch = ["strace", "-f", "-e", f"trace={CALLS}", "-s", "32", "-o", str(log)]
-    command = [*watch, sys.executable, "-m", __name__, what, str(directory)]
+    command = [*watch, sys.executable, "-m", __name__, str(directory)]
     told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    calls = log.read_text(errors="replace").splitlines()
+    return {what: _written(what, calls, **told[what]) for what in HOURS}
+
+
+def _written(what: str, calls: Sequence[str], readings: int, by_kernel: int) -> Written:
+    begin = next(number for number, line in enumerate(calls) if BEGIN + what in line)
+    end = next(number for number, line in enumerate(calls) if END + what in line)
     syncs = asked = 0
-    for call, descriptor, result in _calls(log.read_text(errors="replace")):
-        if call in {"fsync", "fdatasync"}:
+    for call in filter(None, map(_CALL.match, calls[begin + 1 : end])):
+        if call[1] in {"fsync", "fdatasync"}:
             syncs += 1
-        elif descriptor > 2:
-            asked += result
-    return Written(told["readings"], syncs, asked, told["by_kernel"])
-
-
-def _calls(log: str) -> list[tuple[str, int, int]]:
-    """The calls of the hour: what, on which descriptor, and the result."""
-    lines = log.splitlines()
-    begin = next(number for number, line in enumerate(lines) if BEGIN in line)
-    end = next(number for number, line in enumerate(lines) if END in line)
-    found = [_CALL.match(line) for line in lines[begin + 1 : end]]
-    return [(match[1], int(match[2]), int(match[3])) for match in found if match]
+        elif int(call[2]) > 2:
+            asked += int(call[3])
+    return Written(readings, syncs, asked, by_kernel)
 
 
 def _kernel_bytes() -> int:
@@ -153,16 +147,21 @@ NAMES = {
 }
 
 
-def main(what: str, directory: str) -> None:
+def main(directory: str) -> None:
     source = farm(1.0)
     frames = list(source.frames(360))
-    live = HOURS[what](source, frames, Path(directory))
-    os.write(2, f"{BEGIN}\n".encode())
-    before = _kernel_bytes()
-    live()
-    by_kernel = _kernel_bytes() - before
-    os.write(2, f"{END}\n".encode())
-    print(json.dumps({"readings": sum(len(frame.samples) for frame in frames), "by_kernel": by_kernel}))
+    readings = sum(len(frame.samples) for frame in frames)
+    told = {}
+    for what, hour in HOURS.items():
+        place = Path(directory) / what
+        place.mkdir()
+        live = hour(source, frames, place)
+        os.write(2, f"{BEGIN}{what}\n".encode())
+        before = _kernel_bytes()
+        live()
+        told[what] = {"readings": readings, "by_kernel": _kernel_bytes() - before}
+        os.write(2, f"{END}{what}\n".encode())
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from tonnam_link.uplink import Uplink, write_backlog
 TENANT = "demo-farm"
 HOUR_MS = 3_600_000
 LOOK_S = 0.1
+WORTH_WORKERS_H = 24.0
 GIVE_UP_S = 1800.0
 
 
@@ -76,8 +77,10 @@ async def measure(broker: TlsBroker, source: Field, nodes: int, hours: float, di
 def _fill(source: Field, names: Sequence[str], hours: float, directory: Path) -> int:
     """An outbox for each node, with what it would have sealed while it was away. Returns readings."""
     start_ms = time.time_ns() // 1_000_000 - round(hours * HOUR_MS)
+    fill = partial(_fill_one, source, round(hours * 3600 / EVERY_S), start_ms, directory)
+    if len(names) * hours < WORTH_WORKERS_H:
+        return sum(map(fill, names))
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
-        fill = partial(_fill_one, source, round(hours * 3600 / EVERY_S), start_ms, directory)
         return sum(workers.map(fill, names))
 
 

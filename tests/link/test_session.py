@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from tests import servers
-from tests.faults.link_faults import Garble, Part, Way
+from tests.faults.link_faults import Garble, HalfOpen, Part, Way
 from tests.faults.packets import Packet
 from tests.faults.proxy import between
 from tests.link.harness import running, until
@@ -201,6 +201,30 @@ async def test_wrong_password_is_logged_once_and_tried_again(strict_nats: server
             assert not one.connected.is_set()
     assert [log["event"] for log in logs] == ["broker.unreachable"]
     assert "refuses" in logs[0]["reason"]
+
+
+async def test_broker_that_has_not_said_a_word_since_we_spoke_is_left(
+    broker_server: servers.BrokerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SILENCE_S", 0.2)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.5)
+    async with between(broker_server.port, Random(1)) as proxy:
+        one = session(f"mqtt://{servers.HOST}:{proxy.port}")
+        kept: list[bytes] = []
+        one.subscribe("farm/reply", lambda message: kept.append(message.payload))
+        async with running(one.run()):
+            await one.connected.wait()
+            one.publish("farm/reply", b"kept", qos=1, retain=True)
+
+            def asked_again() -> bool:
+                one.publish("farm/up", b"nobody replies")
+                return len(kept) >= 3  # the broker tells it to whoever subscribes
+
+            await until(asked_again, "questions to the broker")
+            assert one.connections == 1, "the broker answers, though nobody behind it does"
+            proxy.strike(HalfOpen((Way.UP, Way.DOWN), None))
+            one.publish("farm/up", b"nobody hears")
+            await until(lambda: one.connections == 2, "another connection")
 
 
 async def test_subscription_that_was_garbled_on_its_way_is_asked_for_again(

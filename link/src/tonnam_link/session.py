@@ -40,6 +40,10 @@ STEADY_S = 5.0
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
 ASK_AGAIN_S = 60.0
 RENEW_S = 1800.0
+KEEPALIVE_S = 75
+"""More than the minute between batches: they and their answers then spare the pings, which cost as much."""
+SILENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Session:
@@ -57,7 +61,7 @@ class Session:
         client_id: str,
         will: Will | Callable[[], Will] | None = None,
         log: Any = None,
-        keepalive_s: int = 30,
+        keepalive_s: int = KEEPALIVE_S,
         pause_s: tuple[float, float] = (1.0, 30.0),
     ) -> None:
         self.connected = asyncio.Event()
@@ -167,6 +171,8 @@ class _Connection:
         self._refused: set[str] = set()
         self._ask_again_at = 0.0
         self._renew_at = 0.0
+        self._heard_at = self._spoke_at = time.monotonic()
+        self._probed_at: float | None = None
         self._ungranted: dict[int | None, str] = {}
         self._unwritten: dict[int, int] = {}
         self._unwritten_bytes = 0
@@ -241,6 +247,7 @@ class _Connection:
         self._renew_at = _next_renewal()
         while not self._end.done():
             self._client.loop_misc()
+            self._probe(time.monotonic())
             if time.monotonic() >= self._renew_at:
                 self._renew_at = _next_renewal()
                 self._ask(self._filters)
@@ -249,12 +256,28 @@ class _Connection:
             await asyncio.wait({self._end}, timeout=1.0)
         return self._end.result()
 
+    def _probe(self, now: float) -> None:
+        """Find out whether the broker is still there when nothing has come since we spoke: it may be half-open.
+
+        What was published with QoS 0 would vanish without a word. A subscription that we have is always answered.
+        """
+        if self._probed_at is not None and self._heard_at > self._probed_at:
+            self._probed_at = None
+        if self._probed_at is not None:
+            if now - self._probed_at >= PATIENCE_S:
+                self._finish("the broker does not answer")
+        elif self._filters and self._spoke_at > self._heard_at and now - self._spoke_at >= SILENCE_S:
+            self._probed_at = now
+            self._ask(self._filters[:1])
+
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         if self._unwritten_bytes + len(payload) > MAX_UNWRITTEN_BYTES:
             return False
         sent = self._client.publish(topic, payload, qos=qos, retain=retain)
         if sent.rc != mqtt.MQTT_ERR_SUCCESS:
             return False
+        if self._heard_at >= self._spoke_at:
+            self._spoke_at = time.monotonic()
         if not sent.is_published():
             self._unwritten[sent.mid] = len(payload)
             self._unwritten_bytes += len(payload)
@@ -278,6 +301,7 @@ class _Connection:
 
     def _readable(self) -> None:
         sock = self._watched
+        self._heard_at = time.monotonic()
         self._client.loop_read()
         pending = getattr(sock, "pending", None)
         if sock is self._watched and pending is not None and pending():
