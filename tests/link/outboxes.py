@@ -13,7 +13,7 @@ from tonnam_link.decode import Batch, decode
 from tonnam_link.envelope import FORWARD_BYTES
 from tonnam_link.limits import Limits
 from tonnam_link.messages import Event, Forwarded, Frame, Outcome, Stamp
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox import Backlog, Outbox
 
 KNOWN = {Dictionary(SPECS).hash: Dictionary(SPECS)}
 MINUTE_MS = 60_000
@@ -69,6 +69,20 @@ def tidy(outbox: Outbox) -> None:
     """Let it do all of its housekeeping."""
     while outbox.tend():
         pass
+
+
+def drained(outbox: Outbox) -> Arrived:
+    """All that it ever gives, until nothing is left in it."""
+    arrived = Arrived()
+    while True:
+        tidy(outbox)
+        outbox.seal()
+        found = batches(outbox)
+        if not found:
+            assert outbox.backlog == Backlog()
+            return arrived
+        arrived.take(found)
+        outbox.release([batch.sequence for batch in found])
 
 
 @dataclass

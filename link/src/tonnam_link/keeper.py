@@ -119,13 +119,14 @@ class Keeper:
     def _smaller(self, writing: Writing) -> bool:
         """Thin or drop some of what is oldest; False when nothing is left for it."""
         waiting = writing.waiting
-        if waiting.counts.pending >= WORTH_SEALING and waiting.seal():
-            return True  # that alone makes it much smaller
+        worth_sealing = not self._passing or waiting.counts.pending >= WORTH_SEALING
+        if worth_sealing and waiting.seal(held=False):
+            return True  # that alone may make it small enough
         if thin(writing, FOR_EVER_MS):
             return True
-        if waiting.seal() or waiting.seal_in_doubt():
+        if waiting.seal(held=False) or waiting.seal_in_doubt():
             return True  # to be thinned with the next slice
-        return drop(writing, FOR_EVER_MS, self._limits.bytes // 10)
+        return drop(writing, FOR_EVER_MS, self._limits.bytes // 10) or waiting.seal()
 
     def _younger(self, writing: Writing) -> bool:
         """Thin what has been here for the days that are allowed, and drop what for twice as long."""

@@ -151,8 +151,9 @@ def page_bytes(db: sqlite3.Connection) -> int:
 
 
 def give_back(db: sqlite3.Connection, most: int) -> None:
-    """Cut up to `most` free pages off the file, in one transaction."""
+    """Cut up to `most` free pages off the file."""
     db.executescript(f"PRAGMA incremental_vacuum({most})")  # `execute` would take one page and stop
+    db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # only then is the file shorter
 
 
 def shorten_log(db: sqlite3.Connection, path: Path | None) -> bool:

@@ -97,11 +97,12 @@ def _aggregate(minute_ms: int, number: int, samples: Sequence[Sample]) -> Aggreg
 
 
 def _thin(writing: Writing, dictionary: Dictionary, batches: Sequence[Old], rows: Sequence[Row]) -> None:
-    """Replace batches of one dictionary. A minute that goes on in the next batch is held, raw, until that goes."""
+    """Replace batches of one dictionary. Their last minute is held, raw, when it goes on or may do so."""
     sealing, waiting = writing
     first_ms, last_ms = min(row.observed_at_ms for row in rows), max(row.observed_at_ms for row in rows)
     minute_ms = last_ms - last_ms % MINUTE_MS
-    goes_on = first_ms < minute_ms <= _next(sealing, batches[-1].sequence) < minute_ms + MINUTE_MS
+    next_ms = _next(sealing, batches[-1].sequence)
+    goes_on = first_ms < minute_ms and (next_ms is None or minute_ms <= next_ms < minute_ms + MINUTE_MS)
     end_ms = minute_ms - 1 if goes_on else last_ms
     between = (first_ms - first_ms % MINUTE_MS, end_ms)
     gone = [row for row in rows if row.observed_at_ms <= end_ms] + waiting.between(dictionary, *between)
@@ -133,13 +134,13 @@ def _oldest(sealing: Sealing, rank: Rank, before_ms: int, most_readings: int, mo
     return found
 
 
-def _next(sealing: Sealing, sequence: int) -> int:
-    """When the raw readings after that batch begin, sealed or waiting; 0 when there are none."""
+def _next(sealing: Sealing, sequence: int) -> int | None:
+    """When the raw readings after that batch begin, sealed or waiting; None when there are none yet."""
     query = "SELECT from_ms FROM batch WHERE rank = ? AND sequence > ? ORDER BY sequence LIMIT 1"
     row = sealing.db.execute(query, (Rank.THINNED, sequence)).fetchone()
     if row is None:
         row = sealing.db.execute("SELECT min(observed_at_ms) FROM pending WHERE held = 0").fetchone()
-    return row[0] or 0
+    return None if row[0] is None else int(row[0])
 
 
 def _rows(sealing: Sealing, batch: Old, dictionary: Dictionary) -> list[Row]:

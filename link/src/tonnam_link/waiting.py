@@ -135,14 +135,14 @@ class Waiting:
                 self._db.execute("DELETE FROM word WHERE boot = ?", (boot,))
                 del self.counts.words[boot]
 
-    def seal(self) -> bool:
+    def seal(self, *, held: bool = True) -> bool:
         """Seal the frames whose time is decided, each with the dictionary that it came with; of a long wait for the
-        time only a part. False when there are none.
+        time only a part. False when there are none. What is held goes along when nothing is left to hold it for.
 
         In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
         in the order in which they were accepted.
         """
-        waiting = self._take_pending()
+        waiting = self._take_pending(held)
         for boot in list(self.counts.untimed):
             self._take_timed(boot, waiting)
         return self._seal_rows(waiting)
@@ -176,11 +176,11 @@ class Waiting:
         known = self._sealing.state.boot(boot)
         self._remember(Boot(boot, utc_minus_mono_ms, known.suspect_ms))
 
-    def _take_pending(self) -> Rows:
+    def _take_pending(self, held: bool) -> Rows:
         waiting: Rows = {}
         if not (self.counts.pending or self.counts.held):
             return waiting
-        (free,) = self._db.execute(f"SELECT {_NO_RAW}").fetchone()  # else what is held stays
+        free = held and self._db.execute(f"SELECT {_NO_RAW}").fetchone()[0]
         query = "SELECT dictionary, observed_at_ms, samples, readings, crc FROM pending WHERE held <= ?"
         for row in self._db.execute(f"{query} ORDER BY observed_at_ms, id", (free,)):
             verify(row[-1], *row[:-1])
