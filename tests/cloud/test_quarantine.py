@@ -66,16 +66,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def farm(database: Database) -> Database:
-    with database.writing() as session:
+def farm(any_database: Database) -> Database:
+    with any_database.writing() as session:
         for node in (NODE, "edge-2"):
             repository.add_node(session, TENANT, node, words("Cabinet"), NOW_MS)
-    return database
+    return any_database
+
+
+@pytest.fixture
+def store(farm: Database, request: pytest.FixtureRequest) -> Store:
+    """The embedded store beside SQLite, InfluxDB beside PostgreSQL."""
+    kind = "embedded" if farm.engine.dialect.name == "sqlite" else "influx"
+    found: Store = request.getfixturevalue(f"{kind}_store")
+    return found
 
 
 @pytest.fixture
 async def ingest(farm: Database, store: Store, clock: Clock) -> AsyncIterator[Ingest]:
-    """On each store."""
     ingest = Ingest(farm, store, lambda _topic, _payload: True, clock)
     yield ingest
     ingest.close()
