@@ -15,6 +15,7 @@ from tonnam_link.messages import Sample
 from tonnam_link.quality import Quality
 
 FAR_FUTURE_MS = 2**45
+MINUTE_MS = 60_000
 
 
 class Kept(NamedTuple):
@@ -25,6 +26,15 @@ class Kept(NamedTuple):
     kind: str
     at_ms: int
     body: dict[str, Any]
+
+
+class Minute(NamedTuple):
+    """How many readings with a known value a minute has, and what they are."""
+
+    readings: int
+    minimum: float
+    maximum: float
+    mean: float
 
 
 class SetAside(NamedTuple):
@@ -49,6 +59,15 @@ def stored(data: Path) -> dict[Reading, Sample]:
             found[datastream, at] = Sample(_known(value), Quality(quality), _known(raw))
     reader.close()
     return found
+
+
+def stored_minutes(data: Path, datastream: str) -> dict[int, Minute]:
+    """What is known of each minute of a datastream, by its start: from its readings, or from its aggregates."""
+    reader = EmbeddedReader(data)
+    found = reader.buckets(datastream, 0, FAR_FUTURE_MS, MINUTE_MS)
+    reader.close()
+    columns = (found.start_ms, found.count, found.minimum, found.maximum, found.mean)
+    return {row[0]: Minute(*row[1:]) for row in zip(*(column.tolist() for column in columns), strict=True)}
 
 
 def stored_events(data: Path) -> list[Kept]:

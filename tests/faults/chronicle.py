@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.faults.cases import CLOUD
 from tests.faults.lane import Passed
 from tests.faults.link_faults import Way
 from tonnam_link.envelope import identify, intact
@@ -16,7 +17,6 @@ from tonnam_link.messages import Verdict
 from tonnam_link.replies import decode_reply
 from tonnam_link.topics import Channel, Origin, parse_node_topic
 
-CLOUD = "cloud"
 BATCHES = {Channel.UP, Channel.BACK, Channel.OUTCOME}
 
 

@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tonnam_link import flow, receiver, sender, session
+from tonnam_link import disk, flow, greeter, inbox, line, node_clock, reception, sender, session, uplink
 
-PATIENCE: dict[ModuleType, dict[str, float]] = {
+PATIENCE: dict[ModuleType, dict[str, object]] = {
     flow: {
         "LIVE_S": 6.0,
         "RESEND_S": 1.0,
         "RESEND_MAX_S": 6.0,
         "FIRST_BACK_S": 0.5,
         "UNASKED_BACK_S": 2.0,
+        "CREDIT_S": 2.0,
         "DICTIONARY_AGAIN_S": 1.0,
         "HURRY_S": 0.5,
     },
     sender: {"DISK_PAUSE_S": 0.5},
-    receiver: {"FAILED_RETRY_S": 1.0},
+    disk: {"OPEN_AGAIN_S": 0.3},
+    uplink: {"LOOK_EVERY_S": 0.3},
+    line: {"ANSWER_S": 4.0},
+    greeter: {"FIRST_PAUSE_S": 0.5, "LONGEST_PAUSE_S": 2.0, "LOOK_S": 0.5},
+    inbox: {"TRY_AGAIN_S": 0.5},
+    node_clock: {"SLOW_WAIT_MS": 2_000},
+    reception: {"LATER_S": (0.5, 5.0)},
     session: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "STEADY_S": 1.0, "RENEW_S": 3.0},
 }
 SESSION = {"keepalive_s": 2, "pause_s": (0.1, 1.0)}
@@ -29,9 +36,9 @@ SESSION = {"keepalive_s": 2, "pause_s": (0.1, 1.0)}
 def hurry() -> None:
     """Shorten the time-outs of this process. AssertionError when one of them has another name by now."""
     for module, constants in PATIENCE.items():
-        for name, seconds in constants.items():
+        for name, value in constants.items():
             assert name in vars(module), f"{module.__name__} has no {name} any more"
-            setattr(module, name, seconds)
+            setattr(module, name, value)
     defaults = session.Session.__init__.__kwdefaults__
     assert defaults is not None
     assert defaults.keys() >= SESSION.keys()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,34 +21,46 @@ import msgspec
 
 from tests import servers
 from tests.faults.node import Orders
-from tests.faults.readings import TENANT
+from tests.faults.readings import TENANT, Role, role_of
 from tests.ledger import Ledger
+from tonnam_link.clock import system_clock
 from tonnam_link.topics import Origin
 
 END_S = 20.0
+SMALL_BYTES = 120 * 1024
+MINUTE_MS = 60_000
+OLDEST_MS = 30 * 60 * MINUTE_MS - 3_000
 
 
 class Offer(NamedTuple):
-    """An image that a node made: the time that it gave to it, and when we heard of it (`time.monotonic`)."""
+    """An image that a node made. `at_ms` is the time that it gave to it: for good, or as a guess.
+
+    `true_ms` is when it was by a clock that is right, `heard` by ours (`time.monotonic`).
+    """
 
     at_ms: int
+    true_ms: int
+    final: bool
     heard: float
 
 
 @dataclass
 class Journal:
-    """What a node says it did. `offered` has every image that it ever made, by number."""
+    """What a node says it did. `offered` has every image that it ever made, by number; `done` commands."""
 
     offered: dict[int, Offer] = field(default_factory=dict)
     accepted: set[int] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
     refusals: int = 0
 
     def note(self, line: str) -> None:
         match line.split():
-            case ["offered", number, at_ms]:
-                self.offered[int(number)] = Offer(int(at_ms), time.monotonic())
+            case ["offered", number, at_ms, true_ms, final]:
+                self.offered[int(number)] = Offer(int(at_ms), int(true_ms), final == "1", time.monotonic())
             case ["accepted", first, last]:
                 self.accepted.update(range(int(first), int(last) + 1))
+            case ["done", command]:
+                self.done.add(command)
             case ["refused", *_]:
                 self.refusals += 1
 
@@ -54,6 +68,15 @@ class Journal:
     def next(self) -> int:
         """The first number that was never used."""
         return max(self.offered, default=0) + 1
+
+
+@dataclass
+class Boot:
+    """The machine of a node from power to power. Its clock is `wrong_ms` ahead until somebody tells the time."""
+
+    wrong_ms: int
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    booted_s: float = field(default_factory=time.monotonic)
 
 
 class Process:
@@ -64,6 +87,7 @@ class Process:
         self.home = home
         self.log = home / f"{name}.log"
         self._process: asyncio.subprocess.Process | None = None
+        self._logging: asyncio.Task[None] | None = None
 
     @property
     def runs(self) -> bool:
@@ -75,33 +99,49 @@ class Process:
         return self._process.pid
 
     async def _start(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+        )
+        self._logging = asyncio.create_task(self._log(self._process))
+
+    async def _log(self, process: asyncio.subprocess.Process) -> None:
+        """Write down what it logs: it cannot itself while its disk is full."""
+        assert process.stderr is not None
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **(environment or {})},
-            )
+            while said := await process.stderr.read(65_536):
+                log.write(said)
+                log.flush()
 
     async def kill(self) -> None:
         """As when the power goes."""
+        self.signal(signal.SIGKILL)
+        await self._ended()
+
+    def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+            self._process.send_signal(number)
+
+    async def _ended(self) -> int:
+        assert self._process is not None
+        assert self._logging is not None
+        code = await self._process.wait()
+        await self._logging
+        return code
 
     async def stop(self) -> int:
         """SIGTERM; the exit code. AssertionError when it does not end."""
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        self.signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(END_S):
-                return await self._process.wait()
+                return await self._ended()
         except TimeoutError:
             await self.kill()
             raise AssertionError(f"{self.name} did not end within {END_S:g} s: {self.said()}") from None
@@ -118,33 +158,50 @@ class Process:
 
 
 class NodeProcess(Process):
-    """One node with its outbox, whose commits are noted by its ledger."""
+    """One node with its outbox, whose commits are noted by its ledger if it has one."""
 
-    def __init__(self, name: str, home: Path, broker: str, dice: Random, module: str) -> None:
+    def __init__(self, name: str, home: Path, broker: str, key: str, dice: Random, module: str) -> None:
         super().__init__(name, home)
+        self.role = role_of(name)
         self.journal = Journal()
+        self.running = asyncio.Event()
         self.empty = asyncio.Event()
+        self.synced = asyncio.Event()
         self.outbox = home / name / "outbox.db"
         self.ledger = Ledger(self.outbox, Origin(TENANT, name))
-        self._broker = broker
+        self.boot = Boot(0) if self.role is Role.TIMELESS else None
+        self._began_ms = system_clock() // MINUTE_MS * MINUTE_MS - OLDEST_MS  # no image at the start of a minute
+        self._broker, self._key = broker, key
         self._dice = dice
         self._module = module
-        self._reading: asyncio.Task[None] | None = None
+        self._reading: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
+    async def start(self, *, disk_full: bool = False) -> None:
         """Start it where an earlier one of it was killed."""
+        small = self.role is Role.SMALL
         orders = Orders(
             outbox=str(self.outbox),
             broker=self._broker,
             node=self.name,
             first=self.journal.next,
             every_s=self._dice.uniform(0.05, 0.12),
+            frames=(8,) if small else (1, 1, 1, 2, 3),
             seal_every_s=self._dice.uniform(0.3, 1.5),
             seed=self._dice.randrange(2**32),
+            key=self._key,
+            ledger=self.role is Role.PLAIN,
+            limit_bytes=SMALL_BYTES if small else 0,
+            disk_full=disk_full,
+            since_ms=self._began_ms if small else 0,
+            boot=self.boot.name if self.boot else "",
+            booted_s=self.boot.booted_s if self.boot else 0.0,
+            wrong_ms=self.boot.wrong_ms if self.boot else 0,
         )
-        self.empty.clear()
+        for said in (self.running, self.empty, self.synced):
+            said.clear()
         await self._start(self._module, msgspec.json.encode(orders).decode())
-        self._reading = asyncio.create_task(self._read())
+        assert self._process is not None
+        self._reading = [asyncio.create_task(self._read(self._process))]
 
     async def kill(self) -> None:
         await super().kill()
@@ -159,21 +216,36 @@ class NodeProcess(Process):
         """Say a line to it."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        await self._process.stdin.drain()
+        with contextlib.suppress(ConnectionError):
+            self._process.stdin.write(f"{line}\n".encode())
+            await self._process.stdin.drain()
 
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            if line == b"empty\n":
+    def remark(self, what: str) -> None:
+        """Note something in the file that its journal is kept in."""
+        with self.log.with_suffix(".journal").open("a") as kept:
+            kept.write(f"{time.monotonic():.3f} {what}\n")
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Take in what it says, and keep that in a file beside its log."""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self.remark(line.decode().strip())
+            self._hear(line.decode())
+
+    def _hear(self, line: str) -> None:
+        match line.split():
+            case ["running"]:
+                self.running.set()
+            case ["empty"]:
                 self.empty.set()
-            self.journal.note(line.decode())
+            case ["synced"]:
+                self.synced.set()
+            case _:
+                self.journal.note(line)
 
     async def _last_words(self) -> None:
         """What was in the pipe when it ended counts, too."""
-        if self._reading is not None:
-            await self._reading
+        await asyncio.gather(*self._reading)
 
 
 class CloudProcess(Process):

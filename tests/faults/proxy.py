@@ -73,7 +73,7 @@ class Proxy:
         """From now on everything passes, what was held up included."""
         self._aimed.clear()
         for _, strike in list(self._weather):
-            self._end(strike)
+            self.end(strike)
         for connection in list(self._connections):
             connection.release()
         await self._listen()
@@ -180,9 +180,10 @@ class Proxy:
             self._deafen()
             self._cut(reset=True)
         self.hit(strike)
-        asyncio.get_running_loop().call_later(fault.for_s, self._end, strike)
+        asyncio.get_running_loop().call_later(fault.for_s, self.end, strike)
 
-    def _end(self, strike: Strike) -> None:
+    def end(self, strike: Strike) -> None:
+        """Let a fault that lasts be over."""
         self._weather = [(fault, each) for fault, each in self._weather if each is not strike]
         strike.over.set()
         if not self._refusing:

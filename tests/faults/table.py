@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.faults.chronicle import Blow
 from tests.faults.suite import Result
-from tests.faults.verdict import Tally
+from tests.faults.trial import Tally
 
 TITLES = (
     "fault",

@@ -5,33 +5,50 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from tests import servers
-from tests.faults.cases import BROKER_DECK, CLOUD_DECK, NODE_DECK, Fault, Kill, draw
-from tests.faults.chronicle import CLOUD, Blow, Chronicle
-from tests.faults.link_faults import LinkFault
+from tests.faults.cases import BROKER, CLOUD, DECKS, Fault, Kill
+from tests.faults.chronicle import Blow, Chronicle
+from tests.faults.lane import Strike
+from tests.faults.link_faults import (
+    Cut,
+    Delay,
+    Duplicate,
+    Garble,
+    HalfOpen,
+    LinkFault,
+    Refuse,
+    Reorder,
+    Swallow,
+    Throttle,
+    Truncate,
+)
 from tests.faults.processes import CloudProcess, NodeProcess
 from tests.faults.proxy import Proxy
-from tests.faults.readings import TENANT
+from tests.faults.readings import TENANT, Role, role_of
+from tests.faults.trouble import Trouble
 from tests.link.harness import until
+from tonnam_cloud.keys.vault import Vault
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Command
 from tonnam_cloud.settings import read_settings
 from tonnam_link.clock import system_clock
 
-BROKER = "broker"
 BROKERS = {"mosquitto": servers.mosquitto_server, "nats": servers.nats_server}
 STRIKES_WITHIN_S = 4.0
-DRAINS_WITHIN_S = 90.0
+STARTS_WITHIN_S = 100.0
+DRAINS_WITHIN_S = 100.0
 COMMANDS_A_NODE = 3
 COMMAND_LIVES_MS = 3_600_000
-PAUSES_S = {CLOUD: (1.5, 4.0), BROKER: (4.0, 10.0)}
+PAUSES_S = {CLOUD: (1.5, 4.0), BROKER: (4.0, 10.0), Role.SMALL: (1.0, 5.0)}
 NODE_PAUSE_S = (0.1, 1.2)
+EVERYBODY = ("node-1", "node-2", "node-3", "node-4", Role.WORN, Role.SMALL, Role.TIMELESS)
+ON_THE_LINK = (Cut, Refuse, Delay, Throttle, HalfOpen, Duplicate, Swallow, Reorder, Garble, Truncate)
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Setting:
 
     seed: int
     broker: str
-    nodes: int = 6
+    nodes: tuple[str, ...] = EVERYBODY
     cloud_module: str = "tests.faults.cloud"
     node_module: str = "tests.faults.node"
 
@@ -48,27 +65,29 @@ class Setting:
         """Dice of a place: what one does, does not change what another draws."""
         return Random(f"{self.seed}:{self.broker}:{place}")
 
-    @property
-    def node_names(self) -> list[str]:
-        return [f"node-{number}" for number in range(1, self.nodes + 1)]
-
 
 class World:
     """Use `running_world`. What it keeps on disk is below `home`."""
 
     def __init__(self, setting: Setting, home: Path, broker: servers.BrokerServer) -> None:
         self.setting = setting
-        self.home = home
         self.broker = broker
-        self.chronicle = Chronicle(setting.node_names)
+        self.chronicle = Chronicle(setting.nodes)
         self.proxies = {
             place: Proxy(broker.port, setting.dice(f"{place}'s proxy"), self.chronicle.watch(place))
-            for place in (CLOUD, *setting.node_names)
+            for place in (CLOUD, *setting.nodes)
         }
         self.cloud = CloudProcess(home, self._url(CLOUD), setting.cloud_module)
+        key = Vault(self.cloud.data, system_clock).current.public
         self.nodes = {
-            name: NodeProcess(name, home, self._url(name), setting.dice(f"{name}'s program"), setting.node_module)
-            for name in setting.node_names
+            name: NodeProcess(
+                name, home, self._url(name), key, setting.dice(f"{name}'s program"), setting.node_module
+            )
+            for name in setting.nodes
+        }
+        self._trouble = {
+            name: Trouble(node, self.proxies[name], setting.dice(f"{name}'s trouble"))
+            for name, node in self.nodes.items()
         }
         self._left = 0
         self._lasting: set[asyncio.Task[None]] = set()
@@ -81,19 +100,29 @@ class World:
         await asyncio.to_thread(self._register)
         for proxy in self.proxies.values():
             await proxy.start()
-        for node in self.nodes.values():
-            node.ledger.begin()
         await asyncio.gather(self.cloud.start(), *(node.start() for node in self.nodes.values()))
         for name in self.nodes:
             await self._wait(lambda: self.chronicle.stored_replies[name] > 0, f"{name}'s first reply")  # noqa: B023
 
     async def suffer(self, faults: int) -> None:
-        """Let so many faults happen, at all places at once, each place at its own pace."""
+        """Let so many faults happen or a few more, at all places at once, each place at its own pace."""
         self._left = faults
         async with asyncio.TaskGroup() as tasks:
             for place in (CLOUD, BROKER, *self.nodes):
                 tasks.create_task(self._suffer_at(place))
         await asyncio.gather(*self._lasting)
+
+    async def strike(self, place: str, fault: Fault) -> bool:
+        """Let a fault happen; whether it did within a few seconds."""
+        if isinstance(fault, Kill):
+            await self._kill(place, fault)
+            return True
+        if isinstance(fault, ON_THE_LINK):
+            return await self._strike_link(place, fault)
+        blow = self.chronicle.strike(fault.kind, place)
+        await self._trouble[place].befall(fault)
+        blow.over = time.monotonic()
+        return True
 
     async def heal(self) -> None:
         """End every fault, let the nodes measure no more, and wait until their outboxes are empty."""
@@ -121,7 +150,7 @@ class World:
         for proxy in self.proxies.values():
             await proxy.stop()
 
-    async def _wait(self, ready: Callable[[], bool], what: str, timeout_s: float = 40.0) -> None:
+    async def _wait(self, ready: Callable[[], bool], what: str, timeout_s: float = STARTS_WITHIN_S) -> None:
         """As `until`, and AssertionError when a process ends by itself meanwhile."""
 
         def checked() -> bool:
@@ -133,20 +162,14 @@ class World:
 
     async def _suffer_at(self, place: str) -> None:
         dice = self.setting.dice(place)
-        deck = {CLOUD: CLOUD_DECK, BROKER: BROKER_DECK}.get(place, NODE_DECK)
-        for fault in draw(deck, dice):
-            await asyncio.sleep(dice.uniform(*PAUSES_S.get(place, NODE_PAUSE_S)))
-            if self._left <= 0:
+        kind = place if place in DECKS else role_of(place)
+        deck = DECKS[kind]
+        for number, fault in enumerate(deck.draw(dice)):
+            await asyncio.sleep(dice.uniform(*PAUSES_S.get(kind, NODE_PAUSE_S)))
+            if self._left <= 0 and number >= len(deck.own):
                 return
             if await self.strike(place, fault):
                 self._left -= 1
-
-    async def strike(self, place: str, fault: Fault) -> bool:
-        """Let a fault happen; whether it did within a few seconds."""
-        if isinstance(fault, Kill):
-            await self._kill(place, fault)
-            return True
-        return await self._strike_link(place, fault)
 
     async def _kill(self, place: str, fault: Kill) -> None:
         blow = self.chronicle.strike(fault.kind, place)
@@ -170,14 +193,9 @@ class World:
         if not await _comes(strike.struck.is_set):
             proxy.forget(strike)
             return False
-        blow = self.chronicle.strike(fault.kind, place)
-        task = asyncio.create_task(self._note_end(strike.over.wait(), blow))
+        task = asyncio.create_task(_note_end(strike, self.chronicle.strike(fault.kind, place)))
         self._lasting.add(task)
         return True
-
-    async def _note_end(self, over: Awaitable[bool], blow: Blow) -> None:
-        await over
-        blow.over = time.monotonic()
 
     def _register(self) -> None:
         """What a person does before: the nodes may send, and there are wishes for each of them."""
@@ -210,14 +228,17 @@ def _commands(node: str) -> Iterator[Command]:
         )
 
 
+async def _note_end(strike: Strike, blow: Blow) -> None:
+    await strike.over.wait()
+    blow.over = time.monotonic()
+
+
 async def _comes(ready: Callable[[], bool]) -> bool:
     """Wait a little until `ready()`; whether it came."""
-    deadline = time.monotonic() + STRIKES_WITHIN_S
-    while not ready():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.02)
-    return True
+    with contextlib.suppress(AssertionError):
+        await until(ready, "it", STRIKES_WITHIN_S)
+        return True
+    return False
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""A cloud that says `stored` before its disk does: the store keeps batches in memory for a second."""
+"""A cloud that says `stored` before its disk does: the store keeps batches in memory for a while."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.faults.cloud import run
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import ReadingBatch, Refused
 
-HELD_S = 1.0
+HELD_S = 3.0
 
 
 class HastyStore(EmbeddedStore):
-    """Appends what it was given at least a second ago."""
+    """Appends only now and then what it was given."""
 
     _held: list[ReadingBatch] = []  # noqa: RUF012 - there is one store in a process
     _since = 0.0
