@@ -145,10 +145,13 @@ class Relay:
         key = (received.origin, inner.dictionary)
         if key in self._dictionaries or key in arriving:
             return None
-        if await self._uplink.knows_dictionary(*key):
+        try:
+            known = await self._uplink.knows_dictionary(*key)
+        except OutboxUnavailable as error:
+            return Answer(Verdict.BUSY, str(error), DISK_RETRY_S)
+        if known:
             self._dictionaries.add(key)
-            return None
-        return Answer(Verdict.NEED_DICTIONARY, inner.dictionary)
+        return None if known else Answer(Verdict.NEED_DICTIONARY, inner.dictionary)
 
     def _pass_down(self, message: Message) -> None:
         """While the site's broker is away it is lost: the cloud sends again what matters."""

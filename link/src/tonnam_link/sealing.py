@@ -13,7 +13,7 @@ from tonnam_link import codec, forwards, spans
 from tonnam_link.aggregates import MINUTE_MS
 from tonnam_link.codec import AggregateRow, Dictionary, Kind, Row
 from tonnam_link.damage import check
-from tonnam_link.envelope import open_envelope, seal
+from tonnam_link.envelope import intact, open_envelope, seal
 from tonnam_link.errors import TooLarge
 from tonnam_link.gaps import Cause, Gap, join
 from tonnam_link.messages import Event, Forwarded, Outcome, Sample
@@ -129,7 +129,8 @@ class Sealing:
         if sequence is not None:
             return self.found(sequence)
         inner = forwards.inner_of(item.payload)
-        if inner.kind is Kind.DICTIONARY and inner.dictionary is not None:
+        whole = intact(item.payload, item.origin)
+        if inner.kind is Kind.DICTIONARY and inner.dictionary is not None and whole:
             forwards.keep_dictionary(self.db, item, inner.dictionary)
         payload = codec.encode_forward(self.state.origin, self.state.epoch, self.state.next, item)
         readings = inner.kind in {Kind.READINGS, Kind.AGGREGATES}
