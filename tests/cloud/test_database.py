@@ -182,8 +182,12 @@ async def test_presence_that_cannot_be_kept_takes_no_other_with_it(
     ingest.close()
 
 
-def failing_for(node: str, otherwise: Callable[..., bool]) -> Callable[..., bool]:
-    def presence(session: Any, tenant: str, node_id: str, *rest: Any) -> bool:
+Changed = Collection[tuple[str, str]]
+"""The nodes whose state changed."""
+
+
+def failing_for(node: str, otherwise: Callable[..., Changed]) -> Callable[..., Changed]:
+    def presence(session: Any, tenant: str, node_id: str, *rest: Any) -> Changed:
         if node_id == node:
             raise ValueError("this one can never be kept")
         return otherwise(session, tenant, node_id, *rest)
