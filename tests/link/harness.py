@@ -82,6 +82,7 @@ class Ledger:
 
     dictionaries: dict[str, Dictionary] = field(default_factory=dict)
     readings: dict[Identity, float] = field(default_factory=dict)
+    qualities: dict[Identity, int] = field(default_factory=dict)
     writes: Counter[Identity] = field(default_factory=Counter)
     events: dict[str, Any] = field(default_factory=dict)
     outcomes: dict[str, Any] = field(default_factory=dict)
@@ -139,6 +140,10 @@ class Ledger:
                 known = self.readings.setdefault((column.datastream, at), value)
                 assert known == value, "the same identity with another value"
                 self.writes[column.datastream, at] += 1
+            self.qualities |= {
+                (column.datastream, at): quality
+                for at, quality in zip(column.observed_at_ms.tolist(), column.quality.tolist(), strict=True)
+            }
         self.events.update((event.id, event) for event in batch.events)
         self.outcomes.update((outcome.command_id, outcome) for outcome in batch.outcomes)
 
@@ -159,10 +164,10 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def cloud(url: str, ledger: Ledger) -> AsyncIterator[None]:
+async def cloud(url: str, ledger: Ledger, **options: Any) -> AsyncIterator[None]:
     """A receiver over the broker that commits to the ledger, connected when the block begins."""
     session = Session(Broker.parse(url), client_id="cloud", pause_s=(0.2, 1.0))
-    receiver = Receiver(session, ledger.commit)
+    receiver = Receiver(session, ledger.commit, **options)
     for channel in (Channel.UP, Channel.BACK):
         session.subscribe(all_nodes(channel), ledger.hear)
     async with running(session.run(), receiver.run()):

@@ -199,8 +199,11 @@ def test_a_new_process_of_the_same_boot_goes_on_waiting_and_knows_what_was_learn
     outbox.begin("b1")
     assert outbox.offset_of("b1") == START_MS
     outbox.accept([unsynced(1)])
+    assert outbox.fresh
     outbox.seal()
-    assert times(outbox) == [[START_MS + 5_000, START_MS + 6_000]]
+    assert not outbox.fresh
+    outbox.seal()
+    assert times(outbox) == [[START_MS + 6_000], [START_MS + 5_000]]
 
 
 def test_time_of_a_boot_that_ended_is_used_by_the_next_process_if_it_was_learned(tmp_path: Path) -> None:

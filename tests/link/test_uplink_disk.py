@@ -9,6 +9,7 @@ import pytest
 from tests.link.harness import (
     Ledger,
     cloud,
+    frame,
     node,
     running,
     until,
@@ -27,6 +28,8 @@ async def test_damaged_outbox_is_reported_as_an_event(broker: str, damaged_path:
     ledger = Ledger()
     uplink = node(damaged_path, broker)
     async with cloud(broker, ledger), running(uplink.run()):
+        await until(lambda: uplink.clock.synced, "the time")
+        await uplink.accept([frame(0, system_clock())])
         await until(lambda: len(ledger.events) == 2, "the reports")
     told = {event.kind: event.body for event in ledger.events.values()}
     assert told["outbox.damaged"]["file"] == "outbox.db.damaged-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any, Protocol
 
 from tonnam_link.disk import Disk
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.gaps import Gap
 from tonnam_link.messages import Event
 from tonnam_link.node_clock import Disagreement, NodeClock
 from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import Sealed
 
+HOUSE_EVERY_S = 5.0
 DAMAGED = {
     "th": "ไฟล์ข้อมูลที่รอส่งเสียหาย ถูกเก็บแยกไว้แล้ว ข้อมูลบางส่วนอาจหายไป การให้น้ำไม่ได้รับผลกระทบ",
     "en": "The file of unsent readings was damaged and is set aside. Some of them may be lost. Watering goes on.",
@@ -47,7 +48,7 @@ class Care:
         self._asked: int | None = None
         self.taught: int | None = None
         self._aside: Path | None = None
-        self._gaps: list[Gap] = []
+        self._house_at = 0.0
         self._disagreement: Disagreement | None = None
 
     def open(self) -> None:
@@ -58,19 +59,15 @@ class Care:
         except OutboxUnavailable as error:
             self._disk.refuses(error)
 
-    async def look(self) -> None:
-        """Do what has become due. What the disk refuses is tried again with the next look."""
+    async def look(self) -> bool:
+        """Do what has become due; whether more is. What the disk refuses is tried again with the next look."""
         try:
             await self._keep_time()
             await self._tell_damage()
             await self._tell_disagreement()
+            return await self._keep_house()
         except OutboxUnavailable:
-            return
-
-    async def end(self) -> None:
-        """Tell, with a guess of the time, what could wait for a better one until now. Raises OutboxUnavailable."""
-        if self._gaps:
-            await self._tell_gaps()
+            return False
 
     async def _keep_time(self) -> None:
         epoch = self._disk.epoch
@@ -104,16 +101,14 @@ class Care:
             await self._tell("outbox.damaged", {"file": aside.name, "text": DAMAGED})
             self._log.error("outbox.damaged", set_aside=str(aside))
             self._aside = aside
-            self._gaps.append(Gap(uuid.uuid4().hex, "damaged", None, self._clock.now_ms(), None))
-        if self._gaps and self._clock.stamp() is None:
-            await self._tell_gaps()
 
-    async def _tell_gaps(self) -> None:
-        """Only when the time is known can be said until when readings may be lost: until now."""
-        now = self._clock.instant()
-        gap = Gap(self._gaps[0].id, "damaged", None, now.ms, None)
-        await self._accept(events=[gap.event(now.ms)])
-        self._gaps.clear()
+    async def _keep_house(self) -> bool:
+        """Let the outbox thin, drop and tidy, in short calls between others; whether there is more to do."""
+        if self._disk.outbox is None or time.monotonic() < self._house_at:
+            return False
+        more = await self._disk(Outbox.tend)
+        self._house_at = time.monotonic() + (0.0 if more else HOUSE_EVERY_S)
+        return more
 
     async def _tell_disagreement(self) -> None:
         self._disagreement = self._disagreement or self._clock.disagreement()

@@ -14,7 +14,7 @@ from tonnam_link.topics import Channel, Origin, node_topic
 
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0
-LOOK_S = 5.0
+LOOK_S = 1.0
 REMEMBERED = 16
 
 
@@ -42,19 +42,18 @@ class Greeter:
 
     async def run(self) -> None:
         """Greet until cancelled."""
-        connection, pause_s = 0, FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
+        connection, pause_s, due = 0, FIRST_PAUSE_S, 0.0
         while True:
             await self._session.connected.wait()
-            if connection != self._session.connections:
-                connection, pause_s = self._session.connections, FIRST_PAUSE_S
             self._stirred.clear()
-            if not self._needed():
-                await self._pause(LOOK_S)
-                pause_s = FIRST_PAUSE_S
-                continue
-            self._greet()
-            await self._pause(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            if connection != self._session.connections or not self._needed():
+                connection, pause_s, due = self._session.connections, FIRST_PAUSE_S, loop.time()
+            if self._needed() and loop.time() >= due:
+                self._greet()
+                due = loop.time() + pause_s
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await self._pause(LOOK_S)
 
     def _needed(self) -> bool:
         return self._clock.stamp() is not None or not self._line.answers(asyncio.get_running_loop().time())

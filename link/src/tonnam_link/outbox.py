@@ -153,6 +153,12 @@ class Outbox:
         book = self._shelf.book
         return 0 if book is None else book.sealable(self._shelf.current)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether `seal` would seal frames whose time was known when they were accepted; else those that waited."""
+        book = self._shelf.book
+        return book is not None and book.counts.pending > 0
+
     def seal(self, at_least: int = 0) -> list[Sealed]:
         """Turn all frames that wait and have a time into batches, and return those; none when they are fewer than so
         many readings. Also forgets released batches on the disk.

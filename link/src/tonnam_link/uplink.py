@@ -189,7 +189,6 @@ class Uplink:
     async def _close(self) -> None:
         try:
             with contextlib.suppress(OutboxUnavailable):
-                await self._care.end()
                 await self._disk(Outbox.seal)
                 await self._sender.settle()
         finally:
@@ -252,14 +251,16 @@ class Uplink:
         While nobody answers it is left to wait, so that a day of it is a few batches and not 1,440.
         """
         at_least = 0 if self.answered else POSTPONED_READINGS
-        sealed: list[Sealed] = []
+        waited: list[Sealed] = []
         while True:
-            more = await self._disk(Outbox.seal, at_least)
-            sealed += more
-            outbox = self._disk.outbox
-            if not more or outbox is None or outbox.waiting < max(1, at_least):
+            sealed, fresh, left = await self._disk(_seal_some, at_least)
+            if fresh:
+                self._sender.offer(sealed[-LIVE_BATCHES:])
+            else:
+                waited = sealed[-1:] or waited
+            if not sealed or left < max(1, at_least):
                 break
-        self._sender.offer(sealed[-LIVE_BATCHES:])
+        self._sender.offer(waited)
         if len(sealed) > LIVE_BATCHES:
             self._sender.backlog_came()
 
@@ -293,11 +294,11 @@ class Uplink:
         while True:
             self._stirred.clear()
             taught = self._care.taught
-            await self._care.look()
+            more = await self._care.look()
             if self._care.taught != taught:
                 self._seal_soon()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(0 if more else LOOK_EVERY_S):
                     await self._stirred.wait()
 
     def _moment(self) -> tuple[int, Stamp | None]:
@@ -320,6 +321,12 @@ class Uplink:
         return msgspec.json.encode(
             Presence(self._session_name, online, now_ms, self._keys.serial, list(self._keys.ids))
         )
+
+
+def _seal_some(outbox: Outbox, at_least: int) -> tuple[list[Sealed], bool, int]:
+    """What is sealed now, whether that is fresh, and how many readings are left to seal."""
+    fresh = outbox.fresh
+    return outbox.seal(at_least), fresh, outbox.waiting
 
 
 def write_backlog(

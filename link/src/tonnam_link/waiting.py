@@ -140,11 +140,13 @@ class Waiting:
         time only a part. False when there are none. What is held goes along when nothing is left to hold it for.
 
         In order of time, so that frames which do not fit together are parted where they lie apart; of one instant
-        in the order in which they were accepted.
+        in the order in which they were accepted. What was accepted with its time goes before what waited for it, and
+        never with it: that may be of long ago, and must not hold up what is new.
         """
         waiting = self._take_pending(held)
-        for boot in list(self.counts.untimed):
-            self._take_timed(boot, waiting)
+        if not waiting:
+            for boot in list(self.counts.untimed):
+                self._take_timed(boot, waiting)
         return self._seal_rows(waiting)
 
     def seal_ended(self) -> bool:
