@@ -16,7 +16,7 @@ import pytest
 from tests import servers
 from tests.link.harness import SPECS, START_MS, Ledger, cloud, frame, identities, running, until
 from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary
+from tonnam_link.codec import Dictionary, encode_dictionary
 from tonnam_link.decode import peek
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.limits import Limits
@@ -249,3 +249,35 @@ async def test_gateway_without_the_time_tells_none(chain: Chain, known: bool) ->
             await node.accept(events=[event(1)])
             await until(lambda: bool(replies), "the reply")
     assert {reply.utc_ms for reply in replies} == {START_MS if known else 0}
+
+
+async def test_hello_of_a_node_is_answered_and_goes_no_further(chain: Chain) -> None:
+    node = chain.node()
+    async with chain.relaying() as gateway, running(node.run()):
+        await until(lambda: node.answered, "the answer")
+        assert gateway.backlog().empty
+
+
+async def test_what_is_garbled_for_good_is_passed_on_for_the_cloud_to_set_aside(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonnam_link.lanes.SAME_AGAIN_S", 0.2)
+    replies: list[Reply] = []
+    edge = Session(Broker.parse(chain.site.url), client_id="edge")
+    edge.subscribe(
+        node_topic(*EDGE, Channel.REPLY), lambda message: replies.append(decode_reply(EDGE, message.payload))
+    )
+    good = encode_dictionary(EDGE, 7, 1, Dictionary(SPECS))
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+
+    def answered() -> bool:
+        edge.publish(node_topic(*EDGE, Channel.UP), bad)
+        return bool(replies)
+
+    async with cloud(chain.cloud.url, chain.ledger), chain.relaying() as gateway, running(edge.run()):
+        await edge.connected.wait()
+        await until(answered, "the gateway's answer")
+        assert replies[0].verdict is Verdict.STORED
+        await until(lambda: gateway.backlog().empty, "the cloud's answer")
+        assert chain.ledger.verdicts == {Verdict.QUARANTINED: 1}
+        assert not await gateway.knows_dictionary(EDGE, Dictionary(SPECS).hash), "it is not kept as a dictionary"
