@@ -45,7 +45,7 @@ def parse_dictionary(body: bytes) -> Dictionary:
     try:
         rows = msgspec.msgpack.decode(body, type=list[_SpecRow])
         dictionary = Dictionary([DatastreamSpec(row.datastream, row.unit, row.resolution) for row in rows])
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise Rejected(f"malformed dictionary: {error}") from error
     if dictionary.body != body:
         raise Rejected("the dictionary is not in its canonical form")

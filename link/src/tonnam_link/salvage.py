@@ -15,7 +15,7 @@ import msgspec
 
 from tonnam_link import codec, forwards, spans
 from tonnam_link.aside import Unread
-from tonnam_link.book import Writing
+from tonnam_link.book import Writing, is_hash
 from tonnam_link.codec import Dictionary, Kind, Row, parse_dictionary
 from tonnam_link.damage import Damaged, verify
 from tonnam_link.errors import LinkError, Rejected, TooLarge
@@ -87,9 +87,8 @@ class Salvager:
         sealing = writing.sealing
         for name, body in self._wreck.dictionaries():
             with contextlib.suppress(Rejected, TypeError):
-                dictionary = parse_dictionary(body)
-                if dictionary.hash == name:
-                    sealing.register(dictionary)
+                if is_hash(name, body):
+                    sealing.register(parse_dictionary(body))
         for origin, name, payload in self._wreck.foreign_dictionaries():
             with contextlib.suppress(TypeError, ValueError, AttributeError):
                 item = Forwarded(Origin(*origin.split("/")), Channel.UP, bytes(payload))
