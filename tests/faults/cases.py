@@ -14,6 +14,8 @@ from tests.faults.readings import Role
 
 CLOUD = "cloud"
 BROKER = "broker"
+SITE = "site"
+"""The way from a gateway to the broker of its site, and that broker."""
 HOUR_MS = 3_600_000
 ERA_ENDS_MS = 2_085_978_496_000
 """In February 2036 the first era of NTP ends: clocks that have lost themselves show it."""
@@ -122,6 +124,7 @@ CASES: Mapping[str, Draw] = {
     "node killed": _kill("node"),
     "cloud killed": _kill("cloud"),
     "broker killed": _kill("broker"),
+    "site's broker killed": _kill("site's broker"),
     "disk full": lambda dice: DiskFull(dice.uniform(0.3, 2.0), at_start=False),
     "disk full at start": lambda dice: DiskFull(dice.uniform(0.3, 2.0), at_start=True),
     "disk read-only": lambda dice: ReadOnly(dice.uniform(0.3, 2.0)),
@@ -156,6 +159,7 @@ class Deck:
 DECKS: Mapping[str, Deck] = {
     CLOUD: Deck(["cloud killed"], [*link_faults.DRAWS], weight=4),
     BROKER: Deck(["broker killed"]),
+    SITE: Deck(["site's broker killed"], [*link_faults.DRAWS], weight=2),
     Role.PLAIN: Deck(
         ["disk full", "disk full at start", "disk read-only"], [*link_faults.DRAWS, "node killed", "node killed"]
     ),

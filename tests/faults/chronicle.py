@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,7 +62,8 @@ class Blow:
 class Chronicle:
     """Times are those of `time.monotonic`, which asyncio's loop uses too."""
 
-    def __init__(self, nodes: Iterable[str]) -> None:
+    def __init__(self, nodes: Iterable[str], behind: Mapping[str, Sequence[str]]) -> None:
+        """`behind`: which nodes a place concerns that is neither theirs nor everybody's."""
         self.began = time.monotonic()
         self.blows: list[Blow] = []
         self.seen: list[Seen] = []
@@ -70,13 +71,14 @@ class Chronicle:
         self.duplicates: Counter[str] = Counter()
         self.stored_replies: Counter[str] = Counter()
         self._nodes = tuple(nodes)
+        self._behind = {node: (node,) for node in self._nodes} | {place: tuple(on) for place, on in behind.items()}
         self._blows_of: dict[str, list[Blow]] = defaultdict(list)
         self._first_sent: dict[BatchId, float] = {}
         self._arrived: set[BatchId] = set()
 
     def strike(self, kind: str, place: str) -> Blow:
-        """A fault strikes now. At a node it concerns that one; anywhere else, all."""
-        nodes = (place,) if place in self._nodes else self._nodes
+        """A fault strikes now. At a node it concerns that one and those behind it; at broker and cloud, all."""
+        nodes = self._behind.get(place, self._nodes)
         blow = Blow(kind, place, nodes, time.monotonic())
         self.blows.append(blow)
         for node in nodes:

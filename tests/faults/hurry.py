@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tonnam_link import disk, flow, greeter, inbox, line, node_clock, reception, sender, session, uplink
+from tonnam_link import disk, flow, greeter, inbox, line, node_clock, reception, relay, sender, session, uplink
 
 PATIENCE: dict[ModuleType, dict[str, object]] = {
     flow: {
@@ -27,6 +27,13 @@ PATIENCE: dict[ModuleType, dict[str, object]] = {
     greeter: {"FIRST_PAUSE_S": 0.5, "LONGEST_PAUSE_S": 2.0, "LOOK_S": 0.5},
     inbox: {"TRY_AGAIN_S": 0.5},
     node_clock: {"SLOW_WAIT_MS": 2_000},
+    relay: {
+        "DISK_RETRY_S": 1.0,
+        "FULL_RETRY_S": 5.0,
+        "NO_CHAIN_RETRY_S": 5.0,
+        "SITE_AWAY_S": 3.0,
+        "LOOK_EVERY_S": 0.3,
+    },
     reception: {"LATER_S": (0.5, 5.0)},
     session: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "STEADY_S": 1.0, "RENEW_S": 3.0},
 }

@@ -22,7 +22,7 @@ import structlog
 
 from tests.faults import disk
 from tests.faults.hurry import hurry
-from tests.faults.readings import EVENT_EVERY, STEP_MS, TENANT, samples, specs
+from tests.faults.readings import BEHIND, EVENT_EVERY, STEP_MS, TENANT, samples, specs
 from tests.link.harness import until
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
@@ -31,6 +31,8 @@ from tonnam_link.keyring import Keyring
 from tonnam_link.limits import Limits
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
 from tonnam_link.node_clock import NodeClock
+from tonnam_link.relay import Relay
+from tonnam_link.topics import Origin
 from tonnam_link.uplink import Uplink
 
 OFFERED_AT_ONCE = 200
@@ -43,6 +45,7 @@ class Orders(msgspec.Struct, frozen=True):
     `first` is the number of its first reading. `since_ms`: number 0 was observed then, and each later one 10 s after
     the one before; 0: they are observed when they are made. `boot` is empty for a machine whose clock is right; else
     the machine started at `booted_s` (of `time.monotonic`) and its clock is `wrong_ms` ahead until somebody tells.
+    With a `site`, the broker of a site, it has what the nodes there seal in custody, too.
     """
 
     outbox: str
@@ -61,6 +64,7 @@ class Orders(msgspec.Struct, frozen=True):
     boot: str = ""
     booted_s: float = 0.0
     wrong_ms: int = 0
+    site: str = ""
 
 
 class Made(NamedTuple):
@@ -99,6 +103,17 @@ class Node:
             keys=Keyring(None, orders.key),
             seal_every_s=orders.seal_every_s,
         )
+        self._relay = self._make_relay() if orders.site else None
+
+    def _make_relay(self) -> Relay:
+        return Relay(
+            self._uplink,
+            Broker.parse(self._orders.site),
+            gateway=Origin(TENANT, self._orders.node),
+            nodes=[BEHIND],
+            outbox_bytes=Limits().bytes,
+            clock=self._clock.now_ms,
+        )
 
     def _make_clock(self) -> NodeClock:
         orders = self._orders
@@ -117,6 +132,8 @@ class Node:
         async with asyncio.TaskGroup() as tasks:
             for work in (self._uplink.run, self._measure, self._obey_people, self._listen, self._tell_time):
                 tasks.create_task(work())
+            if self._relay is not None:
+                tasks.create_task(self._relay.run())
 
     async def _measure(self) -> None:
         while not self._hushed.is_set():

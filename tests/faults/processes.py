@@ -157,10 +157,18 @@ class Process:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
 
 
+class Addresses(NamedTuple):
+    """What the person who sets up a node tells it: its broker, the cloud's key; a gateway, the site's broker too."""
+
+    broker: str
+    key: str
+    site: str = ""
+
+
 class NodeProcess(Process):
     """One node with its outbox, whose commits are noted by its ledger if it has one."""
 
-    def __init__(self, name: str, home: Path, broker: str, key: str, dice: Random, module: str) -> None:
+    def __init__(self, name: str, home: Path, at: Addresses, dice: Random, module: str) -> None:
         super().__init__(name, home)
         self.role = role_of(name)
         self.journal = Journal()
@@ -171,7 +179,7 @@ class NodeProcess(Process):
         self.ledger = Ledger(self.outbox, Origin(TENANT, name))
         self.boot = Boot(0) if self.role is Role.TIMELESS else None
         self._began_ms = system_clock() // MINUTE_MS * MINUTE_MS - OLDEST_MS  # no image at the start of a minute
-        self._broker, self._key = broker, key
+        self._at = at
         self._dice = dice
         self._module = module
         self._reading: list[asyncio.Task[None]] = []
@@ -181,14 +189,14 @@ class NodeProcess(Process):
         small = self.role is Role.SMALL
         orders = Orders(
             outbox=str(self.outbox),
-            broker=self._broker,
+            broker=self._at.broker,
             node=self.name,
             first=self.journal.next,
             every_s=self._dice.uniform(0.05, 0.12),
             frames=(8,) if small else (1, 1, 1, 2, 3),
             seal_every_s=self._dice.uniform(0.3, 1.5),
             seed=self._dice.randrange(2**32),
-            key=self._key,
+            key=self._at.key,
             ledger=self.role is Role.PLAIN,
             limit_bytes=SMALL_BYTES if small else 0,
             disk_full=disk_full,
@@ -196,6 +204,7 @@ class NodeProcess(Process):
             boot=self.boot.name if self.boot else "",
             booted_s=self.boot.booted_s if self.boot else 0.0,
             wrong_ms=self.boot.wrong_ms if self.boot else 0,
+            site=self._at.site,
         )
         for said in (self.running, self.empty, self.synced):
             said.clear()

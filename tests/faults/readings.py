@@ -11,6 +11,9 @@ TENANT = "faults"
 COUNT = "probe/count"
 WIDE = 20
 EVENT_EVERY = 20
+GATEWAY = "gateway"
+BEHIND = "behind"
+"""The node behind the gateway: it knows only the broker of its site."""
 STEP_MS = 10_000
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from tests import servers
-from tests.faults.cases import BROKER, CLOUD, DECKS, Fault, Kill
+from tests.faults.cases import BROKER, CLOUD, DECKS, SITE, Fault, Kill
 from tests.faults.chronicle import Blow, Chronicle
 from tests.faults.lane import Strike
 from tests.faults.link_faults import (
@@ -27,9 +27,9 @@ from tests.faults.link_faults import (
     Throttle,
     Truncate,
 )
-from tests.faults.processes import CloudProcess, NodeProcess
+from tests.faults.processes import Addresses, CloudProcess, NodeProcess
 from tests.faults.proxy import Proxy
-from tests.faults.readings import TENANT, Role, role_of
+from tests.faults.readings import BEHIND, GATEWAY, TENANT, Role, role_of
 from tests.faults.trouble import Trouble
 from tests.link.harness import until
 from tonnam_cloud.keys.vault import Vault
@@ -45,9 +45,9 @@ STARTS_WITHIN_S = 100.0
 DRAINS_WITHIN_S = 100.0
 COMMANDS_A_NODE = 3
 COMMAND_LIVES_MS = 3_600_000
-PAUSES_S = {CLOUD: (1.5, 4.0), BROKER: (4.0, 10.0), Role.SMALL: (1.0, 5.0)}
+PAUSES_S = {CLOUD: (1.5, 4.0), BROKER: (4.0, 10.0), SITE: (1.0, 3.0), Role.SMALL: (1.0, 5.0)}
 NODE_PAUSE_S = (0.1, 1.2)
-EVERYBODY = ("node-1", "node-2", "node-3", "node-4", Role.WORN, Role.SMALL, Role.TIMELESS)
+EVERYBODY = ("node-1", "node-2", "node-3", GATEWAY, BEHIND, Role.WORN, Role.SMALL, Role.TIMELESS)
 ON_THE_LINK = (Cut, Refuse, Delay, Throttle, HalfOpen, Duplicate, Swallow, Reorder, Garble, Truncate)
 
 
@@ -69,28 +69,35 @@ class Setting:
 class World:
     """Use `running_world`. What it keeps on disk is below `home`."""
 
-    def __init__(self, setting: Setting, home: Path, broker: servers.BrokerServer) -> None:
+    def __init__(self, setting: Setting, home: Path, brokers: Mapping[str, servers.BrokerServer]) -> None:
         self.setting = setting
-        self.broker = broker
-        self.chronicle = Chronicle(setting.nodes)
-        self.proxies = {
-            place: Proxy(broker.port, setting.dice(f"{place}'s proxy"), self.chronicle.watch(place))
-            for place in (CLOUD, *setting.nodes)
-        }
+        self.brokers = brokers
+        self.chronicle = Chronicle(setting.nodes, {SITE: [BEHIND], GATEWAY: [GATEWAY, BEHIND]})
+        self.proxies = {place: self._proxy(place) for place in (CLOUD, *setting.nodes)}
+        if GATEWAY in setting.nodes:
+            self.proxies[SITE] = self._proxy(SITE)
         self.cloud = CloudProcess(home, self._url(CLOUD), setting.cloud_module)
         key = Vault(self.cloud.data, system_clock).current.public
-        self.nodes = {
-            name: NodeProcess(
-                name, home, self._url(name), key, setting.dice(f"{name}'s program"), setting.node_module
-            )
-            for name in setting.nodes
-        }
+        self.nodes = {name: self._node(name, home, key) for name in setting.nodes}
         self._trouble = {
             name: Trouble(node, self.proxies[name], setting.dice(f"{name}'s trouble"))
             for name, node in self.nodes.items()
         }
         self._left = 0
         self._lasting: set[asyncio.Task[None]] = set()
+
+    @property
+    def places(self) -> list[str]:
+        """Wherever something can happen."""
+        return [*self.proxies, BROKER]
+
+    def _proxy(self, place: str) -> Proxy:
+        broker = self.brokers[SITE if place in {SITE, BEHIND} else BROKER]
+        return Proxy(broker.port, self.setting.dice(f"{place}'s proxy"), self.chronicle.watch(place))
+
+    def _node(self, name: str, home: Path, key: str) -> NodeProcess:
+        at = Addresses(self._url(name), key, self._url(SITE) if name == GATEWAY else "")
+        return NodeProcess(name, home, at, self.setting.dice(f"{name}'s program"), self.setting.node_module)
 
     def _url(self, place: str) -> str:
         return f"mqtt://{servers.HOST}:{self.proxies[place].port}"
@@ -108,7 +115,7 @@ class World:
         """Let so many faults happen or a few more, at all places at once, each place at its own pace."""
         self._left = faults
         async with asyncio.TaskGroup() as tasks:
-            for place in (CLOUD, BROKER, *self.nodes):
+            for place in self.places:
                 tasks.create_task(self._suffer_at(place))
         await asyncio.gather(*self._lasting)
 
@@ -125,13 +132,18 @@ class World:
         return True
 
     async def heal(self) -> None:
-        """End every fault, let the nodes measure no more, and wait until their outboxes are empty."""
+        """End every fault, let the nodes measure no more, and wait until their outboxes are empty.
+
+        The gateway comes last: what the node behind it had is in its custody then.
+        """
         for proxy in self.proxies.values():
             await proxy.heal()
-        for node in self.nodes.values():
-            await node.tell("hush")
-        for name, node in self.nodes.items():
-            await self._wait(node.empty.is_set, f"the empty outbox of {name}", DRAINS_WITHIN_S)
+        last = [name for name in self.nodes if name == GATEWAY]
+        for names in (self.nodes.keys() - last, last):
+            for name in names:
+                await self.nodes[name].tell("hush")
+            for name in names:
+                await self._wait(self.nodes[name].empty.is_set, f"the empty outbox of {name}", DRAINS_WITHIN_S)
 
     async def stop(self) -> None:
         """End everything in order. AssertionError when a process does not end well."""
@@ -173,12 +185,12 @@ class World:
 
     async def _kill(self, place: str, fault: Kill) -> None:
         blow = self.chronicle.strike(fault.kind, place)
-        if place == BROKER:
-            await asyncio.to_thread(self.broker.kill)
+        if place in self.brokers:
+            await asyncio.to_thread(self.brokers[place].kill)
             await asyncio.sleep(fault.down_s)
-            await asyncio.to_thread(self.broker.start)
+            await asyncio.to_thread(self.brokers[place].start)
         else:
-            process = self.cloud if place == CLOUD else self.nodes[place]
+            process: CloudProcess | NodeProcess = self.cloud if place == CLOUD else self.nodes[place]
             process.check()
             await process.kill()
             await asyncio.sleep(fault.down_s)
@@ -203,7 +215,9 @@ class World:
         try:
             with database.writing() as session:
                 for name in self.nodes:
-                    repository.add_node(session, TENANT, name, {"th": name, "en": name}, system_clock())
+                    via = GATEWAY if name == BEHIND else None
+                    repository.add_node(session, TENANT, name, {"th": name, "en": name}, system_clock(), via)
+                    session.flush()
                     session.add_all(_commands(name))
         finally:
             database.close()
@@ -244,11 +258,15 @@ async def _comes(ready: Callable[[], bool]) -> bool:
 @contextlib.asynccontextmanager
 async def running_world(setting: Setting, home: Path) -> AsyncIterator[World]:
     """A world whose nodes have all been heard; everything has ended when the block is left."""
-    broker = await asyncio.to_thread(BROKERS[setting.broker], home)
-    world = World(setting, home, broker)
+    brokers = {}
+    for name in (BROKER, SITE) if GATEWAY in setting.nodes else (BROKER,):
+        (home / name).mkdir()
+        brokers[name] = await asyncio.to_thread(BROKERS[setting.broker], home / name)
+    world = World(setting, home, brokers)
     try:
         await world.start()
         yield world
     finally:
         await world.destroy()
-        await asyncio.to_thread(broker.stop)
+        for broker in brokers.values():
+            await asyncio.to_thread(broker.stop)
