@@ -150,7 +150,8 @@ def test_a_key_is_written_as_text_and_read_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ed25519:", "ed25519:AAAA", "ed25519:???", signed.PUBLIC[8:], signed.PUBLIC + "A", "x" + signed.PUBLIC]
+    "text",
+    ["", "ed25519:", "ed25519:AAAA", "ed25519:???", signed.PUBLIC[8:], signed.PUBLIC + "A", "x" + signed.PUBLIC],
 )
 def test_what_is_no_key_is_said_so(text: str) -> None:
     with pytest.raises(ValueError, match=r"tonnam-cloud keys public"):
