@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import resource
 import signal
 import sys
@@ -219,7 +220,7 @@ class Node:
         say("synced")
 
     async def _listen(self) -> None:
-        """Do what stdin says."""
+        """Do what stdin says; when nobody holds it any more, end."""
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
@@ -230,6 +231,7 @@ class Node:
                     disk.make_read_only(on == "on")
                 case ["wrong", milliseconds]:
                     self._wrong_ms = int(milliseconds)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def main(orders: Orders) -> None:

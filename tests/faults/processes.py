@@ -26,7 +26,7 @@ from tests.ledger import Ledger
 from tonnam_link.clock import system_clock
 from tonnam_link.topics import Origin
 
-END_S = 20.0
+END_S = 60.0
 SMALL_BYTES = 120 * 1024
 MINUTE_MS = 60_000
 OLDEST_MS = 30 * 60 * MINUTE_MS - 3_000
