@@ -111,11 +111,12 @@ def test_a_gateway_tells_of_the_nodes_behind_it_and_of_no_others(registry: Datab
     assert len(kept(registry)) == 1
 
 
+@pytest.mark.parametrize("to_ms", [NOW_MS, None])
 @pytest.mark.parametrize(("from_ms", "count"), [(NOW_MS - HOUR_MS, 1), (None, 0), (NOW_MS, 0)])
 def test_a_start_after_a_kill_is_a_gap_when_it_was_measuring_before(
-    registry: Database, from_ms: int | None, count: int
+    registry: Database, from_ms: int | None, to_ms: int | None, count: int
 ) -> None:
-    told = event("node.started", {"boot": "b", "gap_from_ms": from_ms, "gap_to_ms": NOW_MS}, NOW_MS)
+    told = event("node.started", {"boot": "b", "gap_from_ms": from_ms, "gap_to_ms": to_ms}, NOW_MS)
     for _ in range(2):
         tell(registry, told)
     assert [(gap.cause, gap.from_ms, gap.to_ms) for gap in kept(registry)] == [("stopped", from_ms, NOW_MS)] * count

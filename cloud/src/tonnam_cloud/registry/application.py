@@ -99,6 +99,8 @@ def _owner(source: Source, content: told.Told) -> Source:
 
 def _note_gap(session: Session, owner: Source, event: messages.Event, content: told.Gapped) -> None:
     from_ms, to_ms = content.gap_from_ms, content.gap_to_ms
+    if to_ms is None and isinstance(content, told.NodeStarted):
+        to_ms = event.at_ms  # it did not know the time when it started
     if to_ms is None or (isinstance(content, told.NodeStarted) and (from_ms is None or from_ms == to_ms)):
         return  # nobody knows that anything is missing
     gap = Gap(tenant=owner.tenant, node=owner.node, id=event.id, cause=gaps.STOPPED, from_ms=from_ms, to_ms=to_ms)
