@@ -22,14 +22,14 @@ from tonnam_link.errors import MissingDictionary
 from tonnam_link.messages import Frame, Verdict
 from tonnam_link.node_clock import NodeClock
 from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Session
+from tonnam_link.session import KEEPALIVE_S, Session
 from tonnam_link.topics import Origin
 from tonnam_link.uplink import Uplink
 
 SETTLE_BATCHES = 1.5
 CONNECT_TIMEOUT_S = 20.0
-PEER_KEEPALIVE_S = 60
-"""What paho and most others take when nobody says anything."""
+PEER_KEEPALIVE_S = KEEPALIVE_S
+"""As ours, so that their batches too spare them the pings; 60 is what most take."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -225,6 +226,47 @@ async def test_broker_that_has_not_said_a_word_since_we_spoke_is_left(
             proxy.strike(HalfOpen((Way.UP, Way.DOWN), None))
             one.publish("farm/up", b"nobody hears")
             await until(lambda: one.connections == 2, "another connection")
+
+
+PING = b"\xc0\x00"
+
+
+@contextlib.asynccontextmanager
+async def counting_pings(upstream_port: int) -> AsyncIterator[tuple[int, Counter[bytes]]]:
+    """A way to the broker on another port, and how often each packet that is alone in its segment has gone there."""
+    sent: Counter[bytes] = Counter()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            while chunk := await reader.read(65_536):
+                sent[chunk] += 1
+                writer.write(chunk)
+        writer.close()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(servers.HOST, upstream_port)
+        await asyncio.gather(pass_on(reader, up_writer), pass_on(up_reader, writer))
+
+    server = await asyncio.start_server(carry, servers.HOST, 0)
+    try:
+        yield server.sockets[0].getsockname()[1], sent
+    finally:
+        server.close()
+
+
+async def test_session_pings_only_when_nothing_else_goes_to_and_fro(broker_server: servers.BrokerServer) -> None:
+    async with counting_pings(broker_server.port) as (port, sent), counting_pings(broker_server.port) as quiet_way:
+        broker = Broker.parse(f"mqtt://{servers.HOST}:{port}")
+        talker = Session(broker, client_id="talker", keepalive_s=2)
+        quiet = Session(Broker.parse(f"mqtt://{servers.HOST}:{quiet_way[0]}"), client_id="quiet", keepalive_s=2)
+
+        def pinged() -> bool:
+            talker.publish("farm/up", b"a batch", qos=1)
+            return quiet_way[1][PING] >= 2
+
+        async with running(talker.run(), quiet.run()):
+            await until(pinged, "pings of the quiet one")
+        assert sent[PING] == 0
 
 
 async def test_subscription_that_was_garbled_on_its_way_is_asked_for_again(

@@ -171,7 +171,7 @@ class _Connection:
         self._refused: set[str] = set()
         self._ask_again_at = 0.0
         self._renew_at = 0.0
-        self._heard_at = self._spoke_at = time.monotonic()
+        self._sent_at = self._heard_at = self._spoke_at = time.monotonic()
         self._probed_at: float | None = None
         self._ungranted: dict[int | None, str] = {}
         self._unwritten: dict[int, int] = {}
@@ -246,7 +246,7 @@ class _Connection:
         """
         self._renew_at = _next_renewal()
         while not self._end.done():
-            self._client.loop_misc()
+            self._keep_alive(time.monotonic())
             self._probe(time.monotonic())
             if time.monotonic() >= self._renew_at:
                 self._renew_at = _next_renewal()
@@ -255,6 +255,12 @@ class _Connection:
                 self._ask(self._refused)
             await asyncio.wait({self._end}, timeout=1.0)
         return self._end.result()
+
+    def _keep_alive(self, now: float) -> None:
+        """Ping when nothing has gone one way for long. paho alone would ping whatever else it has sent."""
+        if now - min(self._sent_at, self._heard_at) >= self._keepalive_s:
+            self._client.loop_misc()
+            self._spoke()
 
     def _probe(self, now: float) -> None:
         """Find out whether the broker is still there when nothing has come since we spoke: it may be half-open.
@@ -270,14 +276,18 @@ class _Connection:
             self._probed_at = now
             self._ask(self._filters[:1])
 
+    def _spoke(self) -> None:
+        self._sent_at = time.monotonic()
+        if self._heard_at >= self._spoke_at:
+            self._spoke_at = self._sent_at  # nothing that we said before is waiting for a word
+
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         if self._unwritten_bytes + len(payload) > MAX_UNWRITTEN_BYTES:
             return False
         sent = self._client.publish(topic, payload, qos=qos, retain=retain)
         if sent.rc != mqtt.MQTT_ERR_SUCCESS:
             return False
-        if self._heard_at >= self._spoke_at:
-            self._spoke_at = time.monotonic()
+        self._spoke()
         if not sent.is_published():
             self._unwritten[sent.mid] = len(payload)
             self._unwritten_bytes += len(payload)
