@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from tonnam_link import codec
 from tonnam_link.codec import Dictionary
-from tonnam_link.decode import Batch, decode
+from tonnam_link.decode import Batch, Column, decode
 from tonnam_link.messages import Event, Outcome, Sample
 from tonnam_link.outbox import Outbox
+from tonnam_link.quality import Quality
 from tonnam_link.sealing import unpack_samples
 from tonnam_link.topics import Origin
 
@@ -88,6 +89,21 @@ class Ledger:
             for number, sample in unpack_samples(packed):
                 spec = specs[number]
                 found[f"{self.origin.tenant}/{spec.datastream}", at] = Committed(sample, spec.resolution)
+        return {**self._sealed(), **found}
+
+    def _sealed(self) -> dict[Reading, Committed]:
+        """What is in batches: readings that had to wait for the time leave no other trace."""
+        found = {}
+        resolutions = {
+            (name, spec.datastream): spec.resolution
+            for name, dictionary in self._dictionaries().items()
+            for spec in dictionary.specs
+        }
+        for batch in self.batches():
+            for column in batch.columns:
+                resolution = resolutions[batch.dictionary or "", column.datastream]
+                for at, sample in _samples(column):
+                    found[f"{self.origin.tenant}/{column.datastream}", at] = Committed(sample, resolution)
         return found
 
     def waiting(self) -> dict[str, int]:
@@ -102,6 +118,12 @@ class Ledger:
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, timeout=30)) as db:
             return db.execute(query).fetchall()
+
+
+def _samples(column: Column) -> Iterator[tuple[int, Sample]]:
+    arrays = (column.observed_at_ms, column.value, column.quality, column.raw)
+    for at, value, quality, raw in zip(*(each.tolist() for each in arrays), strict=True):
+        yield at, Sample(None if value != value else value, Quality(quality), None if raw != raw else raw)
 
 
 def too_close(readings: Iterable[Reading]) -> list[tuple[Reading, int]]:
