@@ -24,6 +24,7 @@ SLOWEST_BYTES_S = 1_500
 MOST_CAUTION = 3
 FIRST_BACK_S = 5.0
 UNASKED_BACK_S = 15.0
+LOOK_AGAIN_S = 5.0
 CREDIT_S = 10.0
 DICTIONARY_AGAIN_S = 5.0
 HURRY_S = 2.0
@@ -152,7 +153,7 @@ class Flow:
         """There is nothing to send back; ask again when something may have aged."""
         self._idle = True
         self._credit_until = now
-        self._back_at = now + UNASKED_BACK_S
+        self._back_at = now + LOOK_AGAIN_S
 
     def backlog_came(self, now: float) -> None:
         """There may be something to send back again. Whoever had nothing has no turn and must ask."""
