@@ -173,7 +173,7 @@ class _Connection:
         self._renew_at = 0.0
         self._sent_at = self._heard_at = self._spoke_at = time.monotonic()
         self._probed_at: float | None = None
-        self._ungranted: dict[int | None, str] = {}
+        self._ungranted: dict[int | None, list[str]] = {}
         self._unwritten: dict[int, int] = {}
         self._unwritten_bytes = 0
         self._watched: Any = None
@@ -347,27 +347,36 @@ class _Connection:
         self._check_ready()
 
     def _ask(self, filters: Iterable[str]) -> None:
+        """All in one packet: there are few, and a packet costs more than they do."""
         self._ask_again_at = time.monotonic() + ASK_AGAIN_S
-        for topic_filter in filters:
-            _, mid = self._client.subscribe(topic_filter, 0)
-            self._ungranted[mid] = topic_filter
+        wanted = list(filters)
+        if wanted:
+            _, mid = self._client.subscribe([(topic_filter, 0) for topic_filter in wanted])
+            self._ungranted[mid] = wanted
 
     def _on_subscribe(self, _c: Any, _u: Any, mid: int, codes: list[ReasonCode], _p: Any) -> None:
-        topic_filter = self._ungranted.pop(mid, "")
-        if not any(code.is_failure for code in codes):
+        wanted = self._ungranted.pop(mid, [])
+        refused = [code.is_failure for code in codes]
+        if len(refused) != len(wanted):
+            self._finish(f"the broker answers {len(wanted)} subscriptions with {len(refused)}")
+            return
+        for topic_filter, no in zip(wanted, refused, strict=True):
+            self._granted(topic_filter, not no)
+        self._check_ready()
+
+    def _granted(self, topic_filter: str, granted: bool) -> None:
+        if granted:
             if topic_filter in self._refused:
                 self._refused.remove(topic_filter)
                 self._log.info("subscription.granted", topic=topic_filter)
         elif topic_filter not in self._wishes:
             self._finish(f"the broker does not grant the subscription {topic_filter}")
-            return
         elif topic_filter not in self._refused:
             self._refused.add(topic_filter)
             self._log.warning("subscription.refused", topic=topic_filter)
-        self._check_ready()
 
     def _check_ready(self) -> None:
-        if not self._ungranted and not self._ready.done():
+        if not (self._ungranted or self._end.done() or self._ready.done()):
             self._ready.set_result(None)
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
