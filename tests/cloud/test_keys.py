@@ -20,7 +20,9 @@ from tonnam_cloud.errors import Misconfigured, Rejected
 from tonnam_cloud.keys.announce import SEND_AGAIN_MS, Announcements
 from tonnam_cloud.keys.vault import FILE, FOLDER, FURTHEST, CloudKey, Vault
 from tonnam_cloud.main import app
+from tonnam_cloud.opening import open_database
 from tonnam_cloud.registry import repository
+from tonnam_cloud.settings import read_settings
 from tonnam_link.keyring import MOST_KEYS, Keyring
 from tonnam_link.signing import open_signed
 from tonnam_link.topics import Channel, Origin
@@ -267,6 +269,7 @@ async def test_nodes_that_only_a_person_can_help_are_named_once(database: Databa
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command line over a directory of its own."""
     monkeypatch.setenv("TONNAM_DATA", str(tmp_path))
+    open_database(read_settings()).close()
     return lambda *arguments: CliRunner().invoke(app, ["keys", *arguments])
 
 

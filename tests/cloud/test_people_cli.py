@@ -110,3 +110,23 @@ def test_wrong_rules_file_ends_serving_before_it_begins(
     result = run("serve")
     assert result.exit_code == 2
     assert "rules.toml:1: kind: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "list"],
+        ["user", "password", "somchai"],
+        ["node", "list"],
+        ["node", "revoke", "t", "n"],
+        ["quarantine", "list"],
+    ],
+)
+def test_a_command_that_looks_into_the_wrong_directory_says_so_and_makes_nothing_there(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "elsewhere"))
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 2
+    assert "TONNAM_DATA: there is no database in" in found.stderr
+    assert not (tmp_path / "elsewhere").exists()

@@ -85,9 +85,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def database_file(self) -> Path:
+        """Where the relational database lies, unless `database_url` says another place."""
+        return self.data / DATABASE_FILE
+
+    @property
     def relational_url(self) -> str:
         """The address of the relational database."""
-        return self.database_url or f"sqlite:///{(self.data / DATABASE_FILE).absolute()}"
+        return self.database_url or f"sqlite:///{self.database_file.absolute()}"
 
 
 def read_settings(**given: object) -> Settings:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import typer
 
 from tonnam_cloud.database import Database
-from tonnam_cloud.errors import CloudError
+from tonnam_cloud.errors import CloudError, Misconfigured
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.settings import read_settings
 
@@ -35,10 +35,17 @@ def clear_failures(code: int = FAILED) -> Iterator[None]:
 
 
 @contextmanager
-def command_database() -> Iterator[Database]:
-    """The relational database for one command, brought up to this version."""
+def command_database(*, make: bool = False) -> Iterator[Database]:
+    """The relational database for one command, brought up to this version.
+
+    Only a command that may come first may `make` it: others would look into an empty one, in the wrong place.
+    """
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings()
+        if not (make or settings.database_url or settings.database_file.exists()):
+            raise Misconfigured(
+                f"TONNAM_DATA: there is no database in {settings.data}: is that the cloud's directory?"
+            )
     with clear_failures():
         database = open_database(settings)
         try:

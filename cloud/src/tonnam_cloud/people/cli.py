@@ -25,8 +25,8 @@ FromStdin = Annotated[
 
 
 @contextmanager
-def _people() -> Iterator[People]:
-    with command_database() as database:
+def _people(*, make: bool = False) -> Iterator[People]:
+    with command_database(make=make) as database:
         yield People(database, system_clock)
 
 
@@ -39,7 +39,7 @@ def add(
     password_stdin: FromStdin = False,
 ) -> None:
     """Let a person sign in. For somebody who is there already: give them these roles too, keep the rest."""
-    with _people() as people:
+    with _people(make=True) as people:
         known = {person.name for person in people.everybody()}
         given = _read_password() if password_stdin else None
         made_up = made_up_password() if given is None and name not in known else None

@@ -38,7 +38,7 @@ def add(
 ) -> None:
     """Let a machine send. Doing it again does no harm."""
     name = {"th": name_th or name_en or node, "en": name_en or name_th or node}
-    with command_database() as database, database.writing() as session:
+    with command_database(make=True) as database, database.writing() as session:
         new = repository.add_node(session, tenant, node, name, system_clock(), via)
     typer.echo(f"{tenant} {node}: {'added' if new else 'was there already; its name is up to date'}")
 
@@ -65,9 +65,9 @@ def credentials(
     with clear_failures(WRONG_SETTINGS):
         at = _broker(broker)
         given = _password_from_stdin() if password_stdin else None
-        key = "" if given else Vault(read_settings().data, system_clock).current.public
     password = given or new_password()
     with command_database() as database, database.writing() as session:
+        key = "" if given else Vault(read_settings().data, system_clock).current.public
         new = access.set_password(session, tenant, node, password)
         revoked = access.is_revoked(session, tenant, node)
     if given:
