@@ -82,7 +82,6 @@ def test_what_the_link_tells_of_a_gap_is_kept_once(registry: Database) -> None:
     [
         {"to_ms": -1},
         {"to_ms": None},
-        {"from_ms": NOW_MS + 1},
         {"to_ms": NOW_MS + DAY_MS + 1},
         {"cause": "Because!"},
         {"readings": -1},
@@ -97,6 +96,12 @@ def test_a_gap_that_cannot_be_is_rejected_whole(registry: Database, changes: dic
     assert kept(registry) == []
     with registry.reading() as session:
         assert session.scalars(select(Event)).all() == []
+
+
+def test_a_gap_across_a_clock_that_jumped_is_kept_with_an_unknown_start(registry: Database) -> None:
+    tell(registry, missing(NOW_MS, 5_000))
+    tell(registry, event("node.started", {"gap_from_ms": NOW_MS, "gap_to_ms": 5_000}, NOW_MS))
+    assert [(gap.cause, gap.from_ms, gap.to_ms) for gap in kept(registry)] == [("dropped", None, 5_000)]
 
 
 def test_a_gateway_tells_of_the_nodes_behind_it_and_of_no_others(registry: Database) -> None:

@@ -98,10 +98,13 @@ def _owner(source: Source, content: told.Told) -> Source:
 
 
 def _note_gap(session: Session, owner: Source, event: messages.Event, content: told.Gapped) -> None:
+    """Where a clock that jumped lets a gap end before it begins, nobody knows when it began."""
     from_ms, to_ms = content.gap_from_ms, content.gap_to_ms
-    if to_ms is None and isinstance(content, told.NodeStarted):
+    if to_ms is None:
         to_ms = event.at_ms  # it did not know the time when it started
-    if to_ms is None or (isinstance(content, told.NodeStarted) and (from_ms is None or from_ms == to_ms)):
+    if from_ms is not None and from_ms > to_ms:
+        from_ms = None
+    if isinstance(content, told.NodeStarted) and from_ms in {None, to_ms}:
         return  # nobody knows that anything is missing
     gap = Gap(tenant=owner.tenant, node=owner.node, id=event.id, cause=gaps.STOPPED, from_ms=from_ms, to_ms=to_ms)
     if isinstance(content, told.ReadingsGap):
