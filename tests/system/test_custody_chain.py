@@ -77,11 +77,14 @@ def test_command_goes_down_the_chain_and_its_proof_comes_back(chain: Chain) -> N
     client.sign_in()
     servers.wait_until(lambda: online(client) is True, "the edge's presence and the farm's description", 60)
     servers.wait_until(lambda: farm(client)["zones"][0]["moisture"]["value"] is not None, "its readings", 40)
-    command = client.post(WATER, {"action": "water", "minutes": 1})
 
     def state() -> str:
         return str(client.get(f"/api/commands/{command['id']}")["state"])
 
+    chain.site.kill()
+    command = client.post(WATER, {"action": "water", "minutes": 1})
+    servers.wait_until(lambda: state() == "sent", "the command, on its way to a site that cannot be reached", 20)
+    chain.site.start()
     servers.wait_until(lambda: state() == "running", "the command, running", 30)
     servers.wait_until(lambda: farm(client)["zones"][0]["running"] is True, "the run, on the page", 30)
     client.post(WATER, {"action": "stop"})
