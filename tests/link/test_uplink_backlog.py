@@ -66,3 +66,18 @@ async def test_live_batches_are_committed_before_backlog_that_waited_longer(brok
     assert first_with_event <= 1
     assert ledger.groups[first_with_event][0].channel is Channel.UP
     assert all(len([r for r in group if r.channel is Channel.BACK]) <= 4 for group in ledger.groups)
+
+
+async def test_day_without_anybody_is_a_few_batches_and_not_one_a_beat(broker: str, path: Path) -> None:
+    ledger, frames = Ledger(), [frame(number) for number in range(10_000)]
+    uplink = node(path, broker, seal_every_s=0.01)
+    async with running(uplink.run()):
+        await until(lambda: uplink.connected, "the connection")
+        for start in range(0, 10_000, 100):
+            await uplink.accept(frames[start : start + 100])
+        assert uplink.backlog().readings == 40_000
+        assert uplink.backlog().batches <= 4
+        async with cloud(broker, ledger):
+            await until(lambda: uplink.backlog().empty, "all of it", 40)
+    assert ledger.readings.keys() == identities(frames)
+    assert sum(peek(r.payload).kind == "readings" for group in ledger.groups for r in group) <= 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from tests.link.harness import SPECS, TOPIC, Ledger, cloud, is_hello, node, runn
 from tests.link.machines import HOUR_MS, IN_1970_MS, IN_2036_MS, Machine, reading, result, word
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
+from tonnam_link.decode import peek
+from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Frame
 from tonnam_link.quality import Quality
+from tonnam_link.receiver import Answer, Received
 from tonnam_link.session import Session
 from tonnam_link.topics import Channel
 from tonnam_link.uplink import Uplink
@@ -110,10 +114,17 @@ async def test_time_is_asked_for_with_the_first_word_and_there_within_a_round_tr
 
 
 async def test_hours_that_waited_for_the_time_do_not_hold_up_what_is_new(broker: str, path: Path) -> None:
-    machine, ledger, at_first_live = Machine(), Ledger(), list[int]()
+    machine, ledger, before_live = Machine(), Ledger(), list[int]()
+
+    def watch(received: Received) -> Answer | None:
+        if received.channel is Channel.UP and peek(received.payload).kind == "readings":
+            before_live.append(len(ledger.readings))
+        return None
+
+    ledger.before = watch
     uplink = node(path, broker, clock=machine.clock(), seal_every_s=0.3)
     taken: dict[int, int] = {}
-    for part in range(9):
+    for part in range(5):
         taken |= await takes(uplink, machine, part * 8_000, 8_000, every_ms=1_000)
     async with running(uplink.run()):
         await until(lambda: uplink.connected, "the connection")
@@ -121,10 +132,9 @@ async def test_hours_that_waited_for_the_time_do_not_hold_up_what_is_new(broker:
             await until(lambda: uplink.clock.synced, "the time")
             taken |= await takes(uplink, machine, 80_000, 5)
             await until(lambda: 80_004 in told(ledger), "the newest reading", 10)
-            at_first_live.append(len(ledger.readings))
             await until(lambda: uplink.backlog().empty, "all of it", 60)
     assert_right(ledger, taken, machine)
-    assert at_first_live[0] < 60_000
+    assert before_live[0] < 20_000
     assert sum(received.channel is Channel.BACK for group in ledger.groups for received in group) >= 2
     assert sum(len(group) for group in ledger.groups) < 30
 
@@ -219,13 +229,82 @@ async def test_cloud_that_is_hours_away_is_told_once_and_not_followed(broker: st
 async def test_cloud_in_1970_or_2036_teaches_nothing(mosquitto_broker: str, path: Path, absurd: int) -> None:
     machine, ledger = Machine(), Ledger()
     uplink = node(path, mosquitto_broker, clock=machine.clock())
-    async with running(uplink.run()):
+    lost = contextlib.AsyncExitStack()
+    await lost.enter_async_context(cloud(mosquitto_broker, ledger, clock=lambda: absurd))
+    async with lost, running(uplink.run()):
         taken = await takes(uplink, machine, 0, 5)
-        async with cloud(mosquitto_broker, ledger, clock=lambda: absurd):
-            await uplink.accept([Frame(system_clock(), reading(uplink.clock, 100).samples)])
-            await until(lambda: 100 in told(ledger), "a reading whose time is known")
-            assert not uplink.clock.synced
+        await uplink.accept([Frame(system_clock() - HOUR_MS, reading(uplink.clock, 100).samples)])
+        await until(lambda: 100 in told(ledger), "a reading whose time is known")
+        assert not uplink.clock.synced
+        await lost.aclose()
         async with cloud(mosquitto_broker, ledger):
             await until(lambda: len(ledger.readings) == 6, "the others", 60)
     del ledger.readings[NAME, told(ledger)[100]]
     assert_right(ledger, taken, machine)
+
+
+async def test_node_that_is_answered_but_not_told_the_time_asks_no_faster_for_that(
+    mosquitto_broker: str, path: Path
+) -> None:
+    machine, ledger, heard = Machine(), Ledger(), list[bytes]()
+    listener = Session(Broker.parse(mosquitto_broker), client_id="listener")
+    listener.subscribe(f"{TOPIC}/{Channel.UP}", lambda message: heard.append(message.payload))
+    uplink = node(path, mosquitto_broker, clock=machine.clock())
+    async with cloud(mosquitto_broker, ledger, clock=lambda: None), running(listener.run(), uplink.run()):
+        await until(lambda: len(heard) >= 2, "the second greeting", 10)
+        assert all(is_hello(payload) for payload in heard)
+        assert len(heard) == 2
+
+
+async def test_replies_that_come_late_or_twice_teach_nothing(mosquitto_broker: str, path: Path) -> None:
+    machine, ledger, replies = Machine(), Ledger(), list[bytes]()
+    stranger = Session(Broker.parse(mosquitto_broker), client_id="stranger")
+    stranger.subscribe(f"{TOPIC}/{Channel.REPLY}", lambda message: replies.append(message.payload))
+    uplink = node(path, mosquitto_broker, clock=machine.clock())
+    async with cloud(mosquitto_broker, ledger), running(stranger.run()):
+        await stranger.connected.wait()
+        async with running(uplink.run()):
+            await takes(uplink, machine, 0, 5)
+            await until(lambda: uplink.backlog().empty and uplink.clock.synced, "the last reply")
+            offset_ms, again = uplink.clock.offset_ms, list(replies)
+            for payload in again * 3:
+                stranger.publish(f"{TOPIC}/{Channel.REPLY}", payload)
+            await until(lambda: len(replies) == 4 * len(again), "all of them once more")
+            await takes(uplink, machine, 5, 1)
+            await until(lambda: uplink.backlog().empty, "the next reply")
+            assert uplink.clock.offset_ms is not None
+            assert offset_ms is not None
+            assert abs(uplink.clock.offset_ms - offset_ms) <= 50
+
+
+async def test_readings_flow_live_at_their_right_times_though_neither_time_nor_disk_is_there_at_first(
+    broker: str, path: Path
+) -> None:
+    machine, ledger = Machine(), Ledger()
+    path.parent.write_text("where the directory should be")
+    uplink = node(path, broker, clock=machine.clock())
+    frames, counted = [], {}
+    async with running(uplink.run()):
+        await until(lambda: uplink.connected, "the connection")
+        for number in range(20):
+            machine.passes(1_000)
+            frames.append(reading(uplink.clock, number))
+            counted[number] = machine.mono_ms()
+            with contextlib.suppress(OutboxUnavailable):
+                await uplink.accept(frames)
+        async with cloud(broker, ledger):
+            await until(lambda: len(told(ledger)) == 20, "live readings")
+            assert_right(ledger, counted, machine)
+            path.parent.unlink()
+            await until_accepted(uplink, frames)
+            await until(lambda: uplink.backlog().empty, "the last reply")
+    assert_right(ledger, counted, machine)
+
+
+async def until_accepted(uplink: Uplink, frames: list[Frame]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(OutboxUnavailable):
+                await uplink.accept(frames)
+                return
+            await asyncio.sleep(0.1)

@@ -160,6 +160,10 @@ class Flow:
         if self._idle:
             self._back_at = min(self._back_at, now + self._jitter(0.0, FIRST_BACK_S))
 
+    def more_backlog(self, now: float) -> None:
+        """Something was sealed that does not go live: one batch may go without being asked for."""
+        self._back_at = min(self._back_at, now)
+
     def forget(self, sequence: int) -> None:
         """The batch is not in the outbox any more."""
         self._flights.pop(sequence, None)

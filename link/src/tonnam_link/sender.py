@@ -55,6 +55,11 @@ class Sender:
         self._flow.backlog_came(self._now())
         self._wake.set()
 
+    def look_back(self) -> None:
+        """Something was sealed that does not go live, but should not wait for long either."""
+        self._flow.more_backlog(self._now())
+        self._wake.set()
+
     def answered(self, reply: Reply) -> None:
         """Take a reply of the outbox's epoch."""
         self._notice_epoch()

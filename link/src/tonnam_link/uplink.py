@@ -34,7 +34,8 @@ from tonnam_link.volatile import MOST_BYTES, Volatile
 
 SEAL_EVERY_S = 60.0
 LOOK_EVERY_S = 1.0
-POSTPONED_READINGS = 16_384
+# With what one more beat brings it still is one batch.
+POSTPONED_READINGS = 15_000
 LIVE_BATCHES = 2
 HISTORY_READINGS_A_BATCH = 16_384
 
@@ -293,10 +294,12 @@ class Uplink:
     async def _look_after(self) -> None:
         while True:
             self._stirred.clear()
-            taught = self._care.taught
+            taught, batches = self._care.taught, self._disk.backlog.batches
             more = await self._care.look()
             if self._care.taught != taught:
                 self._seal_soon()
+            if self._disk.backlog.batches > batches and not more:
+                self._sender.look_back()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0 if more else LOOK_EVERY_S):
                     await self._stirred.wait()
