@@ -264,3 +264,19 @@ def test_long_wait_is_sealed_in_parts(place: Path | None) -> None:
     outbox.seal()
     assert outbox.waiting == 0
     assert len(contents(outbox)) == 20_000
+
+
+def test_what_an_offset_has_become_is_remembered_beside_what_was_learned_first(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = opened(path)
+    outbox.begin("b1")
+    outbox.follow("b1", START_MS)
+    assert (outbox.offset_of("b1"), outbox.offset_now("b1")) == (None, None)
+    outbox.learn("b1", START_MS)
+    assert outbox.offset_now("b1") == START_MS
+    outbox.follow("b1", START_MS + 2_000)
+    outbox.close()
+    outbox = opened(path)
+    assert (outbox.offset_of("b1"), outbox.offset_now("b1")) == (START_MS, START_MS + 2_000)
+    assert outbox.offset_now("b2") is None
+    outbox.close()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
+from tests import servers
 from tests.link.harness import (
     ORIGIN,
     SPECS,
@@ -19,6 +22,7 @@ from tests.link.harness import (
     until,
 )
 from tonnam_link.decode import peek
+from tonnam_link.limits import Limits
 from tonnam_link.receiver import Answer, Received
 from tonnam_link.topics import Channel, Origin
 from tonnam_link.uplink import write_backlog
@@ -81,3 +85,16 @@ async def test_day_without_anybody_is_a_few_batches_and_not_one_a_beat(broker: s
             await until(lambda: uplink.backlog().empty, "all of it", 40)
     assert ledger.readings.keys() == identities(frames)
     assert sum(peek(r.payload).kind == "readings" for group in ledger.groups for r in group) <= 8
+
+
+async def test_outbox_that_begins_to_thin_says_so(path: Path) -> None:
+    nobody = f"mqtt://{servers.HOST}:{servers.free_port()}"
+    with capture_logs() as logs:
+        uplink = node(path, nobody, limits=Limits(bytes=300_000), seal_every_s=0.05)
+        async with running(uplink.run()):
+            number = 0
+            while not any(log["event"] == "outbox.thins" for log in logs):
+                assert number < 60_000
+                await uplink.accept([frame(number + n) for n in range(500)])
+                number += 500
+    assert sum(log["event"] == "outbox.thins" for log in logs) == 1

@@ -15,7 +15,7 @@ from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.decode import peek
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.messages import Frame
+from tonnam_link.messages import Frame, Stamp
 from tonnam_link.quality import Quality
 from tonnam_link.receiver import Answer, Received
 from tonnam_link.session import Session
@@ -308,3 +308,26 @@ async def until_accepted(uplink: Uplink, frames: list[Frame]) -> None:
                 await uplink.accept(frames)
                 return
             await asyncio.sleep(0.1)
+
+
+async def test_clock_that_was_put_right_little_by_little_does_not_go_back_with_the_next_process(
+    mosquitto_broker: str, path: Path
+) -> None:
+    machine, ledger = Machine(), Ledger()
+    ahead_ms = 0
+    first = node(path, mosquitto_broker, clock=machine.clock())
+    async with cloud(mosquitto_broker, ledger, clock=lambda: system_clock() + ahead_ms), running(first.run()):
+        await until(lambda: first.clock.synced, "the time")
+        learned_ms, ahead_ms = first.clock.offset_ms, 60_000
+        await takes(first, machine, 0, 1)
+        await until(lambda: first.backlog().empty, "a reply that is a minute ahead")
+        machine.passes(600_000)
+        assert (first.clock.offset_ms or 0) - (learned_ms or 0) > 50_000
+        outbox = first._disk.outbox
+        assert outbox is not None
+        await until(lambda: outbox.offset_now(machine.name) == first.clock.offset_ms, "a note of that")
+    second = node(path, nowhere(), clock=machine.clock())
+    assert second.clock.offset_ms == first.clock.offset_ms
+    assert await second.time_of(0, Stamp(machine.name, 5)) == 5 + (second.clock.offset_ms or 0)
+    async with running(second.run()):
+        await asyncio.sleep(0)

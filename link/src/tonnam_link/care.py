@@ -16,6 +16,7 @@ from tonnam_link.outbox import Outbox
 from tonnam_link.sealing import Sealed
 
 HOUSE_EVERY_S = 5.0
+WORTH_NOTING_MS = 1_000
 DAMAGED = {
     "th": "ไฟล์ข้อมูลที่รอส่งเสียหาย ถูกเก็บแยกไว้แล้ว ข้อมูลบางส่วนอาจหายไป การให้น้ำไม่ได้รับผลกระทบ",
     "en": "The file of unsent readings was damaged and is set aside. Some of them may be lost. Watering goes on.",
@@ -49,12 +50,14 @@ class Care:
         self.taught: int | None = None
         self._aside: Path | None = None
         self._house_at = 0.0
+        self._noted_ms = 0
+        self._passes = 0
         self._disagreement: Disagreement | None = None
 
     def open(self) -> None:
         """Open the outbox and take from it what it remembers of this boot. Blocking; a refusal is only noted."""
         try:
-            self._remember(self._disk.open().offset_of(self._clock.boot))
+            self._remember(self._disk.open().offset_now(self._clock.boot))
             self._disk.start()
         except OutboxUnavailable as error:
             self._disk.refuses(error)
@@ -68,6 +71,8 @@ class Care:
             return await self._keep_house()
         except OutboxUnavailable:
             return False
+        finally:
+            self._say_thinning()
 
     async def _keep_time(self) -> None:
         epoch = self._disk.epoch
@@ -75,10 +80,14 @@ class Care:
             return
         if self._clock.stamp() is not None and self._asked != epoch:
             self._asked = epoch
-            self._remember(await self._disk.reading(Outbox.offset_of, self._clock.boot))
+            self._remember(await self._disk.reading(Outbox.offset_now, self._clock.boot))
         offset_ms = self._clock.offset_ms
         if offset_ms is not None and self.taught != epoch:
             await self._teach(epoch, offset_ms)
+            self._noted_ms = offset_ms
+        elif offset_ms is not None and abs(offset_ms - self._noted_ms) >= WORTH_NOTING_MS:
+            await self._disk(Outbox.follow, self._clock.boot, offset_ms)
+            self._noted_ms = offset_ms
 
     async def _teach(self, epoch: int, offset_ms: int) -> None:
         """Tell the outbox the time: what waited for it can go now."""
@@ -101,6 +110,16 @@ class Care:
             await self._tell("outbox.damaged", {"file": aside.name, "text": DAMAGED})
             self._log.error("outbox.damaged", set_aside=str(aside))
             self._aside = aside
+
+    def _say_thinning(self) -> None:
+        outbox = self._disk.outbox
+        if outbox is not None and outbox.passes != self._passes:
+            self._passes = outbox.passes
+            self._log.warning(
+                "outbox.thins",
+                readings=outbox.backlog.readings,
+                meaning="readings wait for so long that the oldest are kept as one value a minute, or dropped",
+            )
 
     async def _keep_house(self) -> bool:
         """Let the outbox thin, drop and tidy, in short calls between others; whether there is more to do."""

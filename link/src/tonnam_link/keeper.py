@@ -36,6 +36,7 @@ class Keeper:
 
     def __init__(self, shelf: Shelf, limits: Limits) -> None:
         self.latest_ms: int | None = None
+        self.passes = 0
         self._shelf, self._limits, self._days_ms = shelf, limits, limits.days * DAY_MS
         self._salvager: Salvager | None = None
         self._passing = False
@@ -102,6 +103,7 @@ class Keeper:
         if not (too_big or too_old or passing):
             self._nothing_left = False
             return False
+        self.passes += not passing
         with self._shelf.writing() as writing:
             self._passing = self._smaller(writing) if too_big else too_old and self._younger(writing)
             if not self._passing:

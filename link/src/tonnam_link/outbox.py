@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tonnam_link import codec, forwards
 from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.damage import Damaged
@@ -106,6 +108,27 @@ class Outbox:
         """What UTC minus time since boot was first said to be, or None."""
         with self._shelf.using("read") as book:
             return book.state.boot(boot).learned_ms
+
+    def follow(self, boot: str, utc_minus_mono_ms: int) -> None:
+        """Say what the offset of a boot that was learned has become, for a later process of the same boot."""
+        with self._shelf.writing() as (sealing, waiting):
+            known = sealing.state.boot(boot)
+            if known.learned_ms is not None:
+                known = msgspec.structs.replace(known, runs_ms=utc_minus_mono_ms)
+                sealing.state.remember(known, waiting.counts.boots)
+        if boot == self._shelf.current:
+            self._shelf.boot = known
+
+    def offset_now(self, boot: str) -> int | None:
+        """What `learn` and then `follow` said last of a boot, or None."""
+        with self._shelf.using("read") as book:
+            known = book.state.boot(boot)
+            return known.learned_ms if known.runs_ms is None else known.runs_ms
+
+    @property
+    def passes(self) -> int:
+        """How often it was found to be beyond its limits, and began to thin and drop."""
+        return self._keeper.passes
 
     def accept(
         self, frames: Sequence[Frame] = (), events: Sequence[Event] = (), outcomes: Sequence[Outcome] = ()

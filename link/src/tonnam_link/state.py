@@ -18,11 +18,13 @@ class Boot(msgspec.Struct, frozen=True, array_like=True):
     """What is known of UTC minus time since boot, in milliseconds.
 
     `learned_ms` is what somebody said who knew; `suspect_ms` is a guess, made for good when the boot ended untold.
+    `runs_ms` is what has become of the first since: a clock that runs for weeks is put right little by little.
     """
 
     name: str
     learned_ms: int | None = None
     suspect_ms: int | None = None
+    runs_ms: int | None = None
 
 
 class Timing(NamedTuple):
