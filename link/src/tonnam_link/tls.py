@@ -45,8 +45,9 @@ class ClientContext(ssl.SSLContext):
         if self._socket is None:
             return error
         self._socket.close()
-        broken = isinstance(error, ConnectionError | ssl.SSLEOFError)
-        return ConnectionError("the broker breaks off: does this port of it speak TLS 1.2 or newer?") if broken else error
+        if isinstance(error, ConnectionError | ssl.SSLEOFError):
+            return ConnectionError("the broker breaks off: does this port of it speak TLS 1.2 or newer?")
+        return error
 
 
 def client_context(ca: str | None, *, dates: bool = True) -> ClientContext:
