@@ -25,6 +25,19 @@ from tonnam_link.session import Message, Session
 
 
 @dataclass(frozen=True)
+class Exchanged(Garble):
+    """A packet towards the client in which some bytes are others."""
+
+    way: Way = Way.DOWN
+    part: Part = "payload"
+    old: bytes = b""
+    new: bytes = b""
+
+    def garbled(self, packet: Packet, dice: Random) -> bytes:
+        return packet.raw.replace(self.old, self.new, 1)
+
+
+@dataclass(frozen=True)
 class OneLetter(Garble):
     """A subscription in which one letter of the topic is another one."""
 
@@ -290,3 +303,28 @@ async def test_subscription_that_was_garbled_on_its_way_is_asked_for_again(
             assert not told()
             await until(told, "a subscription that hears")
         assert deaf.connections == 1
+
+
+@pytest.mark.parametrize(("old", "new", "connections"), [(b"farm", b"f\xbarm", 1), (b"\x30", b"\x90", 2)])
+async def test_garbled_packet_from_the_broker_costs_a_connection_at_most(
+    broker_server: servers.BrokerServer, old: bytes, new: bytes, connections: int
+) -> None:
+    """A topic that is not UTF-8, and a message that claims to be the answer to a subscription."""
+    got: list[bytes] = []
+    async with between(broker_server.port, Random(1)) as proxy, running((teller := session(broker_server.url)).run()):
+        with structlog.testing.capture_logs() as logs:
+            broker = Broker.parse(f"mqtt://{servers.HOST}:{proxy.port}")
+            hearer = Session(broker, client_id="hearer", log=structlog.get_logger(), pause_s=(0.05, 0.1))
+            hearer.subscribe("farm/reply", lambda message: got.append(message.payload))
+            async with running(hearer.run()):
+                await hearer.connected.wait()
+                await teller.connected.wait()
+                strike = proxy.strike(Exchanged(old=old, new=new))
+
+                def heard() -> bool:
+                    teller.publish("farm/reply", b"stored")
+                    return strike.struck.is_set() and bool(got)
+
+                await until(heard, "a message after the garbled one")
+            assert hearer.connections == connections
+    assert sum(log["event"] in {"message.ignored", "broker.unreachable"} for log in logs) == 1

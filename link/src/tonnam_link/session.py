@@ -312,7 +312,12 @@ class _Connection:
     def _readable(self) -> None:
         sock = self._watched
         self._heard_at = time.monotonic()
-        self._client.loop_read()
+        try:
+            self._client.loop_read()
+        except Exception as error:  # noqa: BLE001 - paho raises whatever a garbled packet makes of it, and then again
+            self._finish(f"what the broker sent cannot be understood: {type(error).__name__}: {error}")
+            self._loop.remove_reader(sock)
+            return
         pending = getattr(sock, "pending", None)
         if sock is self._watched and pending is not None and pending():
             self._loop.call_soon(self._readable)  # TLS has decrypted more than paho took
@@ -387,7 +392,12 @@ class _Connection:
         self._unwritten_bytes -= self._unwritten.pop(mid, 0)
 
     def _receive(self, message: mqtt.MQTTMessage) -> None:
-        self._deliver(Message(message.topic, bytes(message.payload), bool(message.retain)))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self._log.warning("message.ignored", reason="its topic is not UTF-8")
+            return
+        self._deliver(Message(topic, bytes(message.payload), bool(message.retain)))
 
 
 def _next_renewal() -> float:
