@@ -29,12 +29,19 @@ from benchmarks.linkcost import decoding, disk, drain, memory, wire
 from benchmarks.linkcost.brokers import BROKERS, TlsBroker, started
 from benchmarks.linkcost.decoding import Speed
 from benchmarks.linkcost.field import EVERY_S, MISSING_MONTH, Field, farm, month
-from benchmarks.linkcost.table import aim, ratio, table
+from benchmarks.linkcost.table import aim, ratio, table, text
 from benchmarks.linkcost.wire import OURS, Cost, Pace
 
 PARTS = ("wire", "decode", "disk", "memory", "drain")
 READINGS_AN_HOUR = 3600 // EVERY_S
 MOST_BYTES, MOST_MIB, LEAST_TIMES = 4.0, 25.0, 20.0
+WIRE = """Bytes a reading on the wire between a node and its broker, both ways, once it is connected. Counted: the
+TCP payload at a proxy, the TLS records in it (22 bytes each), and by TCP_INFO all segments, bare acknowledgements too
+(52 bytes each: IPv4, TCP, its timestamps). MQTT is framing, topics, replies or acknowledgements, and keep-alive.
+Not in it: joining, and the subscriptions that ours asks for anew every half hour (computed: under 0.1 bytes a
+reading)."""
+DRAIN = """Outboxes, broker, ingest and its embedded store are real and all on this machine; replies come after the
+commit."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +85,8 @@ def run(plan: Plan, directory: Path) -> None:
 
 
 def wire_tables(plan: Plan, fields: Sequence[Field], brokers: Mapping[str, TlsBroker], directory: Path) -> None:
-    print(f"""
-Bytes a reading on the wire between node and broker, both ways: {plan.pace.batches} batches' time of
-{plan.pace.batch_s:g} s, {plan.nodes} nodes of each kind, connected before. Counted: TCP payload at a proxy, TLS
-records in it (22 bytes each), segments by TCP_INFO, bare acknowledgements included (52 bytes each: IPv4, TCP and its
-timestamps). "MQTT" is framing, topics, replies or acknowledgements, and keep-alive.""")
+    watched = f"{plan.pace.batches} batches' time of {plan.pace.batch_s:g} s, {plan.nodes} nodes of each kind"
+    print(text(f"{WIRE} Here: {watched}."))
     found = asyncio.run(_all_wires(plan, fields, brokers, directory))
     for source in fields:
         limit = decoding.entropy(source)
@@ -117,7 +121,7 @@ def wire_table(title: str, costs: Mapping[str, Cost], limit: float) -> None:
 
 
 def decode_tables(plan: Plan, fields: Sequence[Field]) -> None:
-    print("\nFrom bytes to checked arrays, and sealing in plain Python: processor time of one core")
+    print(text("From bytes to checked arrays, and sealing in plain Python: processor time of one core"))
     for source in fields:
         for size, speeds in decoding.measure(source, plan.batches, plan.seconds).items():
             decode_table(source, size, speeds, plan.seconds)
@@ -137,7 +141,7 @@ def decode_table(source: Field, size: str, speeds: Mapping[str, Speed], seconds:
 
 
 def disk_table(directory: Path) -> None:
-    print("\nAn hour on a node's memory card: the farm, an image accepted every 10 s, a batch sealed every minute")
+    print(text("An hour on a node's memory card: the farm, an image accepted every 10 s, a batch a minute"))
     found = disk.measure(directory / "disk")
     if found is None:
         print("not measured: there is no strace here that may watch a process")
@@ -155,7 +159,8 @@ def disk_table(directory: Path) -> None:
 def memory_table(plan: Plan, broker: TlsBroker, directory: Path) -> None:
     bare, node = asyncio.run(memory.measure(broker, directory / "memory", plan.memory_images))
     added = node.after - bare.after
-    print(f"\nResident memory, MiB: imports, TLS, an outbox, {plan.memory_images} images accepted, sent and answered")
+    what = f"imports, TLS, an outbox, {plan.memory_images} images accepted, sent and answered"
+    print(text(f"Resident memory, MiB: {what}"))
     rows = [
         ["Python with an event loop", f"{bare.after:.1f}", f"{bare.most:.1f}"],
         ["and with the link", f"{node.after:.1f}", f"{node.most:.1f}"],
@@ -167,8 +172,7 @@ def memory_table(plan: Plan, broker: TlsBroker, directory: Path) -> None:
 
 def drain_table(plan: Plan, source: Field, broker: TlsBroker, directory: Path) -> None:
     done = asyncio.run(drain.measure(broker, source, plan.drain_nodes, plan.drain_hours, directory / "drain"))
-    print(f"\n{done.nodes} nodes back at once after {done.hours:g} h away. Outboxes, broker, ingest and its embedded")
-    print("store are real and all on this machine; replies come after the commit")
+    print(text(f"{done.nodes} nodes back at once after {done.hours:g} h away. {DRAIN}"))
     rows = [
         ["readings", f"{done.readings:,} in {done.batches:,} batches"],
         ["drained in", f"{done.seconds:.1f} s: {done.readings / done.seconds / 1e6:.2f} million readings a second"],

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+
+WIDTH = 110
+
+
+def text(words: str) -> str:
+    """What stands over a table."""
+    return "\n" + textwrap.fill(" ".join(words.split()), WIDTH)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
