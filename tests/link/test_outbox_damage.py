@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.link.harness import ORIGIN, START_MS, Identity, frame, identities
+from tests.link.harness import ORIGIN, SPECS, START_MS, Identity, frame, identities
 from tests.link.outboxes import Arrived, batches, drained, opened, stamped, tidy
 from tests.link.test_outbox_forwards import DICTIONARY, NODE, SPEC, definition, readings, words
 from tonnam_link.codec import Dictionary
@@ -19,6 +19,7 @@ from tonnam_link.messages import CommandState, Event, Frame, Outcome, Sample, St
 from tonnam_link.outbox import Backlog, Outbox
 
 PAGE = 4096
+NAME = SPECS[3].datastream
 
 
 @pytest.fixture
@@ -174,21 +175,28 @@ def test_one_bad_page_costs_only_what_is_on_it(path: Path) -> None:
 def test_a_garbled_batch_is_told_with_its_own_times(path: Path) -> None:
     outbox = opened(path)
     noise = random.Random(4)
-    for n in range(20):
-        texts = [
-            Event(f"e{n}-{k}", "log", START_MS + n * 1000, {"text": noise.randbytes(9_000).hex()}) for k in range(3)
-        ]
-        outbox.accept(events=texts)
+    for n in range(10):
+        outbox.accept([Frame(START_MS + n * 1_000_000 + k, {NAME: Sample(noise.random())}) for k in range(2_000)])
+        outbox.seal()
     outbox.close()
     with sqlite3.connect(path) as db:
         (page,) = db.execute("SELECT pageno FROM dbstat WHERE name = 'batch' AND pagetype = 'overflow'").fetchone()
     db.close()
     garble(path, page - 1)
     found = drained(used_again(path))
-    assert len(found.events) == 58, "57 of 60, and the gap"
+    assert len(found.readings) == 9 * 2_000 + 4
     (gap,) = found.gaps()
-    assert gap["cause"] == "damaged"
-    assert gap["from_ms"] == gap["to_ms"]
+    assert (gap["cause"], gap["readings"], gap["to_ms"] - gap["from_ms"]) == ("damaged", 2_000, 1_999)
+
+
+def test_lost_events_may_have_told_of_a_gap_so_nobody_knows_where_it_begins(path: Path) -> None:
+    outbox = opened(path)
+    outbox.accept(events=[Event("e1", "run.ended", START_MS, {})])
+    outbox._db.execute("UPDATE batch SET payload = zeroblob(50)")
+    with pytest.raises(OutboxUnavailable):
+        outbox.payload(1)
+    outbox.accept([frame(0)])
+    assert [gap["from_ms"] for gap in drained(outbox).gaps()] == [None]
 
 
 def test_damage_found_while_running_makes_a_new_file_at_once(path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.link.accepting import EVENT_EVERY
 from tests.link.harness import ORIGIN, SPECS, START_MS, frame, identities
-from tests.link.outboxes import Arrived, batches, contents, identities_of, opened, tidy
+from tests.link.outboxes import batches, contents, drained, identities_of, opened, tidy
 from tonnam_link.codec import Kind
 from tonnam_link.errors import OutboxInUse, OutboxOfAnother, OutboxUnavailable
 from tonnam_link.limits import Limits
@@ -167,7 +167,7 @@ def test_everything_whose_accept_returned_is_there_after_kill_9(path: Path) -> N
 def test_kill_9_while_it_thins_and_drops_leaves_nothing_untold(path: Path) -> None:
     limit = 62_000
     first = kills(path, 5, limit)
-    arrived = Arrived().take(batches(after_all(path, limit)))
+    arrived = drained(after_all(path, limit))
     assert arrived.gaps()
     assert arrived.lacks(identities([frame(n) for n in range(first) if n % 3])) == set()
     assert {f"e{n}" for n in range(0, first, EVENT_EVERY)} <= arrived.events.keys()

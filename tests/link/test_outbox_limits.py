@@ -174,13 +174,13 @@ def test_when_all_is_thinned_the_oldest_is_dropped_and_events_never(place: Path 
 
 
 def test_gap_is_told_for_people_in_both_languages(place: Path | None) -> None:
-    outbox = opened(place, Limits(bytes=66 * KIB))
-    for _ in fill(outbox, range(2_500)):
+    outbox = opened(place, Limits(bytes=76 * KIB))
+    for _ in fill(outbox, range(4_000)):
         pass
     tidy(outbox)
     event = next(event for event in events_of(outbox) if event.kind == "readings.gap")
     assert event.body["from_ms"] == START_MS
-    assert START_MS < event.body["to_ms"] <= event.at_ms <= START_MS + 2_500_000
+    assert START_MS < event.body["to_ms"] <= event.at_ms <= START_MS + 4_000_000
     assert event.body["node"] is None
     assert "one value a minute" in event.body["text"]["en"]
     assert "นาทีละหนึ่งค่า" in event.body["text"]["th"]

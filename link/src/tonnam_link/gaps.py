@@ -10,6 +10,9 @@ from tonnam_link.messages import Event
 
 Cause = Literal["thinned", "dropped", "damaged", "memory"]
 
+NEAR_MS = 86_400_000
+MOST_OF_A_KIND = 8
+
 TEXTS: dict[Cause, dict[str, str]] = {
     "thinned": {
         "th": "ส่งข้อมูลไม่ได้นานจนที่เก็บเกือบเต็ม ค่าที่วัดไว้ช่วงเก่าสุดจึงถูกย่อเหลือนาทีละหนึ่งค่า (ต่ำสุด สูงสุด และเฉลี่ย) "
@@ -69,11 +72,19 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
 
 
 def join(gaps: tuple[Gap, ...], new: Gap) -> tuple[Gap, ...]:
-    """The gaps with `new`, which becomes part of the one of the same cause and node if there is one."""
-    if any(_same(gap, new) for gap in gaps):
-        return tuple(gap.joined(new) if _same(gap, new) else gap for gap in gaps)
-    return (*gaps, new)
+    """The gaps with `new`, which becomes part of a near one of the same cause and node if there is one.
+
+    Gaps that lie far apart stay apart, but no more than a few of a kind.
+    """
+    kin = [gap for gap in gaps if (gap.cause, gap.node) == (new.cause, new.node)]
+    near = [gap for gap in kin if _distance_ms(gap, new) <= NEAR_MS] or kin[MOST_OF_A_KIND - 1 :]
+    if not near:
+        return (*gaps, new)
+    return tuple(gap.joined(new) if gap is near[0] else gap for gap in gaps)
 
 
-def _same(one: Gap, other: Gap) -> bool:
-    return (one.cause, one.node) == (other.cause, other.node)
+def _distance_ms(one: Gap, other: Gap) -> int:
+    """How much time lies between two gaps; nothing if nobody knows."""
+    if one.from_ms is None or other.from_ms is None:
+        return 0
+    return max(one.from_ms, other.from_ms) - min(one.to_ms, other.to_ms)

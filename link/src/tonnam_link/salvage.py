@@ -152,8 +152,8 @@ class Salvager:
         _, kind, readings, from_ms, to_ms = head
         if kind == Kind.DICTIONARY:
             return
-        if from_ms is None:
-            raise Damaged("a batch of another node is lost")
+        if kind == Kind.EVENTS or from_ms is None:
+            raise Damaged("events may have told of gaps, and of another node's batch nobody knows of when it is")
         self._gap(writing, from_ms, to_ms, readings)
 
     def _gap(self, writing: Writing, from_ms: int | None, to_ms: int, readings: int | None) -> None:
