@@ -196,7 +196,7 @@ def _presence(payload: bytes) -> Presence | None:
         return None
     try:
         return msgspec.json.decode(payload, type=Presence)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # not only what is no JSON: what is no UTF-8 either
         return None
 
 

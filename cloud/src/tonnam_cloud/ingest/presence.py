@@ -63,7 +63,7 @@ class Presences:
         source = parse_node_topic(message.topic)
         try:
             presence = msgspec.json.decode(message.payload, type=Presence)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             log.warning("a presence that cannot be read", topic=message.topic)
             return
         if source is not None and len(presence.session) <= LONGEST_SESSION and "\0" not in presence.session:

@@ -55,5 +55,5 @@ def read(topic: str, payload: bytes) -> Heard | None:
         return None
     try:
         return Heard(match[1], match[2], msgspec.json.decode(payload, type=Stored))
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
