@@ -351,19 +351,51 @@ def test_of_files_that_were_read_only_the_last_are_kept(path: Path) -> None:
     assert drained(outbox).readings == identities([frame(n) for n in range(5)])
 
 
-def test_damage_that_cannot_be_set_aside_is_tried_again(path: Path) -> None:
+@pytest.mark.parametrize("renamed", ["", "-wal"])
+def test_setting_aside_that_a_kill_broke_off_is_ended_at_the_next_start(path: Path, renamed: str) -> None:
+    """Else a database would be opened without its log, or a new one with the log of an old one."""
+    told = Told()
+    outbox = opened(path)
+    told.fill(outbox, 6, calls=20)
+    copy = as_after_kill(path, path.parent / "copy" / "outbox.db")
+    aside = copy.with_name("outbox.db.damaged-1")
+    aside.with_name("outbox.db.damaged-1.unread").touch()
+    if renamed:
+        copy.with_name(f"outbox.db{renamed}").rename(aside.with_name(f"outbox.db.damaged-1{renamed}"))
+    again = used_again(copy)
+    assert again.epoch != outbox.epoch
+    assert aside.exists()
+    assert told.lost(drained(again)) == set()
+
+
+def test_sector_that_cannot_be_read_is_damage_only_when_it_stays_so(path: Path) -> None:
+    outbox = opened(path)
+    outbox.accept([frame(0)])
+    epoch = outbox.epoch
+    unreadable = sqlite3.OperationalError("disk I/O error")
+    unreadable.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    for _ in range(3):
+        assert outbox.epoch == epoch
+        with pytest.raises(OutboxUnavailable), outbox._shelf.using("read"):
+            raise unreadable
+    assert outbox.epoch != epoch
+    assert drained(outbox).readings == identities([frame(0)])
+
+
+def test_damage_that_cannot_be_set_aside_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outbox = opened(path)
     outbox.accept([frame(0)])
     outbox.seal()
     outbox._db.execute("UPDATE batch SET payload = zeroblob(50) WHERE sequence = 1")
-    marker = path.with_name("outbox.db.damaged-1.unread")
-    marker.mkdir()  # stands for a directory that takes no new file
-    for _ in range(2):
-        with pytest.raises(OutboxUnavailable, match="outbox"):
-            outbox.payload(1)
-    marker.rmdir()
-    with pytest.raises(OutboxUnavailable):
-        outbox.payload(1)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("this directory takes no new names")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Path, "rename", refuse)
+        for _ in range(3):
+            with pytest.raises(OutboxUnavailable, match="no new names"):
+                outbox.payload(1)
     outbox.accept([frame(1)])
     found = drained(outbox)
     assert found.readings == identities([frame(1)])

@@ -29,11 +29,27 @@ def move_aside(path: Path, *, log_lost: bool) -> Path:
     taken = [_number(path, file) for file in _files(path)]
     aside = path.with_name(f"{path.name}.damaged-{max(taken, default=0) + 1}")
     _mark(aside).write_text(LOG_LOST if log_lost else "")
+    _sync(path.parent)
+    _rename(path, aside)
+    return aside
+
+
+def finish(path: Path) -> None:
+    """End what a kill broke off: no database is opened without its log, or beside another's. Raises OSError."""
+    for mark in path.parent.glob(f"{path.name}.damaged-*.unread"):
+        aside = mark.with_suffix("")
+        if not aside.exists():
+            _rename(path, aside)
+            if not aside.exists():
+                mark.unlink()
+
+
+def _rename(path: Path, aside: Path) -> None:
+    """The file itself goes last: as long as it is there, the renaming is not finished."""
     for suffix in PARTS:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     _sync(path.parent)
-    return aside
 
 
 def unread(path: Path) -> Unread | None:

@@ -36,6 +36,11 @@ def is_damage(error: Exception) -> bool:
     return missing or code in DAMAGE_IN_DETAIL or code & 0xFF in DAMAGE
 
 
+def is_unreadable(error: Exception) -> bool:
+    """Whether the disk does not give back what is on it. Now and then that happens; again and again it is damage."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_READ
+
+
 def check(*cells: Any) -> int:
     """The checksum that goes with the cells of one row."""
     return zlib.crc32(msgspec.msgpack.encode(cells))

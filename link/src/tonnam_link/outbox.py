@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from tonnam_link import codec, forwards
+from tonnam_link.book import Book
 from tonnam_link.codec import Dictionary, Kind, Row
 from tonnam_link.damage import Damaged
 from tonnam_link.errors import OutboxUnavailable
@@ -250,18 +251,17 @@ class Outbox:
 
     def oldest(self, but: Collection[int] = ()) -> Sealed | None:
         """The batch that should go next as backlog: events and outcomes before readings, then the oldest first."""
-        skipped = [*but, *self._shelf.released]
-        marks = ",".join("?" * len(skipped))
-        query = (
-            "SELECT sequence, kind, dictionary, readings, size, inner FROM batch"
-            f" WHERE rank = ? AND sequence NOT IN ({marks}) ORDER BY sequence LIMIT 1"
-        )
+        skipped = {*but, *self._shelf.released}
         with self._shelf.using("read") as book:
-            heads = [book.db.execute(query, (rank, *skipped)).fetchone() for rank in Rank]
-        kept, *others = [sealed_of(row) if row is not None else None for row in heads]
+            kept, *others = (self._first(book, rank, skipped) for rank in Rank)
         if kept is not None:
             return kept
         return min((other for other in others if other is not None), default=None)
+
+    def _first(self, book: Book, rank: Rank, skipped: Collection[int]) -> Sealed | None:
+        query = "SELECT sequence, kind, dictionary, readings, size, inner FROM batch WHERE rank = ? ORDER BY sequence"
+        rows = book.db.execute(query, (rank,))
+        return next((sealed_of(row) for row in rows if row[0] not in skipped), None)
 
     def release(self, sequences: Iterable[int]) -> None:
         """Forget batches that the next tier has on its own disk.

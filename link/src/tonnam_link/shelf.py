@@ -12,11 +12,13 @@ from tonnam_link import aside, outbox_file
 from tonnam_link.aside import Unread
 from tonnam_link.book import Book, Writing
 from tonnam_link.codec import Dictionary
-from tonnam_link.damage import TROUBLES, LogLost, is_damage
+from tonnam_link.damage import TROUBLES, LogLost, is_damage, is_unreadable
 from tonnam_link.errors import LinkError, OutboxUnavailable
 from tonnam_link.sealing import Sealed
 from tonnam_link.state import Boot
 from tonnam_link.topics import Origin
+
+UNREADABLE_TIMES = 3
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Shelf:
         try:
             yield book
         except TROUBLES as error:
-            if is_damage(error):
+            self._unreadable += is_unreadable(error)
+            if is_damage(error) or self._unreadable >= UNREADABLE_TIMES:
                 self._renew(book, error)
             raise OutboxUnavailable(f"the outbox {self.path or 'in memory'} cannot be {verb}: {error}") from error
 
@@ -124,6 +127,8 @@ class Shelf:
     def _open(self) -> None:
         """Open the file, or begin a new one in place of one that is damaged. Raises OutboxUnavailable."""
         try:
+            if self.path is not None:
+                aside.finish(self.path)
             try:
                 self._take(outbox_file.open_file(self.path, self.origin, self._next))
             except TROUBLES as error:
@@ -142,7 +147,7 @@ class Shelf:
         except BaseException:
             db.close()
             raise
-        self.book, self.epoch = book, book.state.epoch
+        self.book, self.epoch, self._unreadable = book, book.state.epoch, 0
         self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
         self.recount()
 

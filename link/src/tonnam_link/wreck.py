@@ -11,7 +11,7 @@ from tonnam_link import outbox_file
 from tonnam_link.damage import TROUBLES
 from tonnam_link.state import State
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 32
 MISSES_AT_ONCE = 1_024
 MOST_MISSES = 65_536
 TABLES = {
