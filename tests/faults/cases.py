@@ -50,10 +50,14 @@ class DiskFull:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """The node's outbox refuses every write for a while."""
+    """The node's outbox refuses every write for a while. `at_start`: it is killed, and may not open it at first."""
 
     for_s: float
-    kind = "disk read-only"
+    at_start: bool
+
+    @property
+    def kind(self) -> str:
+        return "disk read-only at start" if self.at_start else "disk read-only"
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ CASES: Mapping[str, Draw] = {
     "site's broker killed": _kill("site's broker"),
     "disk full": lambda dice: DiskFull(dice.uniform(0.3, 2.0), at_start=False),
     "disk full at start": lambda dice: DiskFull(dice.uniform(0.3, 2.0), at_start=True),
-    "disk read-only": lambda dice: ReadOnly(dice.uniform(0.3, 2.0)),
+    "disk read-only": lambda dice: ReadOnly(dice.uniform(0.3, 2.0), at_start=False),
+    "disk read-only at start": lambda dice: ReadOnly(dice.uniform(0.3, 2.0), at_start=True),
     "outbox damaged, running": lambda dice: Damage(dice.choice(HARMS), running=True),
     "outbox damaged, stopped": lambda dice: Damage(dice.choice(HARMS), running=False),
     "outbox full": lambda dice: Outage(dice.uniform(6.0, 14.0)),
@@ -161,7 +166,8 @@ DECKS: Mapping[str, Deck] = {
     BROKER: Deck(["broker killed"]),
     SITE: Deck(["site's broker killed"], [*link_faults.DRAWS], weight=2),
     Role.PLAIN: Deck(
-        ["disk full", "disk full at start", "disk read-only"], [*link_faults.DRAWS, "node killed", "node killed"]
+        ["disk full", "disk full at start", "disk read-only", "disk read-only at start"],
+        [*link_faults.DRAWS, "node killed", "node killed"],
     ),
     Role.WORN: Deck(["outbox damaged, running", "outbox damaged, stopped"], ["node killed", "cut with RST"], 3),
     Role.SMALL: Deck(["outbox full"], ["node killed"]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -50,6 +52,16 @@ def make_read_only(read_only: bool) -> None:
             db.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
         except sqlite3.ProgrammingError:
             continue  # closed meanwhile
+
+
+@contextlib.contextmanager
+def locked_out(outbox: Path) -> Iterator[None]:
+    """Let nobody open the outbox while the block runs: also not root, to whom no file is read-only."""
+    lock = outbox.with_name(f"{outbox.name}.lock")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    yield
+    lock.rmdir()
 
 
 def fill(pid: int, full: bool) -> None:

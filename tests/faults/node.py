@@ -25,6 +25,7 @@ from tests.faults import disk
 from tests.faults.hurry import hurry
 from tests.faults.readings import BEHIND, EVENT_EVERY, STEP_MS, TENANT, samples, specs
 from tests.link.harness import until
+from tonnam_link import aside
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.errors import OutboxUnavailable
@@ -151,13 +152,17 @@ class Node:
             empty = await self._is_empty()
 
     async def _is_empty(self) -> bool:
-        """Whether all that was ever made is confirmed. Of an outbox that does not even take nothing, nobody knows."""
+        """Whether all that was ever made is confirmed, and nothing of a damaged file is left to be taken over.
+
+        Of an outbox that does not even take nothing, nobody knows.
+        """
         await self._offer()
         try:
             await self._uplink.accept()
         except OutboxUnavailable:
             return False
-        return not self._kept and self._uplink.backlog().empty
+        taken_over = aside.unread(Path(self._orders.outbox)) is None
+        return taken_over and not self._kept and self._uplink.backlog().empty
 
     def _make(self) -> Made:
         number, self._number = self._number, self._number + 1

@@ -33,9 +33,7 @@ class Trouble:
             case DiskFull():
                 await self._fill(fault)
             case ReadOnly():
-                await self._node.tell("read-only on")
-                await asyncio.sleep(fault.for_s)
-                await self._node.tell("read-only off")
+                await self._freeze(fault)
             case Damage():
                 await self._damage(fault)
             case Outage():
@@ -55,6 +53,18 @@ class Trouble:
             disk.fill(self._node.pid, full=True)
             await asyncio.sleep(fault.for_s)
         disk.fill(self._node.pid, full=False)
+
+    async def _freeze(self, fault: ReadOnly) -> None:
+        if fault.at_start:
+            await self._node.kill()
+            with disk.locked_out(self._node.outbox):
+                await self._node.start()
+                await self._node.running.wait()
+                await asyncio.sleep(fault.for_s)
+        else:
+            await self._node.tell("read-only on")
+            await asyncio.sleep(fault.for_s)
+            await self._node.tell("read-only off")
 
     async def _damage(self, fault: Damage) -> None:
         if fault.running:
