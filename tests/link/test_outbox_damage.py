@@ -3,101 +3,26 @@
 from __future__ import annotations
 
 import random
-import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from tests.link.harness import ORIGIN, SPECS, START_MS, Identity, frame, identities
-from tests.link.outboxes import Arrived, batches, drained, opened, stamped, tidy
+from tests.link.harming import PAGE, Told, as_after_kill, harm, used_again
+from tests.link.harness import SPECS, START_MS, frame, identities
+from tests.link.outboxes import Arrived, drained, opened, stamped, tidy
 from tests.link.test_outbox_forwards import DICTIONARY, NODE, SPEC, definition, readings, words
-from tonnam_link.codec import Dictionary
 from tonnam_link.decode import decode
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import CommandState, Event, Frame, Outcome, Sample, Stamp
 from tonnam_link.outbox import Backlog, Outbox
 
-PAGE = 4096
 NAME = SPECS[3].datastream
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
-
-
-class Told:
-    """What was given to an outbox, and must be in it or in a gap."""
-
-    def __init__(self) -> None:
-        self.readings: set[Identity] = set()
-        self.events: dict[str, int] = {}
-
-    def fill(self, outbox: Outbox, seed: int, calls: int) -> None:
-        """Make it a random one: sealed and waiting, large and small, with some of it written through to the file."""
-        dice, number = random.Random(seed), 0
-        for call in range(calls):
-            frames = [frame(number + n) for n in range(dice.randint(1, 20))]
-            number += len(frames)
-            at = frames[-1].observed_at_ms
-            events = [Event(f"e{seed}-{call}", "run.ended", at, {"x": dice.random()})] if dice.random() < 0.3 else []
-            outbox.accept(frames, events)
-            self.readings |= identities(frames)
-            self.events |= {event.id: event.at_ms for event in events}
-            if dice.random() < 0.3:
-                outbox.seal()
-            if dice.random() < 0.05:
-                outbox._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-
-    def lost(self, found: Arrived) -> set[object]:
-        """What neither came nor lies in a gap."""
-        words = {name for name, at in self.events.items() if name not in found.events and not found.covers(at)}
-        return {*found.lacks(self.readings), *words}
-
-
-def as_after_kill(path: Path, copy: Path) -> Path:
-    """The files of an open outbox as a kill would leave them."""
-    copy.parent.mkdir(exist_ok=True)
-    for suffix in ("", "-wal"):
-        shutil.copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
-    return copy
-
-
-def harm(file: Path, dice: random.Random) -> None:
-    """What disks do to a file."""
-    content = bytearray(file.read_bytes())
-    page = dice.randrange(max(1, len(content) // PAGE)) * PAGE
-    match dice.choice(("bit", "byte", "page", "zeros", "many")):
-        case "bit":
-            content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-        case "byte":
-            content[dice.randrange(len(content))] = dice.randrange(256)
-        case "page":
-            content[page : page + PAGE] = dice.randbytes(len(content[page : page + PAGE]))
-        case "zeros":
-            content[page : page + PAGE] = bytes(len(content[page : page + PAGE]))
-        case "many":
-            for _ in range(20):
-                content[dice.randrange(len(content))] = dice.randrange(256)
-    file.write_bytes(content)
-
-
-def used_again(path: Path) -> Outbox:
-    """The outbox as a node opens and uses it, trying again as nodes do."""
-    outbox = Outbox(path, ORIGIN)
-    for _ in range(20):
-        try:
-            outbox.register(Dictionary(opened(None).dictionary.specs).specs)  # type: ignore[union-attr]
-            outbox.begin("next")
-            outbox.accept([frame(10_000_000)])
-            outbox.seal()
-            tidy(outbox)
-            batches(outbox)
-            return outbox
-        except OutboxUnavailable:
-            continue
-    raise AssertionError("it is damaged again and again")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -141,6 +66,30 @@ def test_file_that_is_none_is_set_aside_and_a_new_epoch_begun(path: Path, damage
     found = drained(after)
     assert told.lost(found) == set()
     assert [gap["from_ms"] for gap in found.gaps()] == [None]
+
+
+@pytest.mark.parametrize(("at", "bit"), [(63, 1), (63, 2), (60, 64)])
+def test_garbled_file_version_is_damage_and_no_newer_tonnam(path: Path, at: int, bit: int) -> None:
+    outbox = opened(path)
+    outbox.accept([frame(0)])
+    outbox.close()
+    content = bytearray(path.read_bytes())
+    content[at] ^= bit
+    path.write_bytes(content)
+    assert drained(used_again(path)).readings >= identities([frame(0)])
+
+
+def test_garbled_name_of_a_column_costs_nothing(path: Path) -> None:
+    told = Told()
+    outbox = opened(path)
+    told.fill(outbox, 12, calls=40)
+    outbox.close()
+    content = path.read_bytes()
+    assert content.count(b"readings INTEGER") > 2
+    path.write_bytes(content.replace(b"readings INTEGER", b"readingz INTEGER"))
+    after = used_again(path)
+    assert after.set_aside is not None
+    assert drained(after).readings >= told.readings
 
 
 def page_of(path: Path, table: str) -> int:

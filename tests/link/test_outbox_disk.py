@@ -85,6 +85,7 @@ def test_outbox_of_another_node_is_refused_and_left_alone(path: Path) -> None:
 def test_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     opened(path).close()
     with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE batch ADD COLUMN colour TEXT")
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(Exception, match="newer"):
         Outbox(path, ORIGIN)

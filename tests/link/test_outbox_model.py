@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.link.harming import as_after_kill, harm
 from tests.link.harness import ORIGIN, SPECS, START_MS
 from tests.link.outboxes import KNOWN, Arrived, tidy
-from tests.link.test_outbox_damage import as_after_kill, harm
 from tests.link.test_outbox_forwards import DICTIONARY, NODE
 from tonnam_link import codec
 from tonnam_link.codec import Row
@@ -62,6 +62,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.seen: dict[tuple[int, int], bytes] = {}
         self.delivered, self.values = Arrived(), set[float]()
         self.last: tuple[list[Frame], list[Event], list[Outcome]] = ([], [], [])
+        self.harmed = False
         self.begin_boot()
         self.open()
 
@@ -182,6 +183,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.life < 12)
     def harm(self, seed: int) -> None:
         dice = random.Random(seed)
+        self.harmed = True
         self.leave_as_killed()
         files = [file for file in (self.path, self.path.with_name("outbox.db-wal")) if file.stat().st_size]
         harm(dice.choice(files), dice)
@@ -208,12 +210,15 @@ class OutboxMachine(RuleBasedStateMachine):
                 assert self.seen.setdefault((self.outbox.epoch, sequence), payload) == payload
 
     @invariant()
+    @precondition(lambda self: not self.harmed)
     def counts_are_true(self) -> None:
-        book = self.outbox._shelf.book
-        assert book is not None
+        self.patiently(self.count)
+
+    def count(self) -> None:
         sums = "SELECT count(*), coalesce(sum(readings), 0), coalesce(sum(size), 0) FROM batch"
-        assert book.db.execute(sums).fetchone() == (book.state.batches, book.state.readings, book.state.size)
-        assert type(book.counts).load(book.db) == book.counts
+        with self.outbox._shelf.using("read") as book:
+            assert book.db.execute(sums).fetchone() == (book.state.batches, book.state.readings, book.state.size)
+            assert type(book.counts).load(book.db) == book.counts
 
     def teardown(self) -> None:
         self.limits = ROOMY

@@ -46,6 +46,7 @@ CREATE TABLE batch (
 CREATE INDEX batch_order ON batch (rank, sequence);
 CREATE INDEX batch_fingerprint ON batch (fingerprint) WHERE fingerprint IS NOT NULL;
 """
+STATEMENTS = [statement.strip() for statement in SCHEMA.split(";") if statement.strip()]
 
 
 def lock(path: Path) -> IO[bytes]:
@@ -71,17 +72,9 @@ def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Conn
     db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
     try:
         _set_up(db)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > FILE_VERSION:
-            raise LinkError(f"the outbox {path} was written by a newer Tonnam (file version {version})")
         if path is not None and lost_commits(path):
             raise LogLost("its log has lost what was committed")
-        if version == 0:
-            _create(db, origin, first)
-        elif version < FILE_VERSION:
-            raise Damaged(f"it is of file version {version}, which was never released")
-        elif pages(db) * page_bytes(db) <= CHECKED_BYTES:
-            _check(db)
+        _make_or_check(db, origin, first)
         owner = load(db).origin
         if owner != origin:
             raise OutboxOfAnother(f"the outbox {path} is of {owner}, not of {origin}")
@@ -101,12 +94,26 @@ def _set_up(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * 4096}")
 
 
+def _make_or_check(db: sqlite3.Connection, origin: Origin, first: int) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    made = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master")]
+    if version == 0 and not made:
+        _create(db, origin, first)
+    elif set(STATEMENTS) <= set(made):
+        if version != FILE_VERSION:
+            raise Damaged("its version cannot be read")
+        if pages(db) * page_bytes(db) <= CHECKED_BYTES:
+            _check(db)
+    elif version > FILE_VERSION:
+        raise LinkError(f"the outbox was written by a newer Tonnam (file version {version})")
+    else:
+        raise Damaged(f"this is no outbox of file version {FILE_VERSION}")
+
+
 def _create(db: sqlite3.Connection, origin: Origin, first: int) -> None:
-    if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-        raise Damaged("this is not an outbox")
     epoch = int.from_bytes(secrets.token_bytes(8), "big", signed=True)
     db.execute("BEGIN IMMEDIATE")
-    for statement in SCHEMA.split(";"):
+    for statement in STATEMENTS:
         db.execute(statement)
     save(db, State(*origin, epoch, first))
     db.execute(f"PRAGMA user_version = {FILE_VERSION}")

@@ -14,13 +14,13 @@ from tonnam_link.state import State
 ROWS_AT_ONCE = 32
 MISSES_AT_ONCE = 1_024
 MOST_MISSES = 65_536
-TABLES = {
-    "word": "id, boot, mono_ms, guess_ms, kind, packed, crc",
-    "batch": "sequence, kind, readings, from_ms, to_ms, crc, payload",
-    "pending": "id, dictionary, observed_at_ms, samples, readings, crc",
-    "untimed": "id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc",
+TABLES = {  # the places of the columns that are wanted; the names of columns may be garbled, too
+    "word": (0, 1, 2, 3, 4, 5, 6),  # id, boot, mono_ms, guess_ms, kind, packed, crc
+    "batch": (0, 1, 3, 8, 9, 11, 12),  # sequence, kind, readings, from_ms, to_ms, crc, payload
+    "pending": (0, 1, 2, 3, 4, 5),  # id, dictionary, observed_at_ms, samples, readings, crc
+    "untimed": (0, 1, 2, 3, 4, 5, 6, 7),  # id, boot, mono_ms, guess_ms, dictionary, samples, readings, crc
 }
-HEAD_OF_BATCH = "sequence, kind, readings, from_ms, to_ms, crc, NULL"
+HEAD_OF_BATCH = "SELECT sequence, kind, readings, from_ms, to_ms, crc, NULL FROM batch WHERE rowid = ?"
 
 Cells = tuple[Any, ...]
 
@@ -58,34 +58,30 @@ class Wreck:
 
     def dictionaries(self) -> list[Cells]:
         """What was registered: (hash, body)."""
-        return self._all("SELECT hash, body FROM dictionary")
+        return self._all("SELECT * FROM dictionary")
 
     def foreign_dictionaries(self) -> list[Cells]:
         """What passed: (origin, hash, payload)."""
-        return self._all("SELECT origin, hash, payload FROM foreign_dictionary ORDER BY id")
+        return [row[1:] for row in self._all("SELECT * FROM foreign_dictionary ORDER BY rowid")]
 
     def part(self, table: str, after: int) -> Part:
         """The next rows of a table, in order of their number, which stands first in each."""
         if not self._readable:
             return Part([], after, missed=True, end=True)
-        key = TABLES[table].split(",")[0]
-        query = f"SELECT {TABLES[table]} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {ROWS_AT_ONCE}"
+        query = f"SELECT * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {ROWS_AT_ONCE}"
         with contextlib.suppress(*TROUBLES):
-            rows = self._db.execute(query, (after,)).fetchall()
+            rows = [_chosen(table, row) for row in self._db.execute(query, (after,))]
             last = max((row[0] for row in rows), default=after)
             if last > after or not rows:
                 return Part(rows, last, missed=False, end=not rows)
-        return self._one_by_one(table, key, after)
+        return self._one_by_one(table, after)
 
-    def _one_by_one(self, table: str, key: str, after: int) -> Part:
+    def _one_by_one(self, table: str, after: int) -> Part:
         """Around a page that cannot be read. Of a batch whose bytes are gone its head may be left."""
         rows: list[Cells] = []
-        missed, number, highest = False, after, self._highest_of(table, key, after)
-        queries = [f"SELECT {TABLES[table]} FROM {table} WHERE {key} = ?"]
-        if table == "batch":
-            queries.append(f"SELECT {HEAD_OF_BATCH} FROM batch WHERE sequence = ?")
+        missed, number, highest = False, after, self._highest_of(table, after)
         for number in range(after + 1, min(highest, after + MISSES_AT_ONCE) + 1):
-            row = self._one(queries, number)
+            row = self._one(table, number)
             if row is None:
                 missed = True
             elif row:
@@ -94,15 +90,18 @@ class Wreck:
                 break
         return Part(rows, number, missed, end=number >= highest)
 
-    def _one(self, queries: list[str], number: int) -> Cells | None:
+    def _one(self, table: str, number: int) -> Cells | None:
         """A row; nothing in it when there is none; None when that cannot be known."""
-        for query in queries:
+        with contextlib.suppress(*TROUBLES):
+            row = self._db.execute(f"SELECT * FROM {table} WHERE rowid = ?", (number,)).fetchone()
+            return () if row is None else _chosen(table, row)
+        if table == "batch":
             with contextlib.suppress(*TROUBLES):
-                row: Cells | None = self._db.execute(query, (number,)).fetchone()
-                return () if row is None else row
+                head: Cells | None = self._db.execute(HEAD_OF_BATCH, (number,)).fetchone()
+                return () if head is None else head
         return None
 
-    def _highest_of(self, table: str, key: str, after: int) -> int:
+    def _highest_of(self, table: str, after: int) -> int:
         """The last number that there can be."""
         if table not in self._highest:
             highest = after + MOST_MISSES
@@ -110,7 +109,7 @@ class Wreck:
                 highest = self.state.next - 1
             else:
                 with contextlib.suppress(*TROUBLES):
-                    highest = self._db.execute(f"SELECT max({key}) FROM {table}").fetchone()[0] or 0
+                    highest = self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0
             self._highest[table] = highest
         return self._highest[table]
 
@@ -124,3 +123,7 @@ class Wreck:
         with contextlib.suppress(*TROUBLES):
             rows.extend(self._db.execute(query))
         return rows
+
+
+def _chosen(table: str, row: Cells) -> Cells:
+    return tuple(row[place] for place in TABLES[table])
