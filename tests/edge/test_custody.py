@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tonnam_edge import custody as module
 from tonnam_edge.core import Step
 from tonnam_edge.custody import Custody
 from tonnam_edge.state_store import StateStore
 from tonnam_link.broker import Broker
 from tonnam_link.codec import Dictionary
 from tonnam_link.decode import decode
-from tonnam_link.messages import CommandState, DatastreamSpec, Event, Frame, Outcome, Sample
+from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.messages import Command, CommandState, DatastreamSpec, Event, Frame, Outcome, Sample, Stamp
 from tonnam_link.node_clock import NodeClock
 from tonnam_link.outbox import Outbox
 from tonnam_link.topics import Origin
@@ -115,3 +117,88 @@ async def test_a_step_that_the_disk_did_not_take_is_kept_and_goes_with_the_next(
     assert keeper.remembers
     assert [one.what for one in store.waiting()] == [WELL, OUTCOME]
     await close(link)
+
+
+class RefusingLink:
+    """An outbox on a disk that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.commands: asyncio.Queue[Command] = asyncio.Queue()
+        self.refuses = True
+        self.offered: set[str] = set()
+        self.frames: list[Frame] = []
+        self.events: list[Event] = []
+
+    async def accept(
+        self,
+        frames: Sequence[Frame] = (),
+        events: Sequence[Event] = (),
+        outcomes: Sequence[Outcome] = (),
+        *,
+        at_once: bool = False,
+    ) -> None:
+        self.offered |= {event.id for event in events}
+        if self.refuses:
+            raise OutboxUnavailable("no space left")
+        self.frames += frames
+        self.events += events
+
+    async def time_of(self, at_ms: int, stamp: Stamp | None) -> int | None:
+        return at_ms
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_what_memory_must_drop_while_the_disk_refuses_is_told_as_a_gap(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRAMES_WAITING", 3)
+    link = RefusingLink()
+    clock = NodeClock(lambda: T, lambda: 0, "boot-1", lambda: True)
+    keeper = Custody(store, link, structlog.get_logger(), clock=clock, beat_ms=1000)
+    frames = [Frame(T + number, {"s/a/x": Sample(float(number)), "s/a/y": Sample(1.0)}) for number in range(7)]
+    for frame in frames:
+        await keeper.commit(step(frame=frame))
+        assert not await keeper.hand_over()
+    link.refuses = False
+    assert await keeper.hand_over()
+    assert link.frames == frames[4:]
+    assert await keeper.hand_over()
+    (gap,) = link.events
+    assert gap.kind == "readings.gap"
+    assert (gap.body["from_ms"], gap.body["to_ms"], gap.body["readings"]) == (T, T + 3, 8)
+    assert gap.body["cause"] == "memory"
+
+
+async def test_words_that_this_disk_refuses_are_offered_to_the_link_all_the_same(store: StateStore) -> None:
+    link = RefusingLink()
+    keeper = Custody(store, link, structlog.get_logger(), clock=NodeClock(mono=lambda: 0), beat_ms=1000)
+    store._database.execute("PRAGMA query_only = ON")
+    assert not await keeper.commit(step(events=[WELL]))
+    assert not await keeper.hand_over()
+    assert not keeper.remembers
+    assert link.offered == {"e-well"}
+    link.refuses = False
+    assert await keeper.hand_over()
+    store._database.execute("PRAGMA query_only = OFF")
+    assert await keeper.commit(step())
+    assert link.events == [WELL]
+    assert store.waiting() == []
+
+
+async def test_state_file_that_is_damaged_while_it_runs_is_replaced_with_all_that_must_survive(
+    tmp_path: Path, store: StateStore
+) -> None:
+    keeper = Custody(store, RefusingLink(), structlog.get_logger(), clock=NodeClock(mono=lambda: 0), beat_ms=1000)
+    assert await keeper.commit(step(events=[WELL]))
+    for part in ("state.sqlite3", "state.sqlite3-wal"):
+        size = (tmp_path / part).stat().st_size
+        with (tmp_path / part).open("r+b") as file:
+            file.write(b"\xa5" * size)
+    store._database.execute("PRAGMA shrink_memory")
+    assert not await keeper.commit(step(events=[WELL]))
+    assert await keeper.commit(step(outcomes=[OUTCOME]))
+    assert store.memory() == b"{}"
+    assert [one.what for one in store.waiting()] == [WELL, OUTCOME]
+    assert (tmp_path / "state.sqlite3.damaged-1").exists()

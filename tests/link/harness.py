@@ -138,7 +138,7 @@ class Ledger:
         for column in batch.columns:
             for at, value in zip(column.observed_at_ms.tolist(), column.value.tolist(), strict=True):
                 known = self.readings.setdefault((column.datastream, at), value)
-                assert known == value, "the same identity with another value"
+                assert known == value or known != known, "the same identity with another value"
                 self.writes[column.datastream, at] += 1
             self.qualities |= {
                 (column.datastream, at): quality

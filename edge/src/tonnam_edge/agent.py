@@ -19,7 +19,7 @@ from tonnam_edge.core import Action, Core, Observation, Step
 from tonnam_edge.custody import Custody, Link
 from tonnam_edge.site import Site
 from tonnam_edge.site_file import BusPart
-from tonnam_edge.state_store import StateStore
+from tonnam_edge.state_store import StateStore, Until
 from tonnam_edge.wire import ModbusTransport, Transport
 from tonnam_link.errors import LinkError
 from tonnam_link.messages import Event
@@ -32,6 +32,7 @@ LAST_TRY_S = 1.0
 FINISH_S = 3.0
 STEPS_WAITING = 64
 OPEN_AGAIN_MS = 5_000
+START_WAITS_MS = 60_000
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
@@ -68,6 +69,8 @@ class Agent:
         beat_ms = site.file.telling.every_s * 1000
         self._custody = Custody(store, link, log, clock=clock, beat_ms=beat_ms)
         self._started = clock.instant()
+        self._before: Until | None = None
+        self._start_told = False
         self._is_off = False
         self._ending = asyncio.Event()
 
@@ -105,30 +108,37 @@ class Agent:
         return await all_off(self.site, self._transport, self._log, within_s=within_s)
 
     async def _begin(self) -> None:
-        """Hand over what the last process left, and say that we are here."""
+        """Hand over what the last process left, and say what there is here."""
+        if not self.core.unread:
+            await self._note_until()
         now = self._clock.instant()
-        started = [] if self.core.unread else [await self._node_started()]
-        await self._custody.tell([*started, self.core.describe(now.ms, now.stamp)])
+        await self._custody.tell([self.core.describe(now.ms, now.stamp)])
+        await self._tell_start()
         await self._custody.hand_over()
 
-    async def _node_started(self) -> Event:
-        """The event that tells from when to when nothing was measured: to `at_ms`, which may be known only later."""
-        at_ms, _, stamp = self._started
-        gap_from_ms = await self._told_until_ms()
+    async def _note_until(self) -> None:
+        """Note up to when the last process has told readings, before this one tells any."""
+        with contextlib.suppress(sqlite3.Error):
+            self._before = await asyncio.to_thread(self._store.told_until)
+
+    async def _tell_start(self, *, last_chance: bool = False) -> None:
+        """Say once that we are here, and since when nothing was measured.
+
+        When that was in this boot, before anybody knew the time, it waits a while for that to be known. Of a boot
+        that ended without knowing it nobody can tell.
+        """
+        if self._start_told or self.core.unread:
+            return
+        until, (at_ms, began_mono_ms, stamp) = self._before, self._started
+        gap_from_ms = None if until is None else await self._link.time_of(until.at_ms, until.stamp)
+        if gap_from_ms is None and until is not None and until.stamp is not None and not last_chance:
+            soon = self._clock.mono_ms() - began_mono_ms < START_WAITS_MS
+            if soon and until.stamp.boot == self._clock.boot:
+                return
+        self._start_told = True
         self._log.info("agent.started", site=self.site.id, gap_from_ms=gap_from_ms)
         body = {"boot": uuid.uuid4().hex, "gap_from_ms": gap_from_ms, "gap_to_ms": at_ms if stamp is None else None}
-        return Event(uuid.uuid4().hex, "node.started", at_ms, body, stamp)
-
-    async def _told_until_ms(self) -> int | None:
-        """Up to when readings are in the outbox; as it was believed then, if nobody ever told that boot the time."""
-        try:
-            until = await asyncio.to_thread(self._store.told_until)
-        except sqlite3.Error:
-            return None
-        if until is None:
-            return None
-        known = await self._link.time_of(until.at_ms, until.stamp)
-        return until.at_ms if known is None else known
+        await self._custody.tell([Event(uuid.uuid4().hex, "node.started", at_ms, body, stamp)])
 
     async def _recall(self) -> None:
         """Try to read what the disk remembers, when that failed at the start."""
@@ -148,7 +158,7 @@ class Agent:
             _set_memory_aside(self._store, self._log, failure)
             self.core.recall(None, now.ms, now.mono_ms, boot=boot, sure=sure)
         self._log.info("state.recalled", meaning="water may start again")
-        await self._custody.tell([await self._node_started()])
+        await self._note_until()
 
     async def _cycle(self) -> None:
         """Once a second: take in, step, act. Never awaits a device, the disk or the link."""
@@ -200,6 +210,7 @@ class Agent:
         while (step := await self._steps.get()) is not None:
             if self.core.unread:
                 await self._recall()
+            await self._tell_start()
             if await self._custody.commit(step):
                 self._act([action for action in step.actions if action.on])
             if step.events or step.outcomes or step.urgent or self._custody.due():
@@ -211,6 +222,7 @@ class Agent:
         stopped = Event(uuid.uuid4().hex, "node.stopped", now.ms, {}, now.stamp)
         try:
             async with asyncio.timeout(FINISH_S):
+                await self._tell_start(last_chance=True)
                 if not link.done() and await self._custody.hand_over(last_chance=True):
                     await self._link.accept(events=[stopped])
                     await asyncio.to_thread(self._store.ended_cleanly)

@@ -33,6 +33,7 @@ STATE = "node.json"
 SAVE_EVERY_S = 10.0
 ANSWERED_KNOWN = 1_000
 FAREWELL_S = 3.0
+START_WAITS_S = 60
 _REFUSAL = {"th": "เครื่องนี้รับค่าจากเมืองเท่านั้น ไม่มีวาล์วให้สั่ง", "en": "This gateway only listens; it has no valve to command"}
 
 
@@ -92,12 +93,12 @@ class Gateway:
         """Serve until `stop` is set; then commit what waits and end within a few seconds."""
         async with asyncio.TaskGroup() as tasks:
             uplink = tasks.create_task(self._uplink.run())
-            tasks.create_task(self._tell_start())
+            telling = tasks.create_task(self._tell_start())
             refusing = tasks.create_task(self._refuse_commands())
             outside = [tasks.create_task(run()) for run in self._outside()]
             taking_in = tasks.create_task(self._intake.run(self._save_now_and_then))
             await stop.wait()
-            await _end(*outside)
+            await _end(telling, *outside)
             self._intake.add_events([events.node_stopped(self._mapping, self._moment())])
             self._intake.stop()
             await asyncio.wait({taking_in}, timeout=FAREWELL_S)
@@ -106,10 +107,14 @@ class Gateway:
         self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
 
     async def _tell_start(self) -> None:
-        mapping, before = self._mapping, self._before
-        gap_from_ms = before.alive_at_ms
-        if gap_from_ms is not None:
-            gap_from_ms = await self._uplink.time_of(gap_from_ms, before.stamp) or gap_from_ms
+        """Say that we are here, and since when nothing was heard; wait a while for the time of that."""
+        mapping, before, gap_from_ms = self._mapping, self._before, None
+        for _ in range(START_WAITS_S):
+            if before.alive_at_ms is not None:
+                gap_from_ms = await self._uplink.time_of(before.alive_at_ms, before.stamp)
+            if gap_from_ms is not None or before.stamp is None or before.stamp.boot != self._clock.boot:
+                break
+            await asyncio.sleep(1)
         self._intake.add_events(
             [
                 events.node_started(mapping, uuid.uuid4().hex, gap_from_ms, self._started),
