@@ -33,7 +33,7 @@ STATE = "node.json"
 SAVE_EVERY_S = 10.0
 ANSWERED_KNOWN = 1_000
 FAREWELL_S = 3.0
-START_WAITS_S = 60
+START_LOOKS, START_LOOK_S = 300, 0.2
 _REFUSAL = {"th": "เครื่องนี้รับค่าจากเมืองเท่านั้น ไม่มีวาล์วให้สั่ง", "en": "This gateway only listens; it has no valve to command"}
 
 
@@ -107,20 +107,20 @@ class Gateway:
         self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
 
     async def _tell_start(self) -> None:
-        """Say that we are here, and since when nothing was heard; wait a while for the time of that."""
+        """Say what there is here, that we are here, and since when nothing was heard.
+
+        When that was in this boot, before anybody knew the time, it waits a while for that to be known.
+        """
         mapping, before, gap_from_ms = self._mapping, self._before, None
-        for _ in range(START_WAITS_S):
+        if mapping.site:
+            self._intake.add_events([events.site_described(mapping, self._started)])
+        for _ in range(START_LOOKS):
             if before.alive_at_ms is not None:
                 gap_from_ms = await self._uplink.time_of(before.alive_at_ms, before.stamp)
             if gap_from_ms is not None or before.stamp is None or before.stamp.boot != self._clock.boot:
                 break
-            await asyncio.sleep(1)
-        self._intake.add_events(
-            [
-                events.node_started(mapping, uuid.uuid4().hex, gap_from_ms, self._started),
-                *([events.site_described(mapping, self._started)] if mapping.site else []),
-            ]
-        )
+            await asyncio.sleep(START_LOOK_S)
+        self._intake.add_events([events.node_started(mapping, uuid.uuid4().hex, gap_from_ms, self._started)])
 
     def _moment(self) -> events.Moment:
         now = self._clock.instant()
