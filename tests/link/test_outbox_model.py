@@ -229,9 +229,10 @@ class OutboxMachine(RuleBasedStateMachine):
         self.patiently(lambda: self.outbox.accept(events=[Event("end", "node.stopped", self.at_ms, {})]))
         for _ in range(30):
             self.patiently(lambda: tidy(self.outbox))
-            self.patiently(self.outbox.seal)
-            if not self.deliver_some(1_000) and self.outbox.backlog.empty:
+            if self.outbox.backlog.empty:
                 break
+            self.patiently(self.outbox.seal)
+            self.deliver_some(1_000)
         assert self.outbox.backlog.empty
         self.everything_is_delivered_or_told()
         self.outbox.close()

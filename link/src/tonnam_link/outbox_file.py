@@ -19,7 +19,7 @@ from tonnam_link.write_ahead import lost_commits
 FILE_VERSION = 2
 WAL_PAGES = 1_000
 LONG_WAL_BYTES = 16 * 1024 * 1024
-CHECKED_BYTES = 32 * 1024 * 1024
+CHECKED_BYTES = 16 * 1024 * 1024
 KEPT_ASIDE = 2
 
 # `rank` says what may become of a batch when the outbox is full: 0 nothing, 1 it may be thinned, 2 it may be dropped.
