@@ -25,6 +25,7 @@ from tonnam_cloud.alerts.rules import Rule, load_rules
 from tonnam_cloud.api import create_app
 from tonnam_cloud.database import Database
 from tonnam_cloud.keys.vault import Vault
+from tonnam_cloud.live.bus import sealed
 from tonnam_cloud.parts import Parts, build_parts
 from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.person import Role
@@ -127,8 +128,8 @@ class Scene:
 
     def says(self, tenant: str, site: str, **content: Any) -> None:
         """A message on the live bus."""
-        payload = json.dumps({"node": "edge-1", **content}).encode()
-        self.parts.feed.hear(Message(f"tonnam/1/live/{tenant}/{site}", payload))
+        topic, text = f"tonnam/1/live/{tenant}/{site}", json.dumps({"node": "edge-1", **content}).encode()
+        self.parts.feed.hear(Message(topic, sealed(topic, text)))
 
     @asynccontextmanager
     async def client(self, name: str | None = None) -> AsyncIterator[httpx.AsyncClient]:

@@ -12,6 +12,7 @@ from tonnam_cloud.ingest.presence import Presences
 from tonnam_cloud.live import bus
 from tonnam_link.session import Message, OnMessage
 
+TOPIC = "tonnam/1/live/farm/melon"
 NOT_JSON = b'{"session":"a","online":tru*,"at_ms":1}'
 NOT_UTF_8 = b'{"node":"\xd0","session":"\xd0","online":true,"at_ms":1}'
 NESTED = b"[" * 100_000
@@ -35,4 +36,15 @@ def test_garbled_presence_and_live_message_are_ignored(payload: bytes) -> None:
     with capture_logs() as logs:
         wire.tell(Message("tonnam/1/farm/edge-1/presence", payload))
     assert [log["event"] for log in logs] == ["a presence that cannot be read"]
-    assert bus.read("tonnam/1/live/farm/melon", payload) is None
+    assert bus.read(TOPIC, payload) is None
+    assert bus.read(TOPIC, bus.sealed(TOPIC, payload)) is None
+
+
+def test_live_value_that_a_wire_changed_is_no_value() -> None:
+    told = b'{"node":"edge-1","readings":[["zone-1/soil_moisture",1,31.2,0]]}'
+    message = bus.sealed(TOPIC, told)
+    heard = bus.read(TOPIC, message)
+    assert heard is not None
+    assert heard.stored.readings[0].value == 31.2
+    assert bus.read(TOPIC, message.replace(b"31.2", b"91.2")) is None
+    assert bus.read(TOPIC.replace("melon", "lemon"), message) is None

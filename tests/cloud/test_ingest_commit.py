@@ -33,6 +33,7 @@ from tonnam_cloud.errors import Transient
 from tonnam_cloud.ingest import quarantine
 from tonnam_cloud.ingest.commit import Ingest
 from tonnam_cloud.ingest.quarantine import Wanted
+from tonnam_cloud.live.bus import CHECKSUM
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Command, Event, Node, Quarantine, Run, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
@@ -55,7 +56,7 @@ class Bus:
         self.said: list[tuple[str, dict[str, object]]] = []
 
     def publish(self, topic: str, payload: bytes) -> bool:
-        self.said.append((topic, json.loads(payload)))
+        self.said.append((topic, json.loads(payload[CHECKSUM:])))
         return True
 
 

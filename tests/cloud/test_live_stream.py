@@ -16,6 +16,7 @@ import pytest
 from tests.cloud.scene import COMMANDS, DUST, FARM, MOISTURE, TANK, VALVE, Scene, playing, until
 from tonnam_cloud.database import Database
 from tonnam_cloud.live import hub, stream
+from tonnam_cloud.live.bus import sealed
 from tonnam_cloud.live.schemas import Changed
 from tonnam_cloud.registry.models import Command
 from tonnam_cloud.store.embedded import EmbeddedStore
@@ -209,7 +210,9 @@ async def test_streams_end_when_the_upkeep_does(scene: Scene) -> None:
 )
 async def test_nonsense_on_the_bus_does_no_harm(scene: Scene, payload: bytes) -> None:
     async with scene.client("somchai") as client, listening(client) as live:
-        scene.parts.feed.hear(Message(live_topic("demo-farm", "melon-greenhouse"), payload))
+        topic = live_topic("demo-farm", "melon-greenhouse")
+        scene.parts.feed.hear(Message(topic, payload))
+        scene.parts.feed.hear(Message(topic, sealed(topic, payload)))
         scene.parts.feed.hear(Message("tonnam/1/live/UP/..", b"{}"))
         scene.hears(VALVE, 1.0)
         assert (await live.event("readings"))[1]["readings"][0]["datastream"] == f"{FARM}/zone-1/valve_open"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from tonnam_cloud.live.bus import LiveSample, Stored
+from tonnam_cloud.live.bus import LiveSample, Stored, sealed
 from tonnam_cloud.store.newest import SUSPECT
 from tonnam_cloud.store.port import Column
 from tonnam_link.topics import Channel, live_topic
@@ -60,4 +60,5 @@ def messages(tenant: str, node: str, channel: Channel, sites: dict[str, Told]) -
             outcomes=told.outcomes,
             backlog=back,
         )
-        yield live_topic(tenant, site), msgspec.json.encode(stored)
+        topic = live_topic(tenant, site)
+        yield topic, sealed(topic, msgspec.json.encode(stored))
