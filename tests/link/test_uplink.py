@@ -73,7 +73,7 @@ async def test_events_and_urgent_frames_do_not_wait_for_the_beat(broker: str, pa
     ledger = Ledger(dictionaries={Dictionary(SPECS).hash: Dictionary(SPECS)})
     uplink = node(path, broker, seal_every_s=3600)
     async with cloud(broker, ledger), running(uplink.run()):
-        await until(lambda: uplink.connected, "the connection")
+        await until(lambda: uplink.answered and not uplink._seal_now, "the first beat")
         await uplink.accept([frame(0)], [event(1)])
         await until(lambda: "e1" in ledger.events, "the event", 2)
         assert not ledger.readings
