@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.faults.cases import CLOUD
@@ -95,11 +96,18 @@ class Chronicle:
 
     def story(self, batch: BatchId) -> Iterator[str]:
         """All that the proxies saw of a batch."""
-        for seen in self.seen:
-            if seen.batch == batch:
-                fate = f" ({seen.fault})" if seen.fault else ""
-                what = f"reply {seen.verdict}" if seen.verdict else "batch"
-                yield f"{seen.at - self.began:7.2f} s  {seen.link:8} {seen.channel:8} {what}{fate}"
+        yield from (self._told(seen) for seen in self.seen if seen.batch == batch)
+
+    def save(self, path: Path) -> None:
+        """Write down everything, in order."""
+        lines = [(seen.at, f"{self._told(seen)}  {seen.batch}") for seen in self.seen]
+        lines += [(blow.at, f"{blow.at - self.began:7.2f} s  {blow}") for blow in self.blows]
+        path.write_text("\n".join(line for _, line in sorted(lines)) + "\n")
+
+    def _told(self, seen: Seen) -> str:
+        fate = f" ({seen.fault})" if seen.fault else ""
+        what = f"reply {seen.verdict}" if seen.verdict else "batch"
+        return f"{seen.at - self.began:7.2f} s  {seen.link:8} {seen.channel:8} {what}{fate}"
 
     def _note(self, link: str, passed: Passed) -> None:
         topic = parse_node_topic(passed.packet.topic)

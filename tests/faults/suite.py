@@ -36,4 +36,7 @@ async def live_through(setting: Setting, home: Path, suffer: Callable[[World], A
         await suffer(world)
         await world.heal()
         await world.stop()
-    return Result(setting, world.chronicle, await asyncio.to_thread(judge, world))
+    verdict = await asyncio.to_thread(judge, world)
+    if verdict.wrong:
+        world.chronicle.save(home / "chronicle.txt")
+    return Result(setting, world.chronicle, verdict)
