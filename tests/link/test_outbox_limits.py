@@ -11,6 +11,7 @@ import pytest
 
 from tests.link.harness import ORIGIN, SPECS, START_MS, frame, identities
 from tests.link.outboxes import MINUTE_MS, Arrived, batches, drained, events_of, gaps_of, opened, stamped, tidy
+from tonnam_link import keeper
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.limits import Limits
 from tonnam_link.messages import CommandState, Event, Frame, Outcome, Sample
@@ -157,17 +158,17 @@ def test_days_count_only_while_the_outbox_is_open(tmp_path: Path) -> None:
 
 
 def test_when_all_is_thinned_the_oldest_is_dropped_and_events_never(place: Path | None) -> None:
-    limit = 80 * KIB
+    limit = 72 * KIB
     outbox = opened(place, Limits(bytes=limit))
     events = [Event(f"e{n}", "run.ended", START_MS, {"zone": f"zone-{n}"}) for n in range(50)]
     outbox.accept([], events, [Outcome("c1", CommandState.DONE, START_MS)])
-    used = list(fill(outbox, range(10_000), at_once=200))
-    assert max(used) <= limit * 1.7
+    used = list(fill(outbox, range(16_000), at_once=400))
+    assert max(used) <= limit * 2
     found = drained(outbox)
     assert {gap["cause"] for gap in found.gaps()} == {"thinned", "dropped"}
     assert {event.id for event in events} <= found.events.keys()
     assert ("c1", "done") in found.outcomes
-    assert found.lacks(identities([frame(n) for n in range(10_000)])) == set()
+    assert found.lacks(identities([frame(n) for n in range(16_000)])) == set()
     dropped = [gap for gap in found.gaps() if gap["cause"] == "dropped"]
     assert dropped[0]["from_ms"] <= START_MS, "the oldest goes first"
     assert min(minute_ms for _, minute_ms in found.minutes) > dropped[0]["from_ms"]
@@ -313,3 +314,18 @@ def test_passes_are_told_as_one_event_however_many_slices_they_take(tmp_path: Pa
     outbox.close()
     again = opened(path, Limits(bytes=80 * KIB))
     assert drained(again).lacks(identities([frame(n) for n in range(4_000)])) == set()
+
+
+def test_pass_that_takes_for_ever_is_told_every_hour(place: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine that can only just keep up."""
+    monkeypatch.setattr(keeper, "SLICE_S", 0.0)
+    monkeypatch.setattr(keeper, "LONGEST_S", 0.0)
+    clock = Mono()
+    outbox = opened(place, Limits(bytes=72 * KIB), clock)
+    hours = 0
+    for n in range(0, 6_000, 200):
+        clock.days += 0.05
+        outbox.accept([noisy(k) for k in range(n, n + 200)])
+        hours += bool(gaps_of(outbox))
+    assert hours > 10
+    assert drained(outbox).lacks(identities([frame(n) for n in range(6_000)])) == set()

@@ -204,10 +204,14 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def sealed_bytes_never_change(self) -> None:
-        for (sequence,) in self.outbox._db.execute("SELECT sequence FROM batch").fetchall():
+        for sequence in self.patiently(self.sequences):
             payload = self.payload(sequence)
             if payload is not None:
                 assert self.seen.setdefault((self.outbox.epoch, sequence), payload) == payload
+
+    def sequences(self) -> list[int]:
+        with self.outbox._shelf.using("read") as book:
+            return [sequence for (sequence,) in book.db.execute("SELECT sequence FROM batch")]
 
     @invariant()
     @precondition(lambda self: not self.harmed)

@@ -18,6 +18,7 @@ from tonnam_link.thinning import drop, thin
 SLICE_S = 0.25
 LONGEST_S = 2.0
 DAY_MS = 86_400_000
+TELL_EVERY_MS = 3_600_000
 LOW = 0.9
 BEHIND = 1.1
 WORTH_SEALING = 2_048
@@ -31,7 +32,8 @@ class Keeper:
     """The housekeeping of one outbox.
 
     A pass begins when a limit is reached and ends at nine tenths of it; it may take many slices. What it thinned and
-    dropped is noted with each slice, and told at its end in one event of each kind; `latest_ms` is the time of that.
+    dropped is noted with each slice, and told at its end in one event of each kind, or after an hour; `latest_ms` is
+    the time of that.
     """
 
     def __init__(self, shelf: Shelf, limits: Limits) -> None:
@@ -41,7 +43,7 @@ class Keeper:
         self._salvager: Salvager | None = None
         self._passing = False
         self._nothing_left = False
-        self._used_before = 0
+        self._used_before = self._told_ms = 0
 
     def make_room(self, *, readings: bool, words: bool) -> None:
         """Do what is due before something is accepted; more of it when the last call brought more.
@@ -104,10 +106,13 @@ class Keeper:
             self._nothing_left = False
             return False
         self.passes += not passing
+        if not self._passing:
+            self._told_ms = self._shelf.ran_ms
         with self._shelf.writing() as writing:
             self._passing = self._smaller(writing) if too_big else too_old and self._younger(writing)
-            if not self._passing:
+            if not self._passing or self._shelf.ran_ms - self._told_ms > TELL_EVERY_MS:
                 writing.sealing.gaps(self.latest_ms, MADE_HERE)
+                self._told_ms = self._shelf.ran_ms
         self._nothing_left = too_big and not self._passing
         return self._passing
 
