@@ -29,6 +29,10 @@ def fill(path: Path, size: int) -> None:
             reasons.append(str(error))
     assert "cannot be" in reasons[0]
     assert number > 10 or not size
+    if size:
+        outbox.close()
+        outbox = opened(path)
+        assert outbox.backlog.readings == 4 * number, "a full disk can still be read"
     full_at(resource.RLIM_INFINITY)
     outbox.accept([frame(number)])
     outbox.close()

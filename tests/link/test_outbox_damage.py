@@ -242,6 +242,28 @@ def test_what_waits_for_the_time_and_the_time_itself_survive_damage(path: Path) 
     assert found.outcomes["c1", "done"].at_ms == START_MS + 7_000
 
 
+def test_boot_that_ended_is_told_as_one_block_though_its_file_is_damaged(path: Path) -> None:
+    """Its constant comes from what it believed last, not from what was read first."""
+    outbox = opened(path)
+    outbox.begin("b1")
+    for n in range(100):
+        guess_ms = 1_000 * n if n < 90 else START_MS + 1_000 * n
+        event = Event(f"e{n}", "run.ended", guess_ms, {}, Stamp("b1", 1_000 * n))
+        outbox.accept([stamped(frame(n), "b1", 1_000 * n, guess_ms)], [event])
+    copy = as_after_kill(path, path.parent / "copy" / "outbox.db")
+    outbox.close()
+    log = copy.with_name("outbox.db-wal").read_bytes()
+    assert len(log) > 50 * PAGE
+    copy.with_name("outbox.db-wal").write_bytes(log[:-60] + bytes(40) + log[-20:])
+    found = drained(used_again(copy))
+    times = {at for _, at in found.readings} - {frame(10_000_000).observed_at_ms}
+    assert times <= {START_MS + 1_000 * n for n in range(100)}
+    assert len(times) >= 98
+    assert {event.at_ms for event in found.events.values() if event.kind == "run.ended"} <= times | {
+        START_MS + 99_000
+    }
+
+
 def damage(outbox: Outbox) -> None:
     """Let it find a garbled batch, which held nothing else."""
     outbox.accept(events=[Event("garbled", "log", START_MS, {})])

@@ -112,6 +112,7 @@ class Salvager:
             latest_ms = max((last for _, last in state.spans), default=0)
             self._gap(writing, None, max(latest_ms, self._wreck.modified_ms()), None)
         state.salvage = None
+        writing.waiting.settle()
 
     def _word(self, writing: Writing, row: Cells) -> None:
         word = read_word(row)

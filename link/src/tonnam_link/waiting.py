@@ -118,7 +118,7 @@ class Waiting:
 
     def settle(self) -> None:
         """Decide for good about boots that ended untold, and seal the words of all boots whose time is decided."""
-        if self._current is not None:
+        if self._current is not None and self._sealing.state.salvage is None:  # else more of them may come
             for boot in self.counts.boots:
                 if boot != self._current:
                     self._end(boot)
