@@ -13,7 +13,7 @@ from tests.edge.test_safety import Witness
 from tonnam_edge.core import Core
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site import Site
-from tonnam_link.messages import Stamp
+from tonnam_link.messages import Command, CommandAction, Stamp
 
 IN_1970_MS = 25_000
 IN_2036_MS = 2_085_978_496_000
@@ -272,6 +272,46 @@ def test_memory_that_could_not_be_read_is_taken_over_when_it_can(thirsty: Site) 
     assert not play.core.unread
     assert play.memory is not None
     assert Memory.decode(play.memory).known.used["zone-1"].seconds == 600
+
+
+def test_a_stop_that_was_obeyed_before_the_memory_could_be_read_still_overtakes_earlier_water(thirsty: Site) -> None:
+    before = Play(thirsty)
+    before.run(3)
+    before.water(command_id="earlier", seconds=30)
+    before.run(60)
+    play = Play(thirsty, start_ms=before.now_ms + 5_000)
+    play.core = Core(thirsty, now_ms=play.now_ms, unread=True)
+    play.run(5)
+    issued_ms = play.now_ms
+    play.run(5)
+    play.stop()
+    play.run(5)
+    play.core.recall(before.memory, play.now_ms, play.now_ms, boot="", sure=True)
+    play.core.command(Command("late", CommandAction.WATER, "zone-1", issued_ms, issued_ms + 60_000, 60, play.key))
+    play.run(5)
+    assert (play.states("s1"), play.states("late")) == (["done"], ["refused"])
+
+
+def test_memory_that_is_read_late_and_without_the_time_still_limits_the_day(thirsty: Site) -> None:
+    before = Play(thirsty)
+    before.field.moisture[0] = 5.0
+    before.leap(4 * 3600, at_most_s=10)
+    used_s = sum(each.body["duration_s"] for each in before.ended())
+    assert used_s > 3500
+    play = Play(thirsty, start_ms=before.now_ms + 60_000)
+    play.reboot(IN_1970_MS)
+    mono_ms = play.now_ms - play.booted_ms
+    play.core = Core(thirsty, now_ms=IN_1970_MS, mono_ms=mono_ms, boot=play.boot, sure=False, unread=True)
+    play.field.moisture[0] = 5.0
+    play.run(30)
+    play.stop()
+    play.run(30)
+    mono_ms = play.now_ms - play.booted_ms
+    play.core.recall(before.memory, play.now_ms + play.skew_ms, mono_ms, boot=play.boot, sure=False)
+    play.leap(3 * 3600, at_most_s=10)
+    play.learn()
+    play.leap(2 * 3600, at_most_s=10)
+    assert used_s + sum(each.body["duration_s"] for each in play.ended()) <= 3600 + 30
 
 
 def test_stamp_survives_the_disk() -> None:

@@ -28,7 +28,7 @@ from tests.link.harness import (
     running,
     until,
 )
-from tests.link.test_outbox import batches, identities_of
+from tests.link.outboxes import batches, identities_of
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.codec import Dictionary

@@ -14,13 +14,20 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.link.harness import SPECS, START_MS, Ledger, cloud, frame, identities, node, running, until
+from tests.link.harness import SPECS, START_MS, Ledger, cloud, event, frame, identities, node, running, until
 from tests.link.stubborn import EVENT_EVERY, Owner
-from tonnam_link import volatile
+from tonnam_link import care, disk, volatile
 from tonnam_link.clock import system_clock
 from tonnam_link.messages import Event, Frame, Sample
 
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open again, and keep house again, after a moment."""
+    monkeypatch.setattr(disk, "OPEN_AGAIN_S", 0.2)
+    monkeypatch.setattr(care, "HOUSE_EVERY_S", 0.5)
 
 
 class Stubborn:
@@ -64,6 +71,10 @@ def numbers(ledger: Ledger) -> set[int]:
         by_time.setdefault(at, set()).add(name)
     first = frame(0).observed_at_ms
     return {(at - first) // 1000 for at, names in by_time.items() if len(names) == len(SPECS)}
+
+
+def kinds(ledger: Ledger) -> set[str]:
+    return {event.kind for event in ledger.events.values()}
 
 
 async def none_is_missing(ledger: Ledger, made: int, timeout_s: float = 30) -> None:
@@ -123,13 +134,16 @@ async def test_read_only_disk_sends_each_reading_once_and_goes_on_with_the_backl
     ledger.gate.clear()
     async with cloud(broker, ledger), running(uplink.run(), owner.run()):
         await until(lambda: owner.accepted > 50, "readings before")
+        for number in range(1_000, 1_150):
+            await uplink.accept(events=[event(number)])
         assert uplink._disk.outbox is not None
         uplink._disk.outbox._db.execute("PRAGMA query_only = ON")
         await until(lambda: owner.refused > 60, "the refusal")
         owner.hushed = True
         ledger.gate.set()
         await until(lambda: set(range(owner.accepted, owner.made)) <= numbers(ledger), "live readings")
-        await until(lambda: {"e0", "e10", "e20"} <= ledger.events.keys(), "the backlog")
+        backlog = {"e0", "e10", "e20", *(f"e{number}" for number in range(1_000, 1_150))}
+        await until(lambda: backlog <= ledger.events.keys(), "the backlog")
         assert max(ledger.writes.values()) == 1
         uplink._disk.outbox._db.execute("PRAGMA query_only = OFF")
         await until(lambda: owner.refused == 0 and uplink.backlog().empty, "the disk")
@@ -141,22 +155,17 @@ async def test_file_that_is_damaged_while_it_runs_is_replaced_and_told(broker: s
     ledger = Ledger()
     uplink = node(path, broker)
     owner = Owner(uplink)
-    async with running(uplink.run(), owner.run()):
-        for number in range(60):  # more than SQLite has in memory
-            await uplink.accept(
-                events=[Event(f"long-{number}", "long", START_MS, {"text": os.urandom(50_000).hex()})]
-            )
-        garble(path)
+    for number in range(60):  # more than SQLite has in memory
+        noise = {"text": os.urandom(50_000).hex()}
+        await uplink.accept(events=[Event(f"long-{number}", "long", START_MS, noise)])
+    garble(path)
+    async with cloud(broker, ledger), running(uplink.run(), owner.run()):
+        await until(lambda: "outbox.damaged" in kinds(ledger), "the report")
         made = owner.made
-        async with cloud(broker, ledger):
-            await until(
-                lambda: "outbox.damaged" in {event.kind for event in ledger.events.values()}, "the report", 30
-            )
-            await until(lambda: owner.accepted > made + 50, "the new file")
-            owner.hushed = True
-            await until(lambda: set(range(made, owner.made)) <= numbers(ledger), "all readings since")
-            await until(lambda: uplink.backlog().empty, "the last reply")
-            await until(lambda: "readings.gap" in {event.kind for event in ledger.events.values()}, "the gap")
+        await until(lambda: owner.accepted > made + 50, "the new file")
+        owner.hushed = True
+        await until(lambda: set(range(made, owner.made)) <= numbers(ledger), "all readings since")
+        await until(lambda: uplink.backlog().empty and "readings.gap" in kinds(ledger), "the gap and the last reply")
     gaps = [event.body for event in ledger.events.values() if event.kind == "readings.gap"]
     missing = identities([frame(number) for number in range(owner.made)]) - ledger.readings.keys()
     assert all(any((gap["from_ms"] or 0) <= at <= gap["to_ms"] for gap in gaps) for _, at in missing)

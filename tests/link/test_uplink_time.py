@@ -11,6 +11,7 @@ import pytest
 from tests import servers
 from tests.link.harness import SPECS, TOPIC, Ledger, cloud, is_hello, node, running, until
 from tests.link.machines import HOUR_MS, IN_1970_MS, IN_2036_MS, Machine, reading, result, word
+from tonnam_link import disk, greeter
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.decode import peek
@@ -25,6 +26,13 @@ from tonnam_link.uplink import Uplink
 NAME = SPECS[0].datastream
 TRIP_MS = 1_000
 """More than a round trip takes here: so far a time may be off."""
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Greet again and open again after a moment."""
+    monkeypatch.setattr(greeter, "FIRST_PAUSE_S", 0.5)
+    monkeypatch.setattr(disk, "OPEN_AGAIN_S", 0.2)
 
 
 def nowhere() -> str:
@@ -69,6 +77,7 @@ async def test_what_was_taken_under_a_wrong_clock_arrives_at_its_right_time(
     machine, ledger = Machine(shows_ms), Ledger()
     uplink = node(path, broker, clock=machine.clock())
     taken = await takes(uplink, machine, 0, 50)
+    assert (uplink.backlog().readings, uplink.backlog().words, uplink.backlog().empty) == (50, 2, False)
     async with running(uplink.run()):
         taken |= await takes(uplink, machine, 50, 10)
         async with cloud(broker, ledger):
@@ -125,7 +134,7 @@ async def test_hours_that_waited_for_the_time_do_not_hold_up_what_is_new(broker:
     uplink = node(path, broker, clock=machine.clock(), seal_every_s=0.3)
     taken: dict[int, int] = {}
     for part in range(5):
-        taken |= await takes(uplink, machine, part * 8_000, 8_000, every_ms=1_000)
+        taken |= await takes(uplink, machine, part * 7_000, 7_000, every_ms=1_000)
     async with running(uplink.run()):
         await until(lambda: uplink.connected, "the connection")
         async with cloud(broker, ledger):
@@ -244,8 +253,9 @@ async def test_cloud_in_1970_or_2036_teaches_nothing(mosquitto_broker: str, path
 
 
 async def test_node_that_is_answered_but_not_told_the_time_asks_no_faster_for_that(
-    mosquitto_broker: str, path: Path
+    mosquitto_broker: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(greeter, "FIRST_PAUSE_S", 2.0)
     machine, ledger, heard = Machine(), Ledger(), list[bytes]()
     listener = Session(Broker.parse(mosquitto_broker), client_id="listener")
     listener.subscribe(f"{TOPIC}/{Channel.UP}", lambda message: heard.append(message.payload))

@@ -160,6 +160,10 @@ class Flow:
         if self._idle:
             self._back_at = min(self._back_at, now + self._jitter(0.0, FIRST_BACK_S))
 
+    def lives(self, now: float) -> None:
+        """The receiver was heard, though not about any of our batches: what timed out need not wait for long."""
+        self._hurry(now)
+
     def more_backlog(self, now: float) -> None:
         """Something was sealed that does not go live: one batch may go without being asked for."""
         self._back_at = min(self._back_at, now)

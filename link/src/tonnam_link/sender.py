@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,11 @@ class Sender:
         self._flow.backlog_came(self._now())
         self._wake.set()
 
+    def heard(self) -> None:
+        """The receiver has answered something else."""
+        self._flow.lives(self._now())
+        self._wake.set()
+
     def look_back(self) -> None:
         """Something was sealed that does not go live, but should not wait for long either."""
         self._flow.more_backlog(self._now())
@@ -82,13 +88,13 @@ class Sender:
         while True:
             self._wake.clear()
             self._notice_epoch()
-            try:
+            pause_s = DISK_PAUSE_S
+            with contextlib.suppress(OutboxUnavailable):  # what the disk cannot forget, memory can
                 await self.settle()
+            with contextlib.suppress(OutboxUnavailable):
                 if self._session.connected.is_set():
                     await self._send()
                 pause_s = self._flow.next_at(self._now()) - self._now()
-            except OutboxUnavailable:
-                pause_s = DISK_PAUSE_S
             await self._pause(pause_s)
 
     async def settle(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +20,24 @@ from tonnam_link.state import Boot
 from tonnam_link.topics import Origin
 
 UNREADABLE_TIMES = 3
+LEAP = 4_096
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """What the next tier has not confirmed. `readings` counts those too that are accepted but not yet sealed."""
+    """What the next tier has not confirmed. `readings` counts those too that are accepted but not yet sealed.
+
+    `words` are events and outcomes that wait unsealed until the time is known.
+    """
 
     batches: int = 0
     readings: int = 0
     bytes: int = 0
+    words: int = 0
 
     @property
     def empty(self) -> bool:
-        return not (self.batches or self.readings)
+        return not (self.batches or self.readings or self.words)
 
 
 class Shelf:
@@ -105,6 +111,7 @@ class Shelf:
                 state.batches - len(released),
                 state.readings + book.counts.readings - sum(sealed.readings for sealed in released),
                 state.size - sum(sealed.size for sealed in released),
+                sum(book.counts.words.values()),
             )
 
     def read_to_its_end(self, unread: Unread) -> None:
@@ -127,25 +134,30 @@ class Shelf:
     def _open(self) -> None:
         """Open the file, or begin a new one in place of one that is damaged. Raises OutboxUnavailable."""
         try:
-            if self.path is not None:
-                aside.finish(self.path)
+            self._finish_aside()
             try:
-                self._take(outbox_file.open_file(self.path, self.origin, self._next))
+                self._take_file()
             except TROUBLES as error:
                 if not is_damage(error):
                     raise
-                self._move_aside(error)
-                self._take(outbox_file.open_file(self.path, self.origin, self._next))
+                self._finish_aside()
+                self._take_file()
         except (*TROUBLES, OSError) as error:
             raise OutboxUnavailable(f"the outbox {self.path} cannot be opened: {error}") from error
 
-    def _take(self, db: sqlite3.Connection) -> None:
+    def _take_file(self) -> None:
+        """Of a file that was here before nobody knows that the disk has kept its last commits: sequences leap."""
+        leap = LEAP if self.path is not None and self.path.exists() else 0
+        db = outbox_file.open_file(self.path, self.origin, self._next, self._announce)
         try:
             book = Book(db)
+            book.state.next += leap
             book.take_over(self.dictionary, self.boot)
             self.unread = None if self.path is None else aside.unread(self.path)
-        except BaseException:
-            db.close()
+        except BaseException as error:
+            with closing(db):
+                if isinstance(error, TROUBLES) and is_damage(error):
+                    self._announce(error)
             raise
         self.book, self.epoch, self._unreadable = book, book.state.epoch, 0
         self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
@@ -153,21 +165,27 @@ class Shelf:
 
     def _renew(self, book: Book, error: Exception) -> None:
         """Begin a new file in place of a damaged one; sequences go on, so that none under way is mistaken."""
-        self._next = book.state.next
-        self.delivered = frozenset(self.released)
-        self.released.clear()
-        with contextlib.suppress(sqlite3.Error):
-            book.db.close()
-        self.book = None
         try:
-            self._move_aside(error)
+            self._announce(error)
+            self._next = book.state.next
+            self.delivered = frozenset(self.released)
+            self.released.clear()
+            with contextlib.suppress(sqlite3.Error):
+                book.db.close()
+            self.book = None
+            self._finish_aside()
         except OSError as refusal:
             raise OutboxUnavailable(f"the outbox {self.path} is damaged and cannot be renamed: {refusal}") from error
         self._open()
 
-    def _move_aside(self, error: Exception) -> None:
+    def _announce(self, error: Exception) -> None:
+        """Before a damaged file is closed."""
         if self.path is not None:
-            self.set_aside = aside.move_aside(self.path, log_lost=isinstance(error, LogLost))
+            self.set_aside = aside.announce(self.path, log_lost=isinstance(error, LogLost))
+
+    def _finish_aside(self) -> None:
+        if self.path is not None:
+            aside.finish(self.path)
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -231,6 +231,7 @@ class Uplink:
             self._volatile.answered(reply)
         elif reply.epoch == self._greeter.epoch:
             self._greeter.answered(reply)
+            self._sender.heard()
         else:
             return
         self._line.heard()

@@ -89,7 +89,7 @@ class Core:
         self._events: list[Event] = []
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
-        self._resting_until = {band.id: now.mono_ms + round(band.rest_min * 60_000) for band in self._resting_bands()}
+        self._resting_until = self._rests(now.mono_ms)
         self._fault_hold_until = now.mono_ms
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
@@ -127,6 +127,7 @@ class Core:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
         self._unread, self._written = False, memory
+        self._resting_until = self._rests(mono_ms)
         self._begin_at(Now(now_ms, mono_ms, boot, sure))
 
     def describe(self, now_ms: int, stamp: Stamp | None = None) -> Event:
@@ -149,8 +150,10 @@ class Core:
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
 
-    def _resting_bands(self) -> list[Any]:
-        return [band for band in self._settings.bands if band.id in self._memory.filling]
+    def _rests(self, mono_ms: int) -> dict[str, int]:
+        """Until when the bands that were filling at the end of the process before let water soak in."""
+        filling = [band for band in self._settings.bands if band.id in self._memory.filling]
+        return {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
 
     def _may_go_by_clock(self, wish: Wish, image: Image) -> bool:
         """Whether a program may want this now. What goes by the time of day waits a moment to be told it."""

@@ -45,11 +45,20 @@ class Heard(msgspec.Struct, frozen=True):
 
 class Past(msgspec.Struct):
     """Of the commands that one key has signed: when the newest was issued, the newest that is forgotten, and by zone
-    the newest stop."""
+    the newest stop. Keys are numbered as they come into use."""
 
     newest_ms: int = -1
     forgotten_ms: int = -1
     stopped_ms: dict[str, int] = {}
+    number: int = 0
+
+    def joined(self, later: Past) -> Past:
+        """What both of them know."""
+        stopped_ms = dict(self.stopped_ms)
+        for zone, at_ms in later.stopped_ms.items():
+            stopped_ms[zone] = max(at_ms, stopped_ms.get(zone, -1))
+        newest_ms, forgotten_ms = max(self.newest_ms, later.newest_ms), max(self.forgotten_ms, later.forgotten_ms)
+        return Past(newest_ms, forgotten_ms, stopped_ms, self.number)
 
 
 class Book(msgspec.Struct):
@@ -133,12 +142,23 @@ class Memory(msgspec.Struct):
 
     def take_over(self, older: Memory) -> None:
         """Go on with what an earlier process left, when this one has begun without it and started nothing."""
-        guess = older.guess or self.guess
-        if guess is not None and self.guess is not None and guess is not self.guess:
-            guess.done += self.guess.done
+        guess = older.guess
+        if self.guess is not None:  # its book was begun without what is known now: it is to be begun anew
+            guess = guess or Guess("", older.known.copy())
+            guess.done = guess.done + self.guess.done
         for zone, until_ms in self.known.held_until_ms.items():
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
         self.heard = self.heard | older.heard
-        self.past = self.past | older.past
+        self.past = _joined(older.past, self.past)
         self.stops = older.stops | self.stops
+
+
+def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:
+    """Of each key what both know. Keys that only the later one knows came into use after all others."""
+    joined = {key: past.joined(later.get(key, Past())) for key, past in older.items()}
+    last = max((past.number for past in older.values()), default=0)
+    for key, past in later.items():
+        if key not in joined:
+            joined[key] = Past(past.newest_ms, past.forgotten_ms, past.stopped_ms, last + past.number)
+    return joined
