@@ -10,7 +10,7 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Heard, Memory, Past, Text
 from tonnam_edge.limits import COMMAND_AHEAD_S, REMEMBER_S
-from tonnam_link.messages import Command, CommandState, Outcome
+from tonnam_link.messages import Command, CommandAction, CommandState, Outcome
 from tonnam_link.refusals import Refusals, Why
 
 # Nobody makes longer ids, longer runs, or commands that live longer: such a command is an error or an attack.
@@ -36,7 +36,8 @@ class Commands:
 
     An id that has been forgotten acts no more either: of what each key signed, the time of issue of the latest
     forgotten command is remembered, and what was issued before that is refused. So no clock that goes back or ahead
-    lets a command act again.
+    lets a command to water act again. What a newer key has signed counts for an older one, too; not the other way
+    round, so that a new key mends what a cloud with a wrong clock has left.
     """
 
     def __init__(self, memory: Memory, now: Now) -> None:
@@ -64,7 +65,7 @@ class Commands:
         if not -LONGEST_RUN_S <= command.max_run_s <= LONGEST_RUN_S:
             return Senseless(Why.MALFORMED, texts.run_too_long())
         past, now_ms = self._past(command.signed_by), self.now.wall_ms
-        ahead_ms = max(command.issued_at_ms, past.newest_ms) - now_ms
+        ahead_ms = max(command.issued_at_ms, self._newest_ms(command)) - now_ms
         if ahead_ms > COMMAND_AHEAD_S * 1000 or not 0 <= command.expires_at_ms <= now_ms + LONGEST_LIFE_MS:
             return Senseless(Why.AHEAD, texts.clocks_differ())
         past.newest_ms = max(past.newest_ms, command.issued_at_ms)
@@ -75,11 +76,17 @@ class Commands:
     def expired(self, command: Command) -> bool:
         """Whether it is too late for a command to water: by our clock, or by that of the cloud, which has since
         issued another one. So turning our clock back brings no command back that somebody held up on its way."""
-        return command.expires_at_ms <= max(self.now.wall_ms, self._past(command.signed_by).newest_ms)
+        return command.expires_at_ms <= max(self.now.wall_ms, self._newest_ms(command))
 
     def overtaken(self, command: Command) -> bool:
-        """Whether a stop of the same zone was issued after this command to water, which comes only now."""
-        return command.issued_at_ms <= self._past(command.signed_by).stopped_ms.get(command.zone, -1)
+        """Whether a stop of the same zone was issued after this command to water, which comes only now. Another key
+        may have signed it; then it does not count if it is dated ahead, for that key's clock was wrong."""
+        own, latest_ms = self._past(command.signed_by), self.now.wall_ms + COMMAND_AHEAD_S * 1000
+        return any(
+            command.issued_at_ms <= stopped_ms and (past is own or stopped_ms <= latest_ms)
+            for past in self._memory.past.values()
+            if (stopped_ms := past.stopped_ms.get(command.zone)) is not None
+        )
 
     def stopped(self, command: Command) -> None:
         """Note that a stop was obeyed: what was wished for its zone before it must not begin after it."""
@@ -129,7 +136,8 @@ class Commands:
     def _repeated(self, command: Command) -> bool:
         """Whether a command was heard before. The cloud that asks again in time is told again what was said last."""
         heard = self._memory.heard.get(command.id)
-        if heard is None and command.issued_at_ms > self._past(command.signed_by).forgotten_ms:
+        forgotten_ms = max(past.forgotten_ms for past in self._since(command.signed_by))
+        if heard is None and (command.issued_at_ms > forgotten_ms or self._stops_now(command)):
             return False
         if heard is None:
             self.turn_away(command, Why.REPEATED, texts.too_old())
@@ -138,6 +146,17 @@ class Commands:
         elif self.now.sure:
             self.refusals.note(Why.REPEATED)
         return True
+
+    def _stops_now(self, command: Command) -> bool:
+        """Whether it is a stop that somebody has wished just now, by our clock. Where what is remembered says that it
+        is an old one, some clock was wrong for a while; and water that does not stop is worse than one stop more."""
+        now_ms = self.now.wall_ms
+        just_now = command.issued_at_ms - COMMAND_AHEAD_S * 1000 <= now_ms < command.expires_at_ms
+        return command.action is CommandAction.STOP and self.now.sure and just_now
+
+    def _newest_ms(self, command: Command) -> int:
+        """When the newest command was issued that tells the time of this one's cloud."""
+        return max(past.newest_ms for past in self._since(command.signed_by))
 
     def _heard(self, command_id: str, outcome: Outcome) -> Heard:
         command = self._taken.get(command_id)
@@ -148,11 +167,17 @@ class Commands:
             until_ms = min(until_ms, self.now.wall_ms + LONGEST_LIFE_MS)
         return Heard(until_ms, outcome, command.issued_at_ms, command.signed_by)
 
+    def _since(self, key: str) -> list[Past]:
+        """What is remembered of a key, and of those that came into use after it."""
+        own = self._past(key)
+        return [past for past in self._memory.past.values() if past.number >= own.number]
+
     def _past(self, key: str) -> Past:
-        """What is remembered of a key. Of more keys than a cloud can have at a time, the one longest unused goes."""
+        """What is remembered of a key. Of more keys than a cloud can have at a time, the oldest goes."""
         past = self._memory.past
         if key not in past:
+            number = 1 + max((each.number for each in past.values()), default=0)
             while len(past) >= KEYS_REMEMBERED:
-                del past[min(past, key=lambda each: past[each].newest_ms)]
-            past[key] = Past()
+                del past[min(past, key=lambda each: past[each].number)]
+            past[key] = Past(number=number)
         return past[key]
