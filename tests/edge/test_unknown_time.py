@@ -292,6 +292,28 @@ def test_a_stop_that_was_obeyed_before_the_memory_could_be_read_still_overtakes_
     assert (play.states("s1"), play.states("late")) == (["done"], ["refused"])
 
 
+def test_memory_that_is_read_late_and_without_the_time_still_limits_the_day(thirsty: Site) -> None:
+    before = Play(thirsty)
+    before.field.moisture[0] = 5.0
+    before.leap(4 * 3600, at_most_s=10)
+    used_s = sum(each.body["duration_s"] for each in before.ended())
+    assert used_s > 3500
+    play = Play(thirsty, start_ms=before.now_ms + 60_000)
+    play.reboot(IN_1970_MS)
+    mono_ms = play.now_ms - play.booted_ms
+    play.core = Core(thirsty, now_ms=IN_1970_MS, mono_ms=mono_ms, boot=play.boot, sure=False, unread=True)
+    play.field.moisture[0] = 5.0
+    play.run(30)
+    play.stop()
+    play.run(30)
+    mono_ms = play.now_ms - play.booted_ms
+    play.core.recall(before.memory, play.now_ms + play.skew_ms, mono_ms, boot=play.boot, sure=False)
+    play.leap(3 * 3600, at_most_s=10)
+    play.learn()
+    play.leap(2 * 3600, at_most_s=10)
+    assert used_s + sum(each.body["duration_s"] for each in play.ended()) <= 3600 + 30
+
+
 def test_stamp_survives_the_disk() -> None:
     memory = Memory.decode(
         b'{"guess": {"boot": "b", "book": {}, "done": [{"at": ["b", 5], "zone": "zone-1", "seconds": 3.0}]}}'

@@ -142,9 +142,10 @@ class Memory(msgspec.Struct):
 
     def take_over(self, older: Memory) -> None:
         """Go on with what an earlier process left, when this one has begun without it and started nothing."""
-        guess = older.guess or self.guess
-        if guess is not None and self.guess is not None and guess is not self.guess:
-            guess.done += self.guess.done
+        guess = older.guess
+        if self.guess is not None:  # its book was begun without what is known now: it is to be begun anew
+            guess = guess or Guess("", older.known.copy())
+            guess.done = guess.done + self.guess.done
         for zone, until_ms in self.known.held_until_ms.items():
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
