@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 
 from tests.edge.farms import SITE, site_of
@@ -17,10 +18,17 @@ from tests.link.harness import Ledger, cloud, until
 from tests.link.machines import IN_1970_MS, IN_2036_MS, Machine
 from tonnam_edge.agent import Agent
 from tonnam_edge.state_store import OUTBOX_FILE, StateStore
+from tonnam_link import greeter
 from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.messages import Command, CommandAction
 from tonnam_link.uplink import Uplink
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Greet again after a moment."""
+    monkeypatch.setattr(greeter, "FIRST_PAUSE_S", 0.5)
 
 
 class Ran:
