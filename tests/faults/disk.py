@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from tests.ledger import TRIGGERS
 from tonnam_link import outbox_file
@@ -29,8 +29,8 @@ def watch(*, ledger: bool) -> None:
     """Know every outbox file that this process opens. With `ledger` each keeps one from its beginning."""
     open_file, create = outbox_file.open_file, outbox_file._create
 
-    def open_watched(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Connection:
-        db = open_file(path, origin, first)
+    def open_watched(path: Path | None, *rest: Any) -> sqlite3.Connection:
+        db = open_file(path, *rest)
         if path is not None:
             _open.append(db)
         return db
@@ -40,7 +40,7 @@ def watch(*, ledger: bool) -> None:
         if any(file for _, _, file in db.execute("PRAGMA database_list")):
             db.executescript(TRIGGERS)
 
-    outbox_file.open_file = open_watched
+    vars(outbox_file)["open_file"] = open_watched
     if ledger:
         outbox_file._create = create_with_ledger
 

@@ -41,7 +41,7 @@ def test_accepted_frames_survive_close_and_are_sealed_by_the_next_process(path: 
     assert second.epoch == first.epoch
     assert second.backlog == Backlog(0, 40, 0)
     (sealed,) = second.seal()
-    assert (sealed.sequence, sealed.kind, sealed.readings) == (1, Kind.READINGS, 40)
+    assert (sealed.kind, sealed.readings) == (Kind.READINGS, 40)
     assert contents(second).keys() == identities(frames)
 
 
@@ -62,7 +62,7 @@ def test_sequence_is_never_used_again_after_a_restart(path: Path) -> None:
     outbox.close()
     again = opened(path)
     assert again.backlog.empty
-    assert again.accept(events=[EVENT])[0].sequence == events.sequence + 1
+    assert again.accept(events=[EVENT])[0].sequence > events.sequence
 
 
 def test_outbox_is_open_in_one_process_only(path: Path) -> None:

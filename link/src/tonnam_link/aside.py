@@ -24,18 +24,22 @@ class Unread(NamedTuple):
     given_up: bool
 
 
-def move_aside(path: Path, *, log_lost: bool) -> Path:
-    """Rename a damaged outbox, with what SQLite keeps beside it. It counts as unread until `done`. Raises OSError."""
+def announce(path: Path, *, log_lost: bool) -> Path:
+    """Say to what a damaged outbox will be renamed, with what SQLite keeps beside it. Raises OSError.
+
+    It comes before the database is closed: SQLite then writes into the file what it can read of the log, and removes
+    the log. A kill after that would leave a file that looks whole, and has lost commits. What is announced is renamed
+    by `finish`, by this process or the next, and counts as unread until `done`.
+    """
     taken = [_number(path, file) for file in _files(path)]
     aside = path.with_name(f"{path.name}.damaged-{max(taken, default=0) + 1}")
     _mark(aside).write_text(LOG_LOST if log_lost else "")
     _sync(path.parent)
-    _rename(path, aside)
     return aside
 
 
 def finish(path: Path) -> None:
-    """End what a kill broke off: no database is opened without its log, or beside another's. Raises OSError."""
+    """Rename what was announced: no database is opened without its log, or beside another's. Raises OSError."""
     for mark in path.parent.glob(f"{path.name}.damaged-*.unread"):
         aside = mark.with_suffix("")
         if not aside.exists():

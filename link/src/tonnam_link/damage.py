@@ -32,8 +32,8 @@ def is_damage(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return False
-    missing = code == sqlite3.SQLITE_ERROR and str(error).startswith("no such")
-    return missing or code in DAMAGE_IN_DETAIL or code & 0xFF in DAMAGE
+    unheard_of = code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such", "unsupported file format"))
+    return unheard_of or code in DAMAGE_IN_DETAIL or code & 0xFF in DAMAGE
 
 
 def is_unreadable(error: Exception) -> bool:

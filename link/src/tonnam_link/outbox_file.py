@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import secrets
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
-from tonnam_link.damage import Damaged, LogLost, check
+from tonnam_link.damage import TROUBLES, Damaged, LogLost, check, is_damage
 from tonnam_link.errors import LinkError, OutboxInUse, OutboxOfAnother, OutboxUnavailable
 from tonnam_link.state import State
 from tonnam_link.topics import Origin
@@ -64,10 +66,13 @@ def lock(path: Path) -> IO[bytes]:
     return handle
 
 
-def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Connection:
+def open_file(
+    path: Path | None, origin: Origin, first: int = 1, on_damage: Callable[[Exception], object] = lambda _: None
+) -> sqlite3.Connection:
     """The database, made when it is not there; None makes one in memory. `first` is the first sequence of a new one.
 
-    Raises sqlite3.DatabaseError when it is damaged, OutboxOfAnother.
+    Raises sqlite3.DatabaseError when it is damaged, OutboxOfAnother. `on_damage` is called before the damaged
+    database is closed.
     """
     db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
     try:
@@ -78,6 +83,11 @@ def open_file(path: Path | None, origin: Origin, first: int = 1) -> sqlite3.Conn
         owner = load(db).origin
         if owner != origin:
             raise OutboxOfAnother(f"the outbox {path} is of {owner}, not of {origin}")
+    except TROUBLES as error:
+        with closing(db):
+            if is_damage(error):
+                on_damage(error)
+        raise
     except BaseException:
         db.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,7 +21,7 @@ from tonnam_link.state import Boot
 from tonnam_link.topics import Origin
 
 UNREADABLE_TIMES = 3
-LEAP = 4_096
+LEAP = 2**22
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,12 @@ class Shelf:
             raise OutboxUnavailable(f"the outbox {self.path} cannot be opened: {error}") from error
 
     def _take_file(self) -> None:
-        """Of a file that was here before nobody knows that the disk has kept its last commits: sequences leap."""
-        leap = LEAP if self.path is not None and self.path.exists() else 0
+        """Take the file, or make it.
+
+        Nobody knows that the disk has kept the last commits of a file that was here before. So sequences leap, each
+        time by another width: one that was used is not used again, for the receiver would take it for the old one.
+        """
+        leap = 1 + secrets.randbelow(LEAP) if self.path is not None and self.path.exists() else 0
         db = outbox_file.open_file(self.path, self.origin, self._next, self._announce)
         try:
             book = Book(db)
