@@ -12,8 +12,9 @@ from tonnam_link.damage import TROUBLES
 from tonnam_link.state import State
 
 ROWS_AT_ONCE = 32
-MISSES_AT_ONCE = 1_024
-MOST_MISSES = 65_536
+CLOSE = 64
+HIGHEST = 2**60
+UNREADABLE = -1
 TABLES = {  # the places of the columns that are wanted; the names of columns may be garbled, too
     "word": (0, 1, 2, 3, 4, 5, 6),  # id, boot, mono_ms, guess_ms, kind, packed, crc
     "batch": (0, 1, 3, 8, 9, 11, 12),  # sequence, kind, readings, from_ms, to_ms, crc, payload
@@ -42,7 +43,6 @@ class Wreck:
         self._db = sqlite3.connect(":memory:" if given_up else file, isolation_level=None)
         self._readable = bool(self._all("SELECT name FROM sqlite_master WHERE name = 'batch'"))
         self.state = self._state()
-        self._highest: dict[str, int] = {}
 
     def close(self) -> None:
         with contextlib.suppress(*TROUBLES):
@@ -74,44 +74,51 @@ class Wreck:
             last = max((row[0] for row in rows), default=after)
             if last > after or not rows:
                 return Part(rows, last, missed=False, end=not rows)
-        return self._one_by_one(table, after)
+        return self._single(table, after)
 
-    def _one_by_one(self, table: str, after: int) -> Part:
-        """Around a page that cannot be read. Of a batch whose bytes are gone its head may be left."""
-        rows: list[Cells] = []
-        missed, number, highest = False, after, self._highest_of(table, after)
-        for number in range(after + 1, min(highest, after + MISSES_AT_ONCE) + 1):
-            row = self._one(table, number)
-            if row is None:
-                missed = True
-            elif row:
-                rows.append(row)
-            if len(rows) == ROWS_AT_ONCE:
-                break
-        return Part(rows, number, missed, end=number >= highest)
+    def _single(self, table: str, after: int) -> Part:
+        """The next row alone. Of a batch whose bytes are gone its head may be left."""
+        number = self._next(table, after)
+        if number is None:
+            return Part([], after, missed=False, end=True)
+        if number <= after:
+            return self._leap(table, after)
+        row = self._row(f"SELECT * FROM {table} WHERE rowid = ?", number)
+        if row is not None:
+            return Part([_chosen(table, row)], number, missed=False, end=False)
+        head = self._row(HEAD_OF_BATCH, number) if table == "batch" else None
+        return Part([] if head is None else [head], number, missed=head is None, end=False)
 
-    def _one(self, table: str, number: int) -> Cells | None:
-        """A row; nothing in it when there is none; None when that cannot be known."""
-        with contextlib.suppress(*TROUBLES):
-            row = self._db.execute(f"SELECT * FROM {table} WHERE rowid = ?", (number,)).fetchone()
-            return () if row is None else _chosen(table, row)
-        if table == "batch":
-            with contextlib.suppress(*TROUBLES):
-                head: Cells | None = self._db.execute(HEAD_OF_BATCH, (number,)).fetchone()
-                return () if head is None else head
-        return None
-
-    def _highest_of(self, table: str, after: int) -> int:
-        """The last number that there can be."""
-        if table not in self._highest:
-            highest = after + MOST_MISSES
-            if table == "batch" and self.state is not None:
-                highest = self.state.next - 1
+    def _leap(self, table: str, after: int) -> Part:
+        """Over a page that cannot be read, to the next that can."""
+        blind, width = after, 1
+        while self._next(table, blind + width) == UNREADABLE:
+            blind += width
+            width = 1 if blind < after + CLOSE else 2 * width
+            if blind > HIGHEST:
+                return Part([], blind, missed=True, end=True)
+        seeing = blind + width
+        while seeing - blind > 1:
+            middle = (blind + seeing) // 2
+            if self._next(table, middle) == UNREADABLE:
+                blind = middle
             else:
-                with contextlib.suppress(*TROUBLES):
-                    highest = self._db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0
-            self._highest[table] = highest
-        return self._highest[table]
+                seeing = middle
+        return Part([], seeing, missed=True, end=False)
+
+    def _next(self, table: str, after: int) -> int | None:
+        """The number of the next row; None when there is none, UNREADABLE when that cannot be known."""
+        with contextlib.suppress(*TROUBLES):
+            query = f"SELECT rowid FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"
+            row = self._db.execute(query, (after,)).fetchone()
+            return None if row is None else int(row[0])
+        return UNREADABLE
+
+    def _row(self, query: str, number: int) -> Cells | None:
+        with contextlib.suppress(*TROUBLES):
+            row: Cells | None = self._db.execute(query, (number,)).fetchone()
+            return row
+        return None
 
     def _state(self) -> State | None:
         with contextlib.suppress(*TROUBLES):
