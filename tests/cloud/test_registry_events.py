@@ -22,7 +22,7 @@ from tests.cloud.told import (
 )
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.registry import repository
+from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.application import Source, apply_event, apply_outcome
 from tonnam_cloud.registry.models import Command, Datastream, Event, Node, Run, Sensor, Site, Zone
 from tonnam_link import messages
@@ -59,6 +59,24 @@ def test_a_described_site_is_there_with_all_its_parts(registry: Database) -> Non
         assert zone.description["valve"] == f"{TENANT}/{SITE}/zone-1/valve_open"
         streams = session.scalars(select(Datastream).order_by(Datastream.position)).all()
         assert [(row.thing, row.property, row.unit) for row in streams][2] == ("tank", "level", "cm")
+
+
+def test_a_site_stays_with_its_node_and_so_do_its_commands_until_that_node_is_revoked(registry: Database) -> None:
+    """Else whoever holds one node of a farm would get the commands for the valves of another, and answer them."""
+    tell(registry, event("site.described", described()))
+    other = Source(TENANT, "edge-2", NOW_MS)
+    taking_over = event("site.described", described(zones=[]), NOW_MS + 1)
+    for each in (taking_over, started("r-1"), ended("r-2"), planned(NOW_MS, NOW_MS + 1)):
+        with pytest.raises(Rejected, match=f"node revoke {TENANT} {NODE}"):
+            tell(registry, each, source=other)
+    with registry.writing() as session:
+        assert session.get_one(Site, (TENANT, SITE)).node == NODE
+        assert session.get_one(Zone, ZONE).next_at_ms is None
+        assert session.scalars(select(Run)).all() == []
+        access.revoke(session, TENANT, NODE, NOW_MS)
+    tell(registry, taking_over, source=other)
+    with registry.reading() as session:
+        assert session.get_one(Site, (TENANT, SITE)).node == "edge-2"
 
 
 def test_a_town_is_described_with_its_sensors(registry: Database) -> None:

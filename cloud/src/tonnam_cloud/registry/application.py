@@ -43,6 +43,8 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
         raise Rejected(f"event {event.kind!r} is from more than a day ahead: the node's clock is wrong")
     if isinstance(content, told.NodeStarted | told.ReadingsGap):
         _check_gap(session, source, event, content)
+    if isinstance(content, told.SiteDescribed | told.RunStarted | told.RunEnded | told.ZonePlanned):
+        _check_site(session, source, event, content.site_id)
     if session.get(Event, (source.tenant, source.node, event.id)) is None:
         session.add(
             Event(
@@ -87,6 +89,20 @@ def _check_gap(session: Session, source: Source, event: messages.Event, content:
     row = session.get(Node, owner[:2]) if owner.tenant == source.tenant else None
     if row is None or row.via != source.node:
         raise Rejected(f"event {event.kind!r}: {source.node} may not speak for {owner.tenant}/{owner.node}")
+
+
+def _check_site(session: Session, source: Source, event: messages.Event, site_id: str) -> None:
+    """Raises Rejected when it is about a site that another node has described: commands for its zones, stops too, go
+    to that one. Only a node that was revoked gives way."""
+    site = session.get(Site, (source.tenant, site_id))
+    if site is None or site.node == source.node:
+        return
+    other = session.get(Node, (source.tenant, site.node))
+    if other is not None and other.revoked_ms is None:
+        raise Rejected(
+            f"event {event.kind!r}: {site_id} is the site of {site.node}. If {source.node} has taken its place: "
+            f"tonnam-cloud node revoke {source.tenant} {site.node}, then start {source.node} again"
+        )
 
 
 def _owner(source: Source, content: told.Told) -> Source:
