@@ -19,7 +19,7 @@ EVENT_EVERY = 50
 
 
 def numbered(number: int) -> Frame:
-    """A frame that can be told by a value, too: its temperature is its number, and a little that does not compress."""
+    """A frame that can be told by a value, too: its temperature is its number, and a little more."""
     whole = frame(number)
     return Frame(whole.observed_at_ms, {**whole.samples, SPECS[3].datastream: Sample(number + random.random() / 2)})
 
