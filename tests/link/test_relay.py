@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests import servers
 from tests.link.harness import SPECS, START_MS, Ledger, cloud, frame, identities, running, until
@@ -201,6 +202,27 @@ async def test_presence_of_a_node_goes_up_and_comes_again_after_either_broker_wa
             await until(lambda: watcher.sees(True), "the node, back", 40)
         await until(lambda: watcher.sees(False), "its farewell")
     assert {"session", "online", "at_ms", "trusts"} <= watcher.told[-1].keys()
+
+
+async def test_a_node_that_comes_and_goes_all_the_time_costs_the_line_to_the_cloud_little(chain: Chain) -> None:
+    """Whoever holds a node behind a gateway must not fill the gateway's line, or its disk with complaints."""
+    watcher = Watcher(chain.cloud.url)
+    wild = Session(Broker.parse(chain.site.url), client_id="wild")
+    topic = node_topic(*EDGE, Channel.PRESENCE)
+    with structlog.testing.capture_logs() as logs:
+        async with chain.relaying(), running(watcher.session.run(), wild.run()):
+            for session in (watcher.session, wild):
+                await session.connected.wait()
+            for number in range(300):
+                for online in (True, False):
+                    told = {"session": str(number), "online": online, "at_ms": number}
+                    wild.publish(topic, json.dumps(told).encode(), qos=1)
+                wild.publish(topic, b"nonsense", qos=1)
+            last = json.dumps({"session": "last", "online": True, "at_ms": 1}).encode()
+            wild.publish(topic, last, qos=1)
+            await until(lambda: bool(watcher.told) and watcher.told[-1]["session"] == "last", "the last one")
+    assert len(watcher.told) < 30
+    assert sum(each["event"] == "presence.malformed" for each in logs) == 1
 
 
 async def test_full_gateway_lets_the_nodes_keep_what_they_have(chain: Chain) -> None:

@@ -13,6 +13,7 @@ from tonnam_link.clock import system_clock
 from tonnam_link.codec import MAX_BATCH_BYTES
 from tonnam_link.lanes import Received
 from tonnam_link.messages import Reply, Verdict
+from tonnam_link.rarely import Rarely
 from tonnam_link.reception import Answer, Reception, Response
 from tonnam_link.replies import encode_reply
 from tonnam_link.session import Message, Session
@@ -21,7 +22,6 @@ from tonnam_link.topics import Channel, Origin, all_nodes, node_topic, parse_nod
 __all__ = ["Answer", "Commit", "Received", "Receiver"]
 
 FAILED = Answer(Verdict.BUSY, "this batch could not be committed; it is tried again", 5.0)
-LOG_EVERY_S = 60.0
 
 Commit = Callable[[Sequence[Received]], Awaitable[Sequence[Answer]]]
 
@@ -53,7 +53,7 @@ class Receiver:
         self._log = log or structlog.get_logger("tonnam.link")
         self._reception = Reception()
         self._failing = False
-        self._logged: dict[str, tuple[float, int]] = {}
+        self._rarely = Rarely(self._log)
         self._wake = asyncio.Event()
         for channel in (Channel.UP, Channel.OUTCOME, Channel.BACK):
             for topic_filter in _filters(channel, origins):
@@ -95,17 +95,17 @@ class Receiver:
         source = parse_node_topic(topic)
         if source is None or len(payload) > 4 * MAX_BATCH_BYTES:
             self._reception.counts.ignored += 1
-            self._say_rarely("batch.ignored", topic=topic, size=len(payload))
+            self._rarely.warn("batch.ignored", topic=topic, size=len(payload))
             return
         received = Received(source.tenant, source.node, source.channel, payload, self._clock() or 0)
         garbled = self._reception.judge(received, self._now())
         if garbled is None:
-            self._say_rarely("batch.garbled", topic=topic, size=len(payload))
+            self._rarely.warn("batch.garbled", topic=topic, size=len(payload))
             return
         dropped = self._reception.counts.dropped
         self._tell(self._reception.arrive(replace(received, garbled=garbled), self._now()))
         if self._reception.counts.dropped > dropped:
-            self._say_rarely("receiver.overflow", waiting=self._reception.waiting[0])
+            self._rarely.warn("receiver.overflow", waiting=self._reception.waiting[0])
         self._wake.set()
 
     async def _answers(self, group: Sequence[Received]) -> Sequence[Answer]:
@@ -143,19 +143,10 @@ class Receiver:
         for origin, identity, answer, credit in responses:
             if identity is None:
                 self._reception.counts.unanswerable += 1
-                self._say_rarely("batch.unanswerable", node=str(origin), reason=answer.reason)
+                self._rarely.warn("batch.unanswerable", node=str(origin), reason=answer.reason)
                 continue
             reply = Reply(*identity, answer.verdict, self._clock() or 0, credit, answer.retry_s, answer.reason)
             self._session.publish(node_topic(*origin, Channel.REPLY), encode_reply(origin, reply))
-
-    def _say_rarely(self, event: str, **about: Any) -> None:
-        """Log at most once a minute and kind, and then how often it was."""
-        last, count = self._logged.get(event, (-LOG_EVERY_S, 0))
-        if self._now() - last < LOG_EVERY_S:
-            self._logged[event] = (last, count + 1)
-            return
-        self._logged[event] = (self._now(), 0)
-        self._log.warning(event, **about, **({"more_since_last": count} if count else {}))
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

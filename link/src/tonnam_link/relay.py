@@ -15,6 +15,7 @@ from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.forwards import Inner, inner_of
 from tonnam_link.messages import Forwarded, Presence, Verdict
 from tonnam_link.outbox import Backlog
+from tonnam_link.rarely import Rarely
 from tonnam_link.receiver import Answer, Received, Receiver
 from tonnam_link.session import Message, Session
 from tonnam_link.topics import Channel, Origin, node_topic, parse_node_topic
@@ -78,6 +79,9 @@ class Relay:
         self._dictionaries: set[tuple[Origin, str]] = set()
         self._heard: set[Origin] = set()
         self._presences: dict[Origin, tuple[Presence, bytes]] = {}
+        self._told_now: set[Origin] = set()
+        self._untold: set[Origin] = set()
+        self._rarely = Rarely(self._log)
         self._away_s = 0.0
         self.receiver = Receiver(self._site, self._commit, clock=clock, origins=self._origins, log=self._log)
         for origin in self._origins:
@@ -129,7 +133,7 @@ class Relay:
         if inner.kind is Kind.EVENTS and open_envelope(received.payload).body == NO_EVENTS:
             return Answer(Verdict.STORED)  # a hello
         if len(received.payload) > MAX_BATCH_BYTES:
-            self._log.error("batch.oversized", node=str(received.origin), size=len(received.payload))
+            self._rarely.warn("batch.oversized", node=str(received.origin), size=len(received.payload))
             return Answer(Verdict.QUARANTINED, f"oversized: {len(received.payload)} bytes")
         if inner.kind is Kind.FORWARD:
             return Answer(Verdict.BUSY, "a gateway cannot stand behind another gateway", NO_CHAIN_RETRY_S)
@@ -161,17 +165,28 @@ class Relay:
         source = parse_node_topic(message.topic)
         presence = _presence(message.payload)
         if source is None or presence is None:
-            self._log.warning("presence.malformed", topic=message.topic)
+            self._rarely.warn("presence.malformed", topic=message.topic)
             return
         before = self._presences.get(source.origin)
         if before is not None and not presence.online and presence.session != before[0].session:
             return  # the last will of an older session
         self._presences[source.origin] = (presence, message.payload)
-        self._tell_presence(source.origin, message.payload)
+        self._untold.add(source.origin)
+        self._tell_news()
 
     def _tell_presences(self) -> None:
-        for origin, (_, payload) in self._presences.items():
+        """All of them, to a cloud that may know none."""
+        self._told_now.clear()
+        self._untold.update(self._presences)
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """What has changed; of one node no more than once in a while, however often it comes and goes."""
+        for origin in self._untold - self._told_now:
+            _, payload = self._presences[origin]
             self._tell_presence(origin, _offline(payload, self._clock()) if self._site_is_away else payload)
+            self._untold.discard(origin)
+            self._told_now.add(origin)
 
     def _tell_presence(self, origin: Origin, payload: bytes) -> None:
         """Without a connection towards the cloud it is told at the next."""
@@ -185,6 +200,8 @@ class Relay:
         """Nodes that cannot be reached are offline. When the site's broker is back it tells who is there."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            self._told_now.clear()
+            self._tell_news()
             before = self._site_is_away
             self._away_s = 0.0 if self._site.connected.is_set() else self._away_s + LOOK_EVERY_S
             if self._site_is_away and not before:
