@@ -303,6 +303,29 @@ def test_the_list_names_nodes_that_obey_nothing_of_ours(run: Run, tmp_path: Path
     assert "TONNAM_CLOUD_KEY" in run("list").stdout
 
 
+@pytest.mark.parametrize("command", [("list",), ("rotate",), ("retire", "00" * 8)])
+def test_commands_in_a_wrong_directory_make_no_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Else a leaked key is believed to be retired, because some other directory says so."""
+    monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("TONNAM_DATABASE_URL", f"sqlite:///{tmp_path / 'shared.sqlite'}")
+    result = CliRunner().invoke(app, ["keys", *command])
+    assert result.exit_code == 1
+    assert "is that the cloud's directory?" in result.output
+    assert not (tmp_path / "elsewhere" / FOLDER).exists()
+
+
+def test_a_node_is_given_no_key_that_nobody_signs_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONNAM_DATABASE_URL", f"sqlite:///{tmp_path / 'shared.sqlite'}")
+    monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("TONNAM_BROKER", "mqtt://broker.example")
+    assert CliRunner().invoke(app, ["node", "add", "demo-farm", "edge-1"]).exit_code == 0
+    result = CliRunner().invoke(app, ["node", "credentials", "demo-farm", "edge-1"])
+    assert (result.exit_code, "TONNAM_CLOUD_KEY" in result.output) == (1, False)
+    assert "is that the cloud's directory?" in result.output
+
+
 def test_what_cannot_be_done_is_one_clear_line(run: Run, tmp_path: Path) -> None:
     key = run("list").stdout.split()[0]
     refused = run("retire", key)

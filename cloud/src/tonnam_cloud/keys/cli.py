@@ -23,17 +23,18 @@ keys_app = typer.Typer(
 
 
 @contextmanager
-def _vault() -> Iterator[Vault]:
+def _vault(*, make: bool = False) -> Iterator[Vault]:
+    """The keys. Unless we may `make` them anywhere, they are made only where the database is, too."""
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings()
     with clear_failures():
-        yield Vault(settings.data, system_clock)
+        yield Vault(settings.data, system_clock, make=make or settings.database_file.exists())
 
 
 @keys_app.command("public")
 def public() -> None:
     """Print the public key, as a node takes it in TONNAM_CLOUD_KEY. The first time, the key is made."""
-    with _vault() as vault:
+    with _vault(make=True) as vault:
         typer.echo(vault.current.public)
 
 

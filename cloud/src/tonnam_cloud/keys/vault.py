@@ -62,13 +62,14 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class Vault:
-    """The keys of one installation. The first is made here when there is none; see `open_vault`.
+    """The keys of one installation. The first is made here when there is none and we may `make` it: who looks into a
+    wrong directory must not go on with keys that no node knows.
 
     What another process changes in the file counts here at once. If the file can no longer be read, what was read
     before goes on.
     """
 
-    def __init__(self, data: Path, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, data: Path, clock_ms: Callable[[], int], *, make: bool = True) -> None:
         """Raises Misconfigured when the file cannot be used: nothing is overwritten then."""
         self._folder = data / FOLDER
         self._path = self._folder / FILE
@@ -76,6 +77,11 @@ class Vault:
         self._outage = Outage("the file of keys cannot be read; the keys known so far go on")
         self._seen: tuple[int, int, int] | None = None
         try:
+            if not make and not self._path.exists():
+                raise Misconfigured(
+                    f"TONNAM_DATA: there is no {self._path}: is that the cloud's directory? "
+                    "The cloud makes its first key when it starts"
+                )
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
                 if not self._path.exists():

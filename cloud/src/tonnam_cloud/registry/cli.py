@@ -67,7 +67,7 @@ def credentials(
         given = _password_from_stdin() if password_stdin else None
     password = given or new_password()
     with command_database() as database, database.writing() as session:
-        key = "" if given else Vault(read_settings().data, system_clock).current.public
+        key = "" if given else _cloud_key()
         new = access.set_password(session, tenant, node, password)
         revoked = access.is_revoked(session, tenant, node)
     if given:
@@ -114,6 +114,12 @@ def _state(node: Node) -> str:
     if node.password_bcrypt is None and not node.via:
         notes.append("no password")
     return f"{state} ({', '.join(notes)})" if notes else state
+
+
+def _cloud_key() -> str:
+    """The public key of the cloud. It is made only where the database is, too: elsewhere nobody signs with it."""
+    settings = read_settings()
+    return Vault(settings.data, system_clock, make=settings.database_file.exists()).current.public
 
 
 def _broker(url: str | None) -> Broker:
