@@ -67,11 +67,11 @@ def kept(database: Database) -> list[Gap]:
 
 
 def test_what_the_link_tells_of_a_gap_is_kept_once(registry: Database) -> None:
-    told = LinkGap("gap-1", "thinned", NOW_MS - HOUR_MS, NOW_MS - 1, 1234).event(NOW_MS)
+    told = LinkGap("thinned", NOW_MS - HOUR_MS, NOW_MS - 1, 1234).event(NOW_MS)
     for _ in range(2):
         tell(registry, told)
     (gap,) = kept(registry)
-    assert (gap.tenant, gap.node, gap.id, gap.cause) == (TENANT, NODE, "gap-1", "thinned")
+    assert (gap.tenant, gap.node, gap.id, gap.cause) == (TENANT, NODE, told.id, "thinned")
     assert (gap.from_ms, gap.to_ms, gap.readings) == (NOW_MS - HOUR_MS, NOW_MS - 1, 1234)
     assert gap.text is not None
     assert "one value a minute" in gap.text["en"]

@@ -14,6 +14,7 @@ import pytest
 from tests.link.harness import frame, identities
 from tests.link.outboxes import drained, opened, tidy
 from tonnam_link import aside
+from tonnam_link.gaps import Gap
 from tonnam_link.messages import Event
 
 KILLED = 9
@@ -85,6 +86,13 @@ def test_disk_that_forgets_the_last_commits_makes_no_sequence_come_again(tmp_pat
     outbox = opened(path)
     outbox.accept([frame(100)])
     assert used.isdisjoint(sealed.sequence for sealed in outbox.seal())
+
+
+def test_gap_that_is_told_again_is_another_event() -> None:
+    """It may have grown meanwhile, and the cloud keeps what it has under an id."""
+    gap = Gap("damaged", None, 2, None)
+    assert gap.event(1).id != gap.joined(Gap("damaged", 1, 3, 4)).event(1).id
+    assert gap.event(1).body["to_ms"] == 2
 
 
 if __name__ == "__main__":

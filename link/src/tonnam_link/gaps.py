@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Literal
 
 import msgspec
@@ -40,12 +41,11 @@ TEXTS: dict[Cause, dict[str, str]] = {
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True):
-    """Readings from `from_ms` (None: nobody knows) to `to_ms` that are thinned or gone. `id` is the event's.
+    """Readings from `from_ms` (None: nobody knows) to `to_ms` that are thinned or gone.
 
     `readings` is how many, None if that is not known; `node` whose they were, as `tenant/node`, if not our own.
     """
 
-    id: str
     cause: Cause
     from_ms: int | None
     to_ms: int
@@ -53,13 +53,17 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
     node: str | None = None
 
     def joined(self, other: Gap) -> Gap:
-        """Both as one, under the id of this one."""
+        """Both as one."""
         from_ms = None if self.from_ms is None or other.from_ms is None else min(self.from_ms, other.from_ms)
         readings = None if self.readings is None or other.readings is None else self.readings + other.readings
-        return Gap(self.id, self.cause, from_ms, max(self.to_ms, other.to_ms), readings, self.node)
+        return Gap(self.cause, from_ms, max(self.to_ms, other.to_ms), readings, self.node)
 
     def event(self, at_ms: int) -> Event:
-        """The event that tells it."""
+        """The event that tells it, each time another one.
+
+        An outbox that lost its last commits tells again what it has told, and then it may have become more: under the
+        id of before nobody would keep it.
+        """
         body = {
             "from_ms": self.from_ms,
             "to_ms": self.to_ms,
@@ -68,7 +72,7 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
             "node": self.node,
             "text": TEXTS[self.cause],
         }
-        return Event(self.id, "readings.gap", at_ms, body)
+        return Event(uuid.uuid4().hex, "readings.gap", at_ms, body)
 
 
 def join(gaps: tuple[Gap, ...], new: Gap) -> tuple[Gap, ...]:

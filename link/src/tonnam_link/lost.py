@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 
 from tonnam_link.gaps import Gap
@@ -38,7 +37,7 @@ class Lost:
             at_ms if stamp is None else self._clock.time_of(at_ms, stamp) or stamp.mono_ms + guess_ms
             for at_ms, stamp in self._spans
         ]
-        gap = Gap(uuid.uuid4().hex, "memory", min(times), max(times), self._readings)
+        gap = Gap("memory", min(times), max(times), self._readings)
         self._readings, self._spans = 0, []
         event = gap.event(now.ms)
         return event if now.stamp is None else Event(event.id, event.kind, event.at_ms, event.body, now.stamp)

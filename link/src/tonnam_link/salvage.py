@@ -7,7 +7,6 @@ were those of the old epoch. That some of what is in them goes twice then makes 
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -158,7 +157,7 @@ class Salvager:
         self._gap(writing, from_ms, to_ms, readings)
 
     def _gap(self, writing: Writing, from_ms: int | None, to_ms: int, readings: int | None) -> None:
-        writing.sealing.gap(Gap(uuid.uuid4().hex, "damaged", from_ms, to_ms, readings))
+        writing.sealing.gap(Gap("damaged", from_ms, to_ms, readings))
 
     def _dictionary(self, writing: Writing, name: str) -> Dictionary:
         dictionary = writing.sealing.dictionary(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -176,7 +175,7 @@ def _gap_of(sealing: Sealing, batch: Old) -> Gap:
 
 
 def _gap(cause: Cause, from_ms: int | None, to_ms: int, readings: int | None, node: str | None = None) -> Gap:
-    return Gap(uuid.uuid4().hex, cause, from_ms, to_ms, readings, node)
+    return Gap(cause, from_ms, to_ms, readings, node)
 
 
 def _readings(rows: Iterable[Row]) -> int:
