@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,14 +19,19 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
+PORTS = (20_000, 32_768)
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on just now, and that no connection takes while its server is restarted.
+
+    Systems give connections ports from 32768 up; so it lies below.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def executable(*names: str) -> str:
