@@ -274,6 +274,17 @@ def test_memory_that_could_not_be_read_is_taken_over_when_it_can(thirsty: Site) 
     assert Memory.decode(play.memory).known.used["zone-1"].seconds == 600
 
 
+def test_a_thirsty_zone_need_not_rest_when_there_was_no_memory_to_read(thirsty: Site) -> None:
+    play = Play(thirsty)
+    play.core = Core(thirsty, now_ms=play.now_ms, unread=True)
+    play.field.moisture[0] = 20.0
+    play.run(60)
+    assert starts(play) == []
+    play.core.recall(None, play.now_ms, play.now_ms, boot="", sure=True)
+    play.run(20)
+    assert starts(play) == ["band"]
+
+
 def test_a_stop_that_was_obeyed_before_the_memory_could_be_read_still_overtakes_earlier_water(thirsty: Site) -> None:
     before = Play(thirsty)
     before.run(3)

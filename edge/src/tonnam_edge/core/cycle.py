@@ -126,8 +126,8 @@ class Core:
         if memory is not None:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
+            self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
-        self._resting_until = self._rests(mono_ms)
         self._begin_at(Now(now_ms, mono_ms, boot, sure))
 
     def describe(self, now_ms: int, stamp: Stamp | None = None) -> Event:
