@@ -90,8 +90,8 @@ class Salvager:
                     sealing.register(parse_dictionary(body))
         for origin, name, payload in self._wreck.foreign_dictionaries():
             with contextlib.suppress(TypeError, ValueError, AttributeError):
-                item = Forwarded(Origin(*origin.split("/")), Channel.UP, bytes(payload))
-                if codec.intact(item.payload, item.origin):
+                item = Forwarded(Origin(*origin.split("/")), Channel.UP, payload)
+                if isinstance(payload, bytes) and codec.intact(payload, item.origin):
                     forwards.keep_dictionary(sealing.db, item, name)
         old, state = self._wreck.state, sealing.state
         if old is None or old.origin != state.origin:
