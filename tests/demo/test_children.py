@@ -64,6 +64,17 @@ async def test_killed_child_is_reported_in_one_line_and_started_again(tmp_path: 
         assert child.restarts == 1
 
 
+async def test_child_that_is_stopped_while_it_is_being_started_ends(tmp_path: Path) -> None:
+    for steps in range(8):
+        child = Child(ChildSpec("pump", [sys.executable, "-c", SLEEPER]), tmp_path, [].append)
+        task = asyncio.create_task(child.run())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await child.stop()
+        await asyncio.wait_for(task, 10)
+        assert child.pid is None
+
+
 async def test_child_that_ends_by_itself_says_what_it_last_said(tmp_path: Path) -> None:
     reports: list[str] = []
     async with supervised("print('no such site file'); raise SystemExit(2)", tmp_path, reports):

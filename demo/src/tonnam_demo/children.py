@@ -70,6 +70,7 @@ class Child:
         self._report = report
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._being_started = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -80,7 +81,7 @@ class Child:
         """Keep the process running until `stop`."""
         pause_s = FIRST_PAUSE_S
         while not self._stopping.is_set():
-            code = await self._run_once()
+            code = await self._watch(await self._start())
             if self._stopping.is_set():
                 break
             if time.monotonic() - self.started_at > STEADY_AFTER_S:
@@ -97,7 +98,8 @@ class Child:
     async def stop(self) -> int | None:
         """End the process: SIGTERM, and SIGKILL when that does not help. Its exit code, None if there was none."""
         self._stopping.set()
-        process = self._process
+        async with self._being_started:
+            process = self._process
         if process is None or process.returncode is not None:
             return process.returncode if process else None
         self.state = State.STOPPING
@@ -110,23 +112,27 @@ class Child:
             await process.wait()
         return process.returncode
 
-    async def _run_once(self) -> int:
+    async def _start(self) -> asyncio.subprocess.Process:
         self.started_at = time.monotonic()
         self.state = State.STARTING
         self.is_ready.clear()
-        self._process = await asyncio.create_subprocess_exec(
-            *self.spec.command,
-            env={**os.environ, **self.spec.environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
+        async with self._being_started:  # or `stop` would find no process to end, and it would run on
+            self._process = await asyncio.create_subprocess_exec(
+                *self.spec.command,
+                env={**os.environ, **self.spec.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+            return self._process
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> int:
         waiter = asyncio.create_task(self._wait_ready())
         try:
-            await self._pump()
-            return await self._process.wait()
+            await self._pump(process.stdout)
+            return await process.wait()
         finally:
             waiter.cancel()
 
@@ -137,12 +143,9 @@ class Child:
             self.state = State.RUNNING
             self.is_ready.set()
 
-    async def _pump(self) -> None:
+    async def _pump(self, stream: asyncio.StreamReader | None) -> None:
         """Copy what the child says to its log, which is begun anew when it is too long."""
-        stream = self._process.stdout if self._process else None
-        if stream is None:
-            return
-        while line := await _read_line(stream):
+        while stream is not None and (line := await _read_line(stream)):
             self._write(line)
             self.last_line = _gist(line) or self.last_line
 
