@@ -73,15 +73,26 @@ async def test_events_and_urgent_frames_do_not_wait_for_the_beat(broker: str, pa
     ledger = Ledger(dictionaries={Dictionary(SPECS).hash: Dictionary(SPECS)})
     uplink = node(path, broker, seal_every_s=3600)
     async with cloud(broker, ledger), running(uplink.run()):
-        await until(lambda: uplink.answered and not uplink._seal_now, "the first beat")
-        await uplink.accept([frame(0)], [event(1)])
-        await until(lambda: "e1" in ledger.events, "the event", 2)
-        assert not ledger.readings
-        await uplink.accept([frame(1)], at_once=True)
-        await until(lambda: len(ledger.readings) == 8, "the readings", 2)
-        await uplink.accept([frame(2)])
+        number = await settled(uplink, ledger)
+        told = len(ledger.readings)
+        await uplink.accept([frame(number)], at_once=True)
+        await until(lambda: len(ledger.readings) == told + 8, "the readings", 2)
+        await uplink.accept([frame(number + 1)])
         uplink.seal_every_s = 0.05
-        await until(lambda: len(ledger.readings) == 12, "the readings of the new beat", 2)
+        await until(lambda: len(ledger.readings) == told + 12, "the readings of the new beat", 2)
+
+
+async def settled(uplink: Uplink, ledger: Ledger) -> int:
+    """Send an event and a frame together until the event comes alone; how many times that was.
+
+    What waits is sealed when somebody begins to answer and when the time becomes known, which happens a few times.
+    """
+    for number in range(5):
+        await uplink.accept([frame(number)], [event(number)])
+        await until(lambda: f"e{number}" in ledger.events, "the event", 5)  # noqa: B023
+        if not identities([frame(number)]) & ledger.readings.keys():
+            return number + 1
+    pytest.fail("routine readings go out together with every event")
 
 
 async def test_reply_of_another_epoch_releases_nothing(broker: str, path: Path) -> None:
