@@ -11,14 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tonnam_link import codec
-from tonnam_link.codec import Dictionary
-from tonnam_link.decode import Batch, Column, decode
 from tonnam_link.messages import Event, Outcome, Sample
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
+from tonnam_link.outbox.sealing import unpack_samples
 from tonnam_link.quality import Quality
-from tonnam_link.sealing import unpack_samples
 from tonnam_link.topics import Origin
+from tonnam_link.wire import codec
+from tonnam_link.wire.codec import Dictionary
+from tonnam_link.wire.decode import Batch, Column, decode
 
 # Whatever is inserted by a transaction of the outbox is noted in the same transaction, so the ledger holds exactly
 # what was committed, and production code knows nothing of it.

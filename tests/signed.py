@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tonnam_link.commands.signing import public_key, public_text, sign
 from tonnam_link.messages import Command
-from tonnam_link.signing import public_key, public_text, sign
 from tonnam_link.topics import Channel, Origin
 
 PRIVATE = bytes(range(32))

@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.linkcost import peers
 from benchmarks.linkcost.field import IMAGES_A_BATCH, Field
-from tonnam_link import codec
-from tonnam_link.codec import Row
-from tonnam_link.columns import whole_steps
-from tonnam_link.decode import decode
 from tonnam_link.messages import Frame
 from tonnam_link.topics import Origin
+from tonnam_link.wire import codec
+from tonnam_link.wire.codec import Row
+from tonnam_link.wire.columns import whole_steps
+from tonnam_link.wire.decode import decode
 
 ORIGIN = Origin("demo-farm", "edge-1")
 EPOCH = -6_148_914_691_236_517_206

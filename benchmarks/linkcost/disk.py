@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.linkcost.field import IMAGES_A_BATCH, Field, farm
 from tonnam_link.messages import Frame
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
 
 BEGIN, END = "begin ", "end "

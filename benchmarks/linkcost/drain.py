@@ -26,10 +26,10 @@ from tests.servers import HOST, free_port
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.registry import repository
 from tonnam_cloud.settings import Settings
-from tonnam_link.broker import Broker
-from tonnam_link.node_clock import NodeClock
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink, write_backlog
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import Uplink, write_backlog
 
 TENANT = "demo-farm"
 HOUR_MS = 3_600_000

@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 
 from benchmarks.linkcost.bare_process import resident_kib
-from tonnam_link.broker import Broker
 from tonnam_link.messages import DatastreamSpec, Frame, Sample
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
 
 SPECS = [DatastreamSpec(f"farm/thing-{number}/soil_moisture", "%", 0.1) for number in range(30)]
 LOOK_S = 0.05

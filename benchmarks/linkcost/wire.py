@@ -15,16 +15,16 @@ from benchmarks.linkcost import peers
 from benchmarks.linkcost.brokers import TlsBroker
 from benchmarks.linkcost.field import EVERY_S, IMAGES_A_BATCH, Field
 from benchmarks.linkcost.proxy import Proxy, Traffic, counting
-from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary
-from tonnam_link.decode import decode
 from tonnam_link.errors import MissingDictionary
 from tonnam_link.messages import Frame, Verdict
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import KEEPALIVE_S, Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import KEEPALIVE_S, Session
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.receiving.receiver import Answer, Received, Receiver
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import Uplink
+from tonnam_link.wire.codec import Dictionary
+from tonnam_link.wire.decode import decode
 
 SETTLE_BATCHES = 1.5
 CONNECT_TIMEOUT_S = 20.0

@@ -31,9 +31,9 @@ from tonnam_cloud.people.passwords import Passwords
 from tonnam_cloud.people.person import Role
 from tonnam_cloud.registry.models import Datastream, Node, Run, Sensor, Site, Tenant, Zone
 from tonnam_cloud.store.port import Store
+from tonnam_link.commands.signing import open_signed, read_public, trust
 from tonnam_link.messages import Command as WireCommand
-from tonnam_link.session import Message
-from tonnam_link.signing import open_signed, read_public, trust
+from tonnam_link.mqtt.session import Message
 from tonnam_link.topics import Channel, parse_node_topic
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)

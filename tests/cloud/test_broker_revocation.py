@@ -17,8 +17,8 @@ import pytest
 from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Party, Stage, following, staged
 from tests.link.harness import SPECS, Ledger, cloud, frame, identities, running, until
 from tests.servers import wait_until
-from tonnam_link.broker import Broker
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.uplink import Uplink
 
 WITHIN_S = 10.0
 A, B = f"tonnam/1/{FARM}", f"tonnam/1/{TOWN}"

@@ -9,9 +9,9 @@ import pytest
 
 from tests.cloud.broker_scene import FARM, KINDS, TOWN, Access, Stage, staged
 from tests.link.harness import SPECS, Ledger, cloud, frame, identities, running, until
-from tonnam_link.broker import Broker
-from tonnam_link.session import Session
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.node.uplink import Uplink
 
 PLAIN = "tonnam-demo-farm-edge-1"
 

@@ -11,8 +11,8 @@ from tests.certificates import Authority
 from tests.cloud.broker_scene import FARM, KINDS, Access, broker_of, following, user
 from tests.link.harness import running, until
 from tests.servers import HOST, free_port
-from tonnam_link.broker import Broker
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
 
 UP = f"tonnam/1/{FARM}/up"
 

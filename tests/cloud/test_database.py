@@ -25,9 +25,9 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Node
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import Latest, Series
-from tonnam_link.broker import Broker
 from tonnam_link.messages import Presence
-from tonnam_link.session import Message, Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Message, Session
 
 WORD = msgspec.json.encode(Presence("s", True, NOW_MS))
 API_THREADS, LOOP_THREADS, INGEST_THREADS = 40, 36, 1

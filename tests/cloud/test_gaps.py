@@ -17,7 +17,7 @@ from tonnam_cloud.registry.application import Source
 from tonnam_cloud.registry.models import Event, Gap, Node
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_link import messages
-from tonnam_link.gaps import Gap as LinkGap
+from tonnam_link.outbox.gaps import Gap as LinkGap
 from tonnam_link.topics import Origin
 
 TENANT, NODE, GATEWAY = "demo-farm", "edge-1", "gateway-1"

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tonnam_cloud.ingest.presence import Presences
 from tonnam_cloud.live import bus
-from tonnam_link.session import Message, OnMessage
+from tonnam_link.mqtt.session import Message, OnMessage
 
 TOPIC = "tonnam/1/live/farm/melon"
 NOT_JSON = b'{"session":"a","online":tru*,"at_ms":1}'

@@ -39,7 +39,7 @@ from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
 from tonnam_cloud.store.port import ReadingBatch, Refused, Store
 from tonnam_link.messages import Verdict
-from tonnam_link.receiver import Answer
+from tonnam_link.receiving.receiver import Answer
 
 EVER = (0, 2**53)
 MOISTURE = f"{TENANT}/{SITE}/zone-1/soil_moisture"

@@ -38,10 +38,10 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Command, Event, Node, Quarantine, Run, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import ReadingBatch, Refused
-from tonnam_link.codec import Dictionary
 from tonnam_link.messages import CommandState, DatastreamSpec, Outcome, Verdict
-from tonnam_link.receiver import Answer
+from tonnam_link.receiving.receiver import Answer
 from tonnam_link.topics import Channel
+from tonnam_link.wire.codec import Dictionary
 
 DAY_MS = 86_400_000
 EVER = (0, 2**53)

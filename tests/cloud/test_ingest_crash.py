@@ -26,7 +26,7 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Event, Gap
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.tables import metadata
-from tonnam_link.codec import encode_forward
+from tonnam_link.wire.codec import encode_forward
 from tonnam_link.messages import Forwarded
 
 home, die_before, die_after = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

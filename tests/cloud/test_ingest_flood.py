@@ -33,12 +33,12 @@ from tonnam_cloud.ingest.rate import Allowance
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Run
 from tonnam_cloud.store.embedded import EmbeddedStore
-from tonnam_link.codec import Dictionary, encode_events, encode_readings
-from tonnam_link.envelope import MAX_BATCH_BYTES, Envelope, Kind, seal
 from tonnam_link.messages import DatastreamSpec, Sample, Verdict
-from tonnam_link.readings import Row
-from tonnam_link.receiver import Answer, Received
+from tonnam_link.receiving.receiver import Answer, Received
 from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.codec import Dictionary, encode_events, encode_readings
+from tonnam_link.wire.envelope import MAX_BATCH_BYTES, Envelope, Kind, seal
+from tonnam_link.wire.readings import Row
 
 STORED = Answer(Verdict.STORED)
 OTHER = Origin(TENANT, "edge-2")

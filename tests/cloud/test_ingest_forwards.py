@@ -40,12 +40,12 @@ from tonnam_cloud.ingest.quarantine import Wanted
 from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.models import Command, Event, Node, Quarantine, Run, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
-from tonnam_link.broker import Broker
-from tonnam_link.codec import encode_events, encode_forward
 from tonnam_link.messages import CommandState, Forwarded, Outcome, Presence, Verdict
-from tonnam_link.receiver import Answer
-from tonnam_link.session import Message, Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Message, Session
+from tonnam_link.receiving.receiver import Answer
 from tonnam_link.topics import Channel, Origin, node_topic
+from tonnam_link.wire.codec import encode_events, encode_forward
 
 EVER = (0, 2**53)
 GATEWAY = "gateway-1"

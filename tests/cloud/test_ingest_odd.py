@@ -37,8 +37,8 @@ from tonnam_cloud.registry.models import Run, Zone
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import ReadingBatch, Refused
 from tonnam_link import messages
-from tonnam_link.decode import decode
 from tonnam_link.messages import Verdict
+from tonnam_link.wire.decode import decode
 
 DAY_MS = 86_400_000
 

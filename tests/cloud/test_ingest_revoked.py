@@ -14,7 +14,7 @@ from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.models import Node
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_link.messages import Verdict
-from tonnam_link.receiver import Answer
+from tonnam_link.receiving.receiver import Answer
 
 MOISTURE = f"{TENANT}/{SITE}/zone-1/soil_moisture"
 EVER = (0, 2**53)

@@ -25,11 +25,11 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.registry.models import Node, Site
 from tonnam_cloud.store.embedded import EmbeddedReader, EmbeddedStore
 from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
-from tonnam_link.broker import Broker
 from tonnam_link.messages import Frame, Sample
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.node.uplink import Uplink
 from tonnam_link.topics import Channel, node_topic
-from tonnam_link.uplink import Uplink
 
 MOISTURE = f"{TENANT}/{SITE}/zone-1/soil_moisture"
 EVER = (0, 2**53)

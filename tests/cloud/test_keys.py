@@ -23,8 +23,8 @@ from tonnam_cloud.main import app
 from tonnam_cloud.opening import open_database
 from tonnam_cloud.registry import repository
 from tonnam_cloud.settings import read_settings
-from tonnam_link.keyring import MOST_KEYS, Keyring
-from tonnam_link.signing import open_signed
+from tonnam_link.commands.keyring import MOST_KEYS, Keyring
+from tonnam_link.commands.signing import open_signed
 from tonnam_link.topics import Channel, Origin
 
 NODE, OTHER = Origin("demo-farm", "edge-1"), Origin("demo-farm", "edge-2")

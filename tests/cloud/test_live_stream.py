@@ -20,7 +20,7 @@ from tonnam_cloud.live.bus import sealed
 from tonnam_cloud.live.schemas import Changed
 from tonnam_cloud.registry.models import Command
 from tonnam_cloud.store.embedded import EmbeddedStore
-from tonnam_link.session import Message
+from tonnam_link.mqtt.session import Message
 from tonnam_link.topics import live_topic
 
 Event = tuple[str, Any]

@@ -42,10 +42,10 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Event, Gap, Quarantine
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.store.port import Store
-from tonnam_link.codec import encode_forward
 from tonnam_link.messages import CommandState, Forwarded, Outcome, Verdict
-from tonnam_link.receiver import Received
+from tonnam_link.receiving.receiver import Received
 from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.codec import encode_forward
 
 EVER = (0, 2**53)
 DAY_MS = 86_400_000

@@ -5,7 +5,11 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from tonnam_link.codec import (
+from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
+from tonnam_link.quality import Quality
+from tonnam_link.receiving.receiver import Received
+from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.codec import (
     AggregateRow,
     Dictionary,
     Row,
@@ -15,10 +19,6 @@ from tonnam_link.codec import (
     encode_outcomes,
     encode_readings,
 )
-from tonnam_link.messages import DatastreamSpec, Event, Outcome, Sample
-from tonnam_link.quality import Quality
-from tonnam_link.receiver import Received
-from tonnam_link.topics import Channel, Origin
 
 TENANT, NODE, SITE = "demo-farm", "edge-1", "melon-greenhouse"
 ORIGIN = Origin(TENANT, NODE)

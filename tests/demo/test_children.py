@@ -66,7 +66,7 @@ async def test_killed_child_is_reported_in_one_line_and_started_again(tmp_path: 
 
 async def test_child_that_is_stopped_while_it_is_being_started_ends(tmp_path: Path) -> None:
     for steps in range(8):
-        child = Child(ChildSpec("pump", [sys.executable, "-c", SLEEPER]), tmp_path, [].append)
+        child = Child(ChildSpec("pump", [sys.executable, "-c", SLEEPER]), tmp_path, print)
         task = asyncio.create_task(child.run())
         for _ in range(steps):
             await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from tonnam_demo import history
 from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM, FARM_SITE, TOWN
 from tonnam_edge.check import load_site
 from tonnam_edge.state_store import StateStore
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
 from tonnam_sim.farm import build_farm
 

@@ -20,12 +20,12 @@ from tests.edge.servers import free_port, simulated_farm
 from tonnam_edge.polling import Read
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.wire import ModbusTransport
-from tonnam_link.broker import Broker
-from tonnam_link.decode import decode, peek
 from tonnam_link.messages import Command, CommandAction, Verdict
-from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.receiving.receiver import Answer, Received, Receiver
 from tonnam_link.topics import Origin
+from tonnam_link.wire.decode import decode, peek
 
 EXAMPLE = Path("edge/examples/melon-greenhouse.toml")
 

@@ -18,11 +18,11 @@ from tests.link.harness import Ledger, cloud, until
 from tests.link.machines import IN_1970_MS, IN_2036_MS, Machine
 from tonnam_edge.agent import Agent
 from tonnam_edge.state_store import OUTBOX_FILE, StateStore
-from tonnam_link import greeter
-from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
 from tonnam_link.messages import Command, CommandAction
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node import greeter
+from tonnam_link.node.uplink import Uplink
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from tonnam_edge.site_file import BusPart
 from tonnam_edge.state_store import OUTBOX_FILE
 from tonnam_edge.wire import ModbusTransport
 from tonnam_edge.writes import Write
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
 
 

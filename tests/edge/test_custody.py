@@ -14,15 +14,15 @@ from tonnam_edge import custody as module
 from tonnam_edge.core import Step
 from tonnam_edge.custody import Custody
 from tonnam_edge.state_store import StateStore
-from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary
-from tonnam_link.decode import decode
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Command, CommandState, DatastreamSpec, Event, Frame, Outcome, Sample, Stamp
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.outbox import Outbox
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import Uplink
+from tonnam_link.wire.codec import Dictionary
+from tonnam_link.wire.decode import decode
 
 T = 1_800_000_000_000
 WELL = Event("e-well", "run.ended", T, {"zone": "zone-1"})

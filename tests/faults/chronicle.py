@@ -12,11 +12,11 @@ from typing import NamedTuple
 from tests.faults.cases import CLOUD
 from tests.faults.lane import Passed
 from tests.faults.link_faults import Way
-from tonnam_link.envelope import identify, intact
 from tonnam_link.errors import Rejected
 from tonnam_link.messages import Verdict
-from tonnam_link.replies import decode_reply
 from tonnam_link.topics import Channel, Origin, parse_node_topic
+from tonnam_link.wire.envelope import identify, intact
+from tonnam_link.wire.replies import decode_reply
 
 BATCHES = {Channel.UP, Channel.BACK, Channel.OUTCOME}
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 from tests.ledger import TRIGGERS
-from tonnam_link import outbox_file
+from tonnam_link.outbox import outbox_file
 from tonnam_link.topics import Origin
 
 FULL_BYTES = 4096

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from tonnam_link import disk, flow, greeter, inbox, line, node_clock, reception, relay, sender, session, uplink
+from tonnam_link.commands import inbox
+from tonnam_link.mqtt import session
+from tonnam_link.node import disk, flow, greeter, line, node_clock, sender, uplink
+from tonnam_link.receiving import reception, relay
 
 PATIENCE: dict[ModuleType, dict[str, object]] = {
     flow: {

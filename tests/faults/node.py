@@ -25,17 +25,17 @@ from tests.faults import disk
 from tests.faults.hurry import hurry
 from tests.faults.readings import BEHIND, EVENT_EVERY, STEP_MS, TENANT, samples, specs
 from tests.link.harness import until
-from tonnam_link import aside
-from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
+from tonnam_link.commands.keyring import Keyring
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.keyring import Keyring
-from tonnam_link.limits import Limits
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.relay import Relay
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.outbox import aside
+from tonnam_link.outbox.limits import Limits
+from tonnam_link.receiving.relay import Relay
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import Uplink
 
 OFFERED_AT_ONCE = 200
 PROGRESS = (CommandState.ACCEPTED, CommandState.RUNNING, CommandState.DONE)

@@ -13,13 +13,13 @@ from pathlib import Path
 from tests import signed
 from tests.gateway.sent import TOWN
 from tests.servers import executable
-from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary
-from tonnam_link.decode import Batch, decode
 from tonnam_link.errors import MissingDictionary
 from tonnam_link.messages import Event, Outcome, Verdict
-from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.receiving.receiver import Answer, Received, Receiver
+from tonnam_link.wire.codec import Dictionary
+from tonnam_link.wire.decode import Batch, decode
 
 NODE = ("demo-town", "gateway-1")
 Key = tuple[str, int]

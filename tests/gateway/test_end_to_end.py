@@ -11,11 +11,11 @@ from tests.gateway.running import Key, cloud_at, devices_at, eventually, gateway
 from tests.gateway.sent import LEVEL, LWT, SENSOR, UP, town
 from tests.servers import BrokerServer
 from tonnam_gateway.gateway import OUTBOX
-from tonnam_link.decode import decode
 from tonnam_link.messages import Command, CommandAction, CommandState
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.quality import Quality
 from tonnam_link.topics import Channel, Origin, node_topic
+from tonnam_link.wire.decode import decode
 
 RIVER = "town/river-1/river_level"
 

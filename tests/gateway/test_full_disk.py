@@ -16,10 +16,10 @@ from tests.gateway.sent import LEVEL, town
 from tests.servers import HOST, free_port
 from tonnam_gateway import gateway as module
 from tonnam_gateway.gateway import STATE, Gateway
-from tonnam_link.broker import Broker
 from tonnam_link.messages import Command, CommandAction
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.session import Message
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Message
+from tonnam_link.node.node_clock import NodeClock
 
 Logs = list[MutableMapping[str, Any]]
 

@@ -19,8 +19,8 @@ from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
 from tonnam_link.errors import OutboxUnavailable, TooLarge
 from tonnam_link.messages import Event, Frame
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.session import Message
+from tonnam_link.mqtt.session import Message
+from tonnam_link.node.node_clock import NodeClock
 
 
 class Disk:

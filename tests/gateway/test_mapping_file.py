@@ -12,7 +12,7 @@ from tests.gateway.sent import TOWN, town
 from tonnam_gateway import events, loader
 from tonnam_gateway.errors import Misconfigured
 from tonnam_gateway.toml_lines import Lines
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
 
 TEXT = TOWN.read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tests import servers
 from tests.link.harness import ORIGIN, SPECS, Ledger, cloud, frame, identities, running, until
-from tonnam_link.broker import Broker
 from tonnam_link.messages import Event
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.uplink import Uplink
 
 FILE = f'tenant = "{ORIGIN.tenant}"\nnode = "gateway-1"\n[relay]\nnodes = ["{ORIGIN.node}"]\n'
 

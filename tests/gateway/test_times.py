@@ -9,9 +9,9 @@ import pytest
 
 from tests.gateway.sent import LEVEL, SENSOR, UP, after, frame, town
 from tonnam_gateway.translator import Translator
-from tonnam_link.decode import decode
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
+from tonnam_link.wire.decode import decode
 
 ORIGIN = Origin("demo-town", "gateway-1")
 Told = tuple[str, bytes]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.link.harness import ORIGIN, SPECS, frame
 from tests.link.outboxes import stamped
-from tonnam_link.limits import Limits
 from tonnam_link.messages import Event, Frame, Sample
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.limits import Limits
+from tonnam_link.outbox.outbox import Outbox
 
 EVENT_EVERY = 50
 

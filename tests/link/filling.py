@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.link.harness import frame, identities
 from tests.link.outboxes import contents, opened
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 
 
 def full_at(size: int) -> None:

@@ -10,7 +10,7 @@ from tests.link.harness import ORIGIN, SPECS, Identity, frame, identities
 from tests.link.outboxes import Arrived, batches, tidy
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event
-from tonnam_link.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox
 
 PAGE = 4096
 

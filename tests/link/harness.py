@@ -15,15 +15,15 @@ from typing import Any
 
 import msgspec
 
-from tonnam_link.broker import Broker
-from tonnam_link.codec import Dictionary, checksum
-from tonnam_link.decode import Batch, decode, intact, peek
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import DatastreamSpec, Event, Frame, Sample, Verdict
-from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Message, Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Message, Session
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.receiving.receiver import Answer, Received, Receiver
 from tonnam_link.topics import Channel, Origin, all_nodes
-from tonnam_link.uplink import Uplink
+from tonnam_link.wire.codec import Dictionary, checksum
+from tonnam_link.wire.decode import Batch, decode, intact, peek
 
 SPECS = [
     DatastreamSpec("melon/zone-1/soil_moisture", "%", 0.1),
@@ -177,8 +177,8 @@ async def cloud(url: str, ledger: Ledger, **options: Any) -> AsyncIterator[None]
 
 @contextlib.asynccontextmanager
 async def node_process(path: Path, url: str, first: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A node in a process of its own (see tests/link/node.py), killed at the end of the block."""
-    command = [sys.executable, "-m", "tests.link.node", str(path), url, str(first)]
+    """A node in a process of its own (see tests/link/node_program.py), killed at the end of the block."""
+    command = [sys.executable, "-m", "tests.link.node_program", str(path), url, str(first)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     try:
         yield process

@@ -7,7 +7,7 @@ import uuid
 
 from tests.link.harness import SPECS
 from tonnam_link.messages import CommandState, Event, Frame, Outcome, Sample
-from tonnam_link.node_clock import NodeClock
+from tonnam_link.node.node_clock import NodeClock
 
 IN_1970_MS = 25_000
 IN_2036_MS = 2_085_978_496_000

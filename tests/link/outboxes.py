@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.link.harness import ORIGIN, SPECS, Identity
-from tonnam_link.codec import MAX_BATCH_BYTES, Dictionary
-from tonnam_link.decode import Batch, decode
-from tonnam_link.envelope import FORWARD_BYTES
-from tonnam_link.limits import Limits
 from tonnam_link.messages import Event, Forwarded, Frame, Outcome, Stamp
-from tonnam_link.outbox import Backlog, Outbox
+from tonnam_link.outbox.limits import Limits
+from tonnam_link.outbox.outbox import Backlog, Outbox
+from tonnam_link.wire.codec import MAX_BATCH_BYTES, Dictionary
+from tonnam_link.wire.decode import Batch, decode
+from tonnam_link.wire.envelope import FORWARD_BYTES
 
 KNOWN = {Dictionary(SPECS).hash: Dictionary(SPECS)}
 MINUTE_MS = 60_000

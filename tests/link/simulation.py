@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 
-from tonnam_link.codec import Kind, checksum
-from tonnam_link.flow import Flight, Flow
-from tonnam_link.lanes import Received
 from tonnam_link.messages import Reply, Verdict
-from tonnam_link.reception import Answer, Reception, Response
-from tonnam_link.sealing import Sealed
+from tonnam_link.node.flow import Flight, Flow
+from tonnam_link.outbox.sealing import Sealed
+from tonnam_link.receiving.lanes import Received
+from tonnam_link.receiving.reception import Answer, Reception, Response
 from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.codec import Kind, checksum
 
 REPLY_BYTES = 80
 BACK_BYTES = 27_000

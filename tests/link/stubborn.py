@@ -15,7 +15,7 @@ import structlog
 from tests.link.harness import event, frame, node, running
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event, Frame
-from tonnam_link.uplink import Uplink
+from tonnam_link.node.uplink import Uplink
 
 EVERY_S = 0.02
 EVENT_EVERY = 10

@@ -29,10 +29,10 @@ from tonnam_cloud.registry.models import Command, Event, Node
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.tables import metadata
 from tonnam_link import messages
-from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
-from tonnam_link.receiver import Answer, Received, Receiver
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.receiving.receiver import Answer, Received, Receiver
 from tonnam_link.topics import Origin
 
 NODE = Origin("demo-farm", "edge-1")

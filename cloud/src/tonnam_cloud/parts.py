@@ -22,7 +22,7 @@ from tonnam_cloud.store.hours import HourMeans
 from tonnam_cloud.store.port import Store
 from tonnam_cloud.upkeep import for_ever
 from tonnam_link.clock import Clock, system_clock
-from tonnam_link.session import Session
+from tonnam_link.mqtt.session import Session
 from tonnam_link.topics import ALL_LIVE
 
 

@@ -25,10 +25,10 @@ from tonnam_cloud.parts import build_parts
 from tonnam_cloud.settings import Settings
 from tonnam_cloud.store.choice import open_store
 from tonnam_cloud.upkeep import for_ever
-from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
-from tonnam_link.receiver import Receiver
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.receiving.receiver import Receiver
 
 END_STREAMS_S = 2
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tonnam_cloud.errors import Misconfigured
-from tonnam_link.broker import Broker
+from tonnam_link.mqtt.broker import Broker
 
 DATABASE_FILE = "tonnam.db"
 

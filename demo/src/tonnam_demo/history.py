@@ -31,8 +31,8 @@ from tonnam_gateway.gateway import OUTBOX as GATEWAY_OUTBOX
 from tonnam_gateway.loader import load as load_mapping
 from tonnam_gateway.translator import Translator
 from tonnam_link.messages import Command, CommandAction, Event, Frame
+from tonnam_link.node.uplink import write_backlog
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import write_backlog
 from tonnam_sim.farm import Farm, build_farm
 from tonnam_sim.town import build_town
 from tonnam_sim.town_messages import town_messages

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from tonnam_demo import broker
 from tonnam_demo.children import ChildSpec
 from tonnam_demo.credentials import Credentials
-from tonnam_link.broker import Broker
+from tonnam_link.mqtt.broker import Broker
 
 PROJECT = Path(__file__).resolve().parents[3]
 FARM_SITE = PROJECT / "edge" / "examples" / "melon-greenhouse.toml"

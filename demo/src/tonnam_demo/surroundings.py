@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tonnam_link.broker import Broker
+from tonnam_link.mqtt.broker import Broker
 
 NEEDED_BYTES = 300_000_000
 CONNECT_TIMEOUT_S = 5.0

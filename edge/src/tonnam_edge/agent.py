@@ -23,7 +23,7 @@ from tonnam_edge.state_store import StateStore, Until
 from tonnam_edge.wire import ModbusTransport, Transport
 from tonnam_link.errors import LinkError
 from tonnam_link.messages import Event
-from tonnam_link.node_clock import NodeClock
+from tonnam_link.node.node_clock import NodeClock
 
 CYCLE_S = 1.0
 # After a whole end without proof: one more try over fresh connections.

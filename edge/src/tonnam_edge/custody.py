@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from tonnam_edge.core import Step
 from tonnam_edge.state_store import StateStore, Until, Untold
 from tonnam_link.errors import LinkError
-from tonnam_link.lost import Lost
 from tonnam_link.messages import Command, Event, Frame, Outcome, Stamp
-from tonnam_link.node_clock import NodeClock
+from tonnam_link.node.lost import Lost
+from tonnam_link.node.node_clock import NodeClock
 
 # Frames, events and outcomes kept while a disk cannot take them; the oldest go first.
 FRAMES_WAITING = 3600
@@ -21,7 +21,7 @@ WORDS_WAITING = 10_000
 
 
 class Link(Protocol):
-    """What the agent needs of `tonnam_link.uplink.Uplink`."""
+    """What the agent needs of `tonnam_link.node.uplink.Uplink`."""
 
     commands: asyncio.Queue[Command]
 

@@ -27,13 +27,13 @@ from tonnam_edge.profile import shipped_profiles
 from tonnam_edge.site import Site
 from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
 from tonnam_edge.wire import ModbusTransport
-from tonnam_link.broker import Broker
+from tonnam_link.commands.keyring import Keyring
+from tonnam_link.commands.signing import read_public
 from tonnam_link.errors import LinkError, OutboxInUse
-from tonnam_link.keyring import Keyring
-from tonnam_link.limits import Limits
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.signing import read_public
-from tonnam_link.uplink import Uplink
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.outbox.limits import Limits
 
 EXPECTED = (OSError, LinkError, sqlite3.Error, Transient)
 BROKER_HERE = "mqtt://127.0.0.1:1883"

@@ -16,16 +16,16 @@ from tonnam_gateway.intake import Intake
 from tonnam_gateway.mapping import Mapping
 from tonnam_gateway.node_state import NodeState
 from tonnam_gateway.translator import Translator
-from tonnam_link.broker import Broker
+from tonnam_link.commands.keyring import Keyring
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.keyring import Keyring
-from tonnam_link.limits import Limits
 from tonnam_link.messages import CommandState, Event, Frame, Outcome
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.relay import Relay
-from tonnam_link.session import Session
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.mqtt.session import Session
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.outbox.limits import Limits
+from tonnam_link.receiving.relay import Relay
 from tonnam_link.topics import Origin
-from tonnam_link.uplink import Uplink
 
 OUTBOX = "outbox.sqlite"
 KEYS = "keys.json"

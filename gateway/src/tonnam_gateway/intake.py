@@ -10,10 +10,10 @@ from typing import Any
 
 from tonnam_gateway.translator import Translator
 from tonnam_link.errors import OutboxUnavailable, TooLarge
-from tonnam_link.lost import Lost
 from tonnam_link.messages import Event, Frame
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.session import Message
+from tonnam_link.mqtt.session import Message
+from tonnam_link.node.lost import Lost
+from tonnam_link.node.node_clock import NodeClock
 
 MAX_WAITING = 20_000
 """Frames and events that wait while the disk takes nothing; beyond that the oldest are dropped, and counted."""

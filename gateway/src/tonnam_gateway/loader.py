@@ -21,7 +21,7 @@ from tonnam_gateway.errors import Misconfigured, Problem
 from tonnam_gateway.mapping import Device, Mapping, Sensor
 from tonnam_gateway.toml_lines import Lines
 from tonnam_gateway.toml_lines import Path as KeyPath
-from tonnam_link.codec import MAX_EVENT_BYTES
+from tonnam_link.wire.codec import MAX_EVENT_BYTES
 
 MAX_DESCRIBED_BYTES = MAX_EVENT_BYTES - 1024  # one event must carry the description of the whole site
 

@@ -19,11 +19,11 @@ from tonnam_gateway import loader
 from tonnam_gateway.errors import Misconfigured
 from tonnam_gateway.gateway import Gateway
 from tonnam_gateway.mapping import Mapping
-from tonnam_link.broker import Broker
+from tonnam_link.commands.signing import read_public
 from tonnam_link.errors import LinkError
-from tonnam_link.limits import Limits
-from tonnam_link.node_clock import NodeClock
-from tonnam_link.signing import read_public
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.outbox.limits import Limits
 
 MIB = 1024 * 1024
 

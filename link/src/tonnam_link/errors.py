@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tonnam_link.refusals import Why
-
 
 class LinkError(Exception):
     """The base of all errors that this package raises on purpose."""
@@ -14,15 +12,6 @@ class Rejected(LinkError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason
-
-
-class Forged(LinkError):
-    """Nobody whom this node trusts has said this: do nothing of it. `why` is its kind, `reason` says more."""
-
-    def __init__(self, why: Why, reason: str) -> None:
-        super().__init__(reason)
-        self.why = why
         self.reason = reason
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.cloud import run
-from tonnam_link import reception
+from tonnam_link.receiving import reception
 
 if __name__ == "__main__":
     assert "intact" in vars(reception)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tonnam_cloud.times import utc
-from tonnam_link.decode import AggregateColumn, Batch, Column, Peek, decode, peek
-from tonnam_link.dictionary import Dictionary
-from tonnam_link.envelope import HEADER_BYTES, WIRE_VERSION, identify, intact
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.quality import Quality
 from tonnam_link.topics import Origin
+from tonnam_link.wire.decode import AggregateColumn, Batch, Column, Peek, decode, peek
+from tonnam_link.wire.dictionary import Dictionary
+from tonnam_link.wire.envelope import HEADER_BYTES, WIRE_VERSION, identify, intact
 
 FIRST = 5
 LONGEST = 200

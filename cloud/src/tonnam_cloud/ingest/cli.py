@@ -17,8 +17,8 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Quarantine
 from tonnam_cloud.terminal import command_database, when
 from tonnam_link.clock import system_clock
-from tonnam_link.dictionary import Dictionary, parse_dictionary
 from tonnam_link.topics import Origin, is_id
+from tonnam_link.wire.dictionary import Dictionary, parse_dictionary
 
 POLL_S = 0.2
 quarantine_app = typer.Typer(

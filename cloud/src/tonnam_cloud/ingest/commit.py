@@ -31,7 +31,7 @@ from tonnam_cloud.registry.application import Source
 from tonnam_cloud.store.port import ReadingBatch, Store
 from tonnam_link.clock import Clock
 from tonnam_link.messages import Verdict
-from tonnam_link.receiver import Answer, Received
+from tonnam_link.receiving.receiver import Answer, Received
 from tonnam_link.topics import Channel, Origin
 
 AWAY_RETRY_S = 5.0
@@ -69,7 +69,7 @@ class Ingest:
         self._heard_kept_ms = 0
 
     async def commit(self, group: Sequence[Received]) -> Sequence[Answer]:
-        """Store a group; its answers, in its order. See tonnam_link.receiver."""
+        """Store a group; its answers, in its order. See tonnam_link.receiving.receiver."""
         works = [Work(received, received) for received in group]
         await self._take(works)
         self._count(works)

@@ -14,8 +14,8 @@ from tonnam_cloud.ingest.work import Work
 from tonnam_cloud.registry import application, repository
 from tonnam_cloud.registry.application import Source
 from tonnam_cloud.store.port import ReadingBatch
-from tonnam_link.codec import Dictionary
 from tonnam_link.messages import Verdict
+from tonnam_link.wire.codec import Dictionary
 
 log = structlog.get_logger(__name__)
 

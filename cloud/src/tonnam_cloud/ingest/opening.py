@@ -19,14 +19,14 @@ from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.told import NAME_PATTERN
 from tonnam_cloud.store.port import AggregateBatch, AggregateColumn, Column, Floats, Millis, ReadingBatch
 from tonnam_link.clock import Clock
-from tonnam_link.codec import Dictionary, parse_dictionary
-from tonnam_link.decode import AggregateColumn as LinkAggregateColumn
-from tonnam_link.decode import Batch, decode, intact, peek
-from tonnam_link.decode import Column as LinkColumn
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import Verdict
-from tonnam_link.receiver import Answer, Received
+from tonnam_link.receiving.receiver import Answer, Received
 from tonnam_link.topics import Origin
+from tonnam_link.wire.codec import Dictionary, parse_dictionary
+from tonnam_link.wire.decode import AggregateColumn as LinkAggregateColumn
+from tonnam_link.wire.decode import Batch, decode, intact, peek
+from tonnam_link.wire.decode import Column as LinkColumn
 
 DAY_MS = 86_400_000
 NODES_FOR_MS = 5_000

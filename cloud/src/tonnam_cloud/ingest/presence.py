@@ -19,7 +19,7 @@ from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import repository
 from tonnam_link.clock import Clock
 from tonnam_link.messages import Presence
-from tonnam_link.session import Message, Session
+from tonnam_link.mqtt.session import Message, Session
 from tonnam_link.topics import Channel, all_nodes, parse_node_topic
 
 QUEUE = 20_000

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from tonnam_cloud.registry import gaps
 from tonnam_cloud.registry.models import Quarantine
-from tonnam_link.envelope import FORWARD_BYTES, MAX_BATCH_BYTES, intact
-from tonnam_link.lanes import Received
+from tonnam_link.receiving.lanes import Received
 from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.envelope import FORWARD_BYTES, MAX_BATCH_BYTES, intact
 
 A_NODE = 2_000
 A_NODE_BYTES = 16 * 1024 * 1024

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tonnam_cloud.store.port import AggregateBatch, ReadingBatch
-from tonnam_link.decode import Batch
 from tonnam_link.messages import Verdict
-from tonnam_link.receiver import Answer, Received
+from tonnam_link.receiving.receiver import Answer, Received
 from tonnam_link.topics import Channel, Origin
+from tonnam_link.wire.decode import Batch
 
 LONGEST_REASON = 500
 STORED = Answer(Verdict.STORED)

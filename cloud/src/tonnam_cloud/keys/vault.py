@@ -17,8 +17,8 @@ import structlog
 
 from tonnam_cloud.errors import Misconfigured, Rejected
 from tonnam_cloud.outage import Outage
-from tonnam_link.keyring import MOST_KEYS, KeyDocument
-from tonnam_link.signing import KEY_BYTES, key_id, new_private_key, public_key, public_text, sign
+from tonnam_link.commands.keyring import MOST_KEYS, KeyDocument
+from tonnam_link.commands.signing import KEY_BYTES, key_id, new_private_key, public_key, public_text, sign
 from tonnam_link.topics import Channel, Origin
 
 FOLDER = "keys"

@@ -15,7 +15,7 @@ from tonnam_cloud.live.schemas import LiveReading, Readings
 from tonnam_cloud.measures.service import quality_label
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.times import utc
-from tonnam_link.session import Message
+from tonnam_link.mqtt.session import Message
 
 QUEUE = 1_000
 REFRESH_S = 30.0

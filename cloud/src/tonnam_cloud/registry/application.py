@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry import gaps, told
 from tonnam_cloud.registry.models import Command, Datastream, Event, Gap, Node, Run, Sensor, Site, Zone
-from tonnam_link import messages, refusals
+from tonnam_link import messages
+from tonnam_link.commands import refusals
 from tonnam_link.messages import CommandState
 
 _ORDER = {CommandState.QUEUED: 0, CommandState.SENT: 1, CommandState.ACCEPTED: 2, CommandState.RUNNING: 3}

@@ -16,8 +16,8 @@ from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.models import Node
 from tonnam_cloud.settings import read_settings
 from tonnam_cloud.terminal import WRONG_SETTINGS, clear_failures, command_database, when
-from tonnam_link.broker import Broker
 from tonnam_link.clock import system_clock
+from tonnam_link.mqtt.broker import Broker
 
 node_app = typer.Typer(help="The machines at farms and towns that may send.", no_args_is_help=True)
 

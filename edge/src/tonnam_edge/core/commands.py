@@ -10,8 +10,8 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Heard, Memory, Past, Text
 from tonnam_edge.limits import COMMAND_AHEAD_S, REMEMBER_S
+from tonnam_link.commands.refusals import Refusals, Why
 from tonnam_link.messages import Command, CommandAction, CommandState, Outcome
-from tonnam_link.refusals import Refusals, Why
 
 # Nobody makes longer ids, longer runs, or commands that live longer: such a command is an error or an attack.
 LONGEST_ID = 128

@@ -20,8 +20,8 @@ from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
 from tonnam_edge.site import Site
+from tonnam_link.commands.refusals import KIND, Why
 from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
-from tonnam_link.refusals import KIND, Why
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000

@@ -1,0 +1,1 @@
+"""The sending end: what an edge or a gateway runs."""

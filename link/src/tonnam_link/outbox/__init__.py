@@ -1,0 +1,1 @@
+"""What a node has accepted and nobody has confirmed, on disk."""
