@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.sent import ARRIVED, LEVEL, after, town
 from tonnam_gateway.translator import Translated, Translator
-from tonnam_link.messages import Stamp
+from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
 
 IN_1970 = datetime(1970, 1, 1, 0, 0, 25, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_device_in_1970_tells_no_time_whatever_ours_is(translator: Translator) -
 
 
 @pytest.mark.parametrize("told", [IN_1970, IN_2036, datetime(2019, 12, 31, tzinfo=UTC), ARRIVED + timedelta(days=2)])
-def test_impossible_time_of_a_device_is_told_once_and_its_live_readings_get_the_time_of_arrival(
+def test_impossible_time_of_a_device_is_told_once_and_its_readings_come_as_suspect_at_their_arrival(
     translator: Translator, told: datetime
 ) -> None:
     first, second = level(translator, told, ARRIVED), level(translator, told, after(10))
@@ -68,7 +68,26 @@ def test_impossible_time_of_a_device_is_told_once_and_its_live_readings_get_the_
     assert [said.notice.kind for said in first.said + second.said] == ["clock_wrong"]
     (frame,) = first.frames
     assert frame.observed_at_ms == int(ARRIVED.timestamp() * 1000)
-    assert {sample.quality for sample in frame.samples.values()} == {Quality.GOOD}
+    assert set(frame.samples.values()) == {Sample(2.3, Quality.CLOCK_SUSPECT)}
+    assert event.body["claimed"] == told.isoformat()
+    assert all(told.isoformat() in event.body["text"][language] for language in ("th", "en"))
+
+
+def test_time_that_is_none_is_told_as_the_device_wrote_it(translator: Translator) -> None:
+    translated = translator.translate(LEVEL, b'{"level_m": 2.3, "ts": "so\\u0000on"}', ARRIVED)
+    assert [event.body["claimed"] for event in translated.events] == [r"'so\x00on'"]
+    assert [set(frame.samples.values()) for frame in translated.frames] == [{Sample(2.3, Quality.CLOCK_SUSPECT)}]
+
+
+def test_what_is_unknown_anyway_keeps_its_own_reason_whatever_the_clock_says(translator: Translator) -> None:
+    (frame,) = translator.translate(LEVEL, b'{"level_m": 655.35, "ts": 25}', ARRIVED).frames
+    assert set(frame.samples.values()) == {Sample(None, Quality.OUT_OF_RANGE, 655.35)}
+
+
+def test_good_time_after_an_impossible_one_makes_good_readings_again(translator: Translator) -> None:
+    level(translator, IN_1970, ARRIVED)
+    (frame,) = level(translator, after(10), after(10)).frames
+    assert set(frame.samples.values()) == {Sample(2.3)}
 
 
 def test_impossible_time_of_a_message_that_the_broker_kept_makes_no_reading(translator: Translator) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tonnam_gateway.measurement import Notice, TimeForm, Timing
 from tonnam_gateway.payload import number
+from tonnam_link.quality import Quality
 
 # No message can be older than this program: 1970, 2006 (GPS week roll-over) and "ms read as s" are all before it.
 BUILT_AT = datetime(2025, 1, 1, tzinfo=UTC)
@@ -17,11 +18,16 @@ SUSPICIOUSLY_BEHIND = timedelta(minutes=50)
 
 
 class Stamp(NamedTuple):
-    """When something was observed, and whether that is our own clock because the device's cannot be believed."""
+    """When something was observed, and whether that is our own clock because the device told no time to believe.
+
+    `quality` is what a number of that time is at best: clock_suspect when the device told a time that cannot be. Its
+    number may be as old as its clock is wrong, so it is kept and shown, but never as what is now.
+    """
 
     observed_at: datetime
     on_arrival: bool
     notices: tuple[Notice, ...] = ()
+    quality: Quality = Quality.GOOD
 
 
 def read(value: object, form: TimeForm, zone: tzinfo, received_at: datetime) -> datetime | None:
@@ -63,16 +69,17 @@ def believable(moment: datetime, received_at: datetime, *, sure: bool = True) ->
 
 def stamp(told: Iterable[tuple[object, TimeForm]], timing: Timing, received_at: datetime) -> Stamp:
     """The first believable of the times that a message tells (None: not told), or else the time of arrival."""
-    unbelieved: object = None
+    claimed = ""
     for value, form in told:
         moment = read(value, form, timing.zone, received_at)
         if moment is not None and believable(moment, received_at, sure=timing.sure):
             return Stamp(moment, False, _behind(received_at - moment) if timing.sure else ())
-        unbelieved = value if unbelieved is None else unbelieved
-    if unbelieved is None:
+        if value is not None:
+            claimed = claimed or (repr(str(value)[:40]) if moment is None else moment.isoformat(timespec="seconds"))
+    if not claimed:
         return Stamp(received_at, True)
-    text = f"its clock says {str(unbelieved)[:40]!r}, which cannot be; its readings are stamped on arrival"
-    return Stamp(received_at, True, (Notice(CLOCK_WRONG, text),))
+    text = f"its clock says {claimed}, which cannot be: its readings are stamped on arrival and marked clock_suspect"
+    return Stamp(received_at, True, (Notice(CLOCK_WRONG, text, claimed),), Quality.CLOCK_SUSPECT)
 
 
 def _behind(age: timedelta) -> tuple[Notice, ...]:

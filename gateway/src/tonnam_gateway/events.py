@@ -87,14 +87,15 @@ def node_stopped(mapping: Mapping, moment: Moment) -> Event:
     return _event(mapping, "node.stopped", "", moment, {})
 
 
-def clock_wrong(mapping: Mapping, device: Device, moment: Moment) -> Event:
-    """A device tells times that cannot be: its readings get the time at which they come."""
+def clock_wrong(mapping: Mapping, device: Device, claimed: str, moment: Moment) -> Event:
+    """A device tells a time that cannot be: its readings get the time at which they come, and are clock_suspect."""
     th, en = _names(mapping, device)
     text = {
-        "th": f"{th}: นาฬิกาของอุปกรณ์ผิด จึงใช้เวลาที่ค่ามาถึงแทน โปรดตั้งเวลาของอุปกรณ์",
-        "en": f"{en}: the device's clock is wrong, so its readings get the time at which they come. Please set it",
+        "th": f"{th}: นาฬิกาของอุปกรณ์บอกเวลา {claimed} ซึ่งเป็นไปไม่ได้ ระบบเก็บค่าไว้แต่ไม่ใช้เป็นค่าปัจจุบัน โปรดตั้งเวลาของอุปกรณ์",
+        "en": f"{en}: the device's clock says {claimed}, which cannot be. Its readings are kept, but not shown as "
+        "what is now. Please set its clock",
     }
-    body = {"site": mapping.place.id, "device": device.id, "text": text}
+    body = {"site": mapping.place.id, "device": device.id, "claimed": claimed, "text": text}
     return _event(mapping, "device.clock_wrong", device.id, moment, body)
 
 

@@ -30,10 +30,14 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a person may want to know about a device; `kind` is a word to count and to say it once by."""
+    """Something a person may want to know about a device; `kind` is a word to count and to say it once by.
+
+    `claimed` is the time that the device told, where it is about that.
+    """
 
     kind: str
     text: str
+    claimed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

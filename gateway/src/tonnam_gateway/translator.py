@@ -92,7 +92,7 @@ class Translator:
         decoded = decode(device.address, topic, payload, received_at, timing)
         for notice in decoded.notices:
             if self._say(device.id, notice, translated) and notice.kind == CLOCK_WRONG:
-                translated.events.append(events.clock_wrong(self.mapping, device, moment))
+                translated.events.append(events.clock_wrong(self.mapping, device, notice.claimed, moment))
         if decoded.online is not None:
             self._presence(device, decoded.online, moment, translated)
         if self._is_repeat(device.id, decoded.message_id):

@@ -70,7 +70,7 @@ def _times(event: dict[str, object], timing: Timing) -> Iterator[tuple[object, T
 def _measurements(address: str, event: dict[str, object], stamp: device_time.Stamp) -> Iterator[Measurement]:
     for measure, leaf in payload.leaves(event["object"]):
         value = payload.number(leaf)
-        quality = Quality.DEVICE_FAULT if value is None else Quality.GOOD
+        quality = Quality.DEVICE_FAULT if value is None else stamp.quality
         yield Measurement(address, measure, value, None, stamp.observed_at, quality, stamp.on_arrival)
 
 

@@ -32,7 +32,7 @@ def decode(address: str, topic: str, body: bytes, received_at: datetime, timing:
     measurements = []
     for measure, leaf in payload.leaves(message):
         value = payload.number(leaf)
-        quality = Quality.DEVICE_FAULT if value is None else Quality.GOOD
+        quality = Quality.DEVICE_FAULT if value is None else stamp.quality
         if measure != timing.path:
             measurements.append(
                 Measurement(address, measure or BARE, value, None, stamp.observed_at, quality, stamp.on_arrival)

@@ -55,7 +55,7 @@ def _measurements(address: str, sensor: dict[str, object], stamp: device_time.St
         if measure in _NOT_MEASURES:
             continue
         value = scales.convert(measure, payload.number(leaf))
-        quality = Quality.DEVICE_FAULT if value is None else Quality.GOOD
+        quality = Quality.DEVICE_FAULT if value is None else stamp.quality
         yield Measurement(address, measure, value, unit_of(measure), stamp.observed_at, quality, stamp.on_arrival)
 
 
