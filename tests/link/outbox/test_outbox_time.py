@@ -173,6 +173,29 @@ def test_suspect_block_gives_way_to_times_that_are_known(place: Path | None) -> 
     assert len(contents(outbox)) == 800
 
 
+def test_suspect_block_gives_way_to_times_that_are_known_and_not_sealed_yet(place: Path | None) -> None:
+    """A process that is killed between two beats leaves some, and the boot after it may be as short."""
+    outbox = opened(place)
+    outbox.begin("b1")
+    outbox.accept([frame(n) for n in range(50)])
+    outbox.seal()
+    outbox.accept([frame(n, START_MS + 1) for n in range(50, 100)])
+    outbox.begin("b2")
+    outbox.accept([stamped(frame(n), "b2", n * 1000, START_MS + n * 1000) for n in range(100)])
+    outbox.begin("b3")
+    outbox.seal()
+    assert len(contents(outbox)) == 800
+
+
+def test_boots_that_are_decided_about_together_never_collide(place: Path | None) -> None:
+    outbox = opened(place)
+    outbox.begin("b3")
+    outbox.accept([unsynced(n, boot) for boot in ("b1", "b2") for n in range(3)])
+    outbox.seal()
+    tidy(outbox)
+    assert len(contents(outbox)) == 24
+
+
 def test_what_comes_late_of_a_boot_that_ended_is_suspect_at_once(place: Path | None) -> None:
     outbox = opened(place)
     outbox.begin("b2")

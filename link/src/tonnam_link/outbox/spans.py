@@ -5,7 +5,7 @@ Pure. A span is its first and last millisecond.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tonnam_link.messages import LATEST_MS
@@ -29,6 +29,20 @@ def add(spans: Sequence[Span], new: Span) -> tuple[Span, ...]:
         at = gaps.index(min(gaps))
         joined[at : at + 2] = [(joined[at][0], joined[at + 1][1])]
     return tuple(joined)
+
+
+def runs(instants: Iterable[int]) -> Iterator[Span]:
+    """Instants in order, as spans."""
+    span: Span | None = None
+    for at in instants:
+        if span is not None and at - span[1] <= NEAR_MS:
+            span = span[0], at
+            continue
+        if span is not None:
+            yield span
+        span = at, at
+    if span is not None:
+        yield span
 
 
 def place(spans: Sequence[Span], wanted: Span) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -12,8 +13,8 @@ import msgspec
 from tonnam_link.messages import LATEST_MS, Event, Outcome, Sample, Stamp
 from tonnam_link.outbox.damage import Damaged, check, verify
 from tonnam_link.outbox.sealing import Sealing, check_word, pack_samples, unpack_samples
-from tonnam_link.outbox.spans import place
-from tonnam_link.outbox.state import Boot, Timing
+from tonnam_link.outbox.spans import Span, add, place, runs
+from tonnam_link.outbox.state import Boot, State, Timing
 from tonnam_link.quality import Quality
 from tonnam_link.wire import codec
 from tonnam_link.wire.codec import Dictionary, Row
@@ -270,11 +271,25 @@ class Waiting:
                 (first,) = self._db.execute(f"SELECT min(mono_ms) FROM {table} WHERE boot = ?", (boot,)).fetchone()
                 last, first_ms, last_ms = max(last, row), min(first_ms, first), max(last_ms, row[0])
         guess_ms = last[1] - last[0]
-        shift_ms = place(state.spans, (guess_ms + first_ms, guess_ms + last_ms + room_ms))
+        taken = times_of_all(self._db, state, self.counts, self._current)
+        shift_ms = place(taken, (guess_ms + first_ms, guess_ms + last_ms + room_ms))
         self._remember(Boot(boot, None, guess_ms + shift_ms))
 
     def _remember(self, boot: Boot) -> None:
         self._sealing.state.remember(boot, self.counts.boots)
+
+
+def times_of_all(db: sqlite3.Connection, state: State, counts: Counts, current: str | None) -> tuple[Span, ...]:
+    """The times of all readings, sealed or not, but for those whose time is not decided."""
+    instants = db.execute("SELECT DISTINCT observed_at_ms FROM pending ORDER BY observed_at_ms")
+    found = [*runs(at_ms for (at_ms,) in instants)]
+    query = "SELECT min(mono_ms), max(mono_ms) FROM untimed WHERE boot = ?"
+    for boot in counts.untimed:
+        timing = state.timing(boot, current)
+        if timing is not None:
+            first_ms, last_ms = db.execute(query, (boot,)).fetchone()
+            found.append((first_ms + timing.offset_ms, last_ms + timing.offset_ms))
+    return reduce(add, found, state.spans)
 
 
 def timed_row(row: Row, stamp: Stamp, timing: Timing) -> Row:
