@@ -47,7 +47,7 @@ class Told:
 def as_after_kill(path: Path, copy: Path) -> Path:
     """The files of an open outbox as a kill would leave them."""
     copy.parent.mkdir(exist_ok=True)
-    for suffix in ("", "-wal"):
+    for suffix in ("", "-wal", ".lock"):
         shutil.copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
     return copy
 

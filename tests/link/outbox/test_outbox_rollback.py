@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from tests.link.harming import as_after_kill
 from tests.link.harness import frame, identities
 from tests.link.outboxes import drained, opened, tidy
 from tonnam_link.messages import Event
@@ -86,6 +87,72 @@ def test_disk_that_forgets_the_last_commits_makes_no_sequence_come_again(tmp_pat
     outbox = opened(path)
     outbox.accept([frame(100)])
     assert used.isdisjoint(sealed.sequence for sealed in outbox.seal())
+
+
+def filled_then_killed(folder: Path) -> Path:
+    """An outbox of 30 frames after a kill; of the first ten alone there is a copy named `before`."""
+    outbox = opened(folder / "life" / "outbox.db")
+    for number in range(30):
+        outbox.accept([frame(number)])
+        if number % 7 == 0:
+            outbox.seal()
+        if number == 9:
+            outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            shutil.copy(folder / "life" / "outbox.db", folder / "before")
+    path = as_after_kill(folder / "life" / "outbox.db", folder / "killed" / "outbox.db")
+    outbox.close()
+    return path
+
+
+def lose(path: Path, what: str) -> None:
+    """Let commits be gone in a way that SQLite does not mind."""
+    log = path.with_name("outbox.db-wal")
+    match what:
+        case "the log":
+            log.unlink()
+        case "the end of the log":
+            with log.open("r+b") as file:
+                file.truncate(log.stat().st_size // 2)
+        case "the file":
+            path.unlink()
+        case "what was in the file":
+            path.write_bytes(b"")
+        case "all since a copy":
+            log.unlink()
+            shutil.copy(path.parent.parent / "before", path)
+
+
+@pytest.mark.parametrize(
+    "what", ["the log", "the end of the log", "the file", "what was in the file", "all since a copy"]
+)
+def test_commits_that_are_gone_from_a_whole_file_are_told(tmp_path: Path, what: str) -> None:
+    path = filled_then_killed(tmp_path)
+    lose(path, what)
+    opened(path).close()  # what it knows must not be forgotten by a start that does nothing
+    outbox = opened(path)
+    assert outbox.set_aside is None
+    outbox.accept([frame(100)])
+    found = drained(outbox)
+    assert len(found.readings) < 4 * 31
+    assert found.lacks(identities([frame(number) for number in (*range(30), 100)])) == set()
+    assert [gap["cause"] for gap in found.gaps()] == ["damaged"]
+    outbox.accept([frame(101)])
+    outbox.close()
+    assert drained(opened(path)).gaps() == [], "it is told once"
+
+
+def test_kill_that_lost_nothing_tells_of_no_gap(tmp_path: Path) -> None:
+    path = filled_then_killed(tmp_path)
+    path.with_name("outbox.db.lock").write_bytes(b"an older version, or garbled")
+    for _ in range(2):
+        outbox = opened(path)
+        outbox.accept([frame(100)])
+        tidy(outbox)
+        path = as_after_kill(path, path.parent / "again" / "outbox.db")
+        outbox.close()
+    found = drained(opened(path))
+    assert found.readings == identities([frame(number) for number in (*range(30), 100)])
+    assert found.gaps() == []
 
 
 def test_gap_that_is_told_again_is_another_event() -> None:

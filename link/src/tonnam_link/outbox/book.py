@@ -9,9 +9,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from tonnam_link.errors import Rejected
 from tonnam_link.outbox import outbox_file
 from tonnam_link.outbox.damage import Damaged
+from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.sealing import Sealing
 from tonnam_link.outbox.state import Boot
 from tonnam_link.outbox.waiting import Counts, Waiting
@@ -31,6 +34,7 @@ class Book:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
         self.state = outbox_file.load(db)
+        self._saved = copy.copy(self.state)
         self.counts = Counts.load(db)
         self._dictionaries: dict[str, Dictionary] = {}
 
@@ -58,6 +62,12 @@ class Book:
             with self.writing(boot.name, (), self.state.ran_ms) as (_, waiting):
                 waiting.learn(boot.name, boot.learned_ms)
 
+    @property
+    def progress(self) -> Progress:
+        """How far the file has come."""
+        waiting = self.counts.readings + sum(self.counts.words.values())
+        return Progress(self._saved.epoch, self._saved.next, waiting)
+
     def sealable(self, current: str | None) -> int:
         """How many readings wait that have a time."""
         untimed = sum(n for boot, n in self.counts.untimed.items() if self.state.timing(boot, current) is not None)
@@ -67,15 +77,16 @@ class Book:
     def writing(self, current: str | None, released: Iterable[int], ran_ms: int) -> Iterator[Writing]:
         """A transaction that also forgets what was released. What is kept in memory changes only with its commit."""
         state, counts = copy.copy(self.state), self.counts.copy()
+        state.ran_ms = ran_ms
         with self.transaction():
             sealing = Sealing(self.db, state, self.dictionary)
             sealing.forget(released)
-            before, state.ran_ms = state.ran_ms, ran_ms
             yield Writing(sealing, Waiting(sealing, counts, current))
-            state.ran_ms = before
-            if state != self.state:
-                state.ran_ms = ran_ms
+            changed = msgspec.structs.replace(state, ran_ms=self._saved.ran_ms) != self._saved
+            if changed:
                 outbox_file.save(self.db, state)
+        if changed:
+            self._saved = copy.copy(state)
         self.state, self.counts = state, counts
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -55,7 +56,8 @@ def lock(path: Path) -> IO[bytes]:
     """Hold the outbox for this process until the answer is closed. Raises OutboxInUse, OutboxUnavailable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.with_name(f"{path.name}.lock").open("wb")
+        lock_path = path.with_name(f"{path.name}.lock")
+        handle = open(os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise OutboxUnavailable(f"the outbox {path} cannot be opened: {error}") from error
     try:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tonnam_link.errors import LinkError, OutboxUnavailable
-from tonnam_link.outbox import aside, outbox_file
+from tonnam_link.outbox import aside, outbox_file, progress
 from tonnam_link.outbox.aside import Unread
 from tonnam_link.outbox.book import Book, Writing
 from tonnam_link.outbox.damage import TROUBLES, LogLost, is_damage, is_unreadable
+from tonnam_link.outbox.gaps import Gap, join
 from tonnam_link.outbox.sealing import Sealed
 from tonnam_link.outbox.state import Boot
 from tonnam_link.topics import Origin
 from tonnam_link.wire.codec import Dictionary
 
 UNREADABLE_TIMES = 3
-LEAP = 2**22
+LEAP = 2**36
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class Shelf:
         """A transaction that also forgets what was released. Raises OutboxUnavailable; nothing was written then."""
         with self.using("written") as book, book.writing(self.current, self.released, self.ran_ms) as writing:
             yield writing
+        if self._lock is not None:
+            progress.note(self._lock, book.progress)
         self.released.clear()
         self.recount()
 
@@ -156,9 +159,10 @@ class Shelf:
         db = outbox_file.open_file(self.path, self.origin, self._next, self._announce)
         try:
             book = Book(db)
+            self.unread = None if self.path is None else aside.unread(self.path)
+            self._look_for_what_is_gone(book)
             book.state.next += leap
             book.take_over(self.dictionary, self.boot)
-            self.unread = None if self.path is None else aside.unread(self.path)
         except BaseException as error:
             with closing(db):
                 if isinstance(error, TROUBLES) and is_damage(error):
@@ -167,6 +171,16 @@ class Shelf:
         self.book, self.epoch, self._unreadable = book, book.state.epoch, 0
         self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
         self.recount()
+
+    def _look_for_what_is_gone(self, book: Book) -> None:
+        """A file that lacks commits is told as a gap; one that was set aside tells for itself."""
+        noted = None if self._lock is None else progress.noted(self._lock)
+        if noted is None or self.unread is not None or not book.progress.lacks(noted):
+            return
+        if noted.epoch == book.state.epoch:
+            book.state.next = max(book.state.next, noted.next)
+        latest_ms = max((last for _, last in book.state.spans), default=0)
+        book.state.gaps = join(book.state.gaps, Gap("damaged", None, latest_ms, None))
 
     def _renew(self, book: Book, error: Exception) -> None:
         """Begin a new file in place of a damaged one; sequences go on, so that none under way is mistaken."""
