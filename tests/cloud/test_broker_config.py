@@ -167,7 +167,23 @@ def test_mosquitto_listens_as_told(tmp_path: Path) -> None:
     assert "allow_anonymous false" in written
 
 
+@pytest.mark.parametrize("told", ["::1:1883", "[::1]:1883"])
+def test_address_of_ip_6_is_written_as_each_broker_reads_it(tmp_path: Path, told: str) -> None:
+    listening = Listening(Address.parse(told, "--listen"))
+    assert 'listen: "[::1]:1883"' in nats.files_of([], listening, tmp_path)["tonnam.conf"]
+    assert "listener 1883 ::1\n" in mosquitto.files_of([], listening, tmp_path)["tonnam.conf"]
+
+
 # --- the command -------------------------------------------------------------------------------------------------
+
+
+def test_wrong_directory_does_not_put_every_node_off_the_broker(
+    shared: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(shared.environment, "TONNAM_DATA", str(tmp_path / "elsewhere"))
+    refused = shared.run(*shared.arguments("nats", 1883, "--out", str(tmp_path / "broker")), code=2)
+    assert "is that the cloud's directory?" in refused.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -177,6 +193,9 @@ def test_mosquitto_listens_as_told(tmp_path: Path) -> None:
         (("--listen", "localhost"), "--listen: 'localhost' is not an address"),
         (("--listen", "1883", "--listen-tls", "8883"), "belong together"),
         (("--listen", "1883", "--site", "demo-town/gateway-1"), "the cloud is not at a site's broker"),
+        (("--listen", "1883", "--site", "gateway-1"), "--site: 'gateway-1' is not TENANT/GATEWAY"),
+        (("--listen", "1883", "--site", "demo-town/gateway-1/up"), "is not TENANT/GATEWAY"),
+        (("--listen", "1883", "--out", "two\nlines"), "is no name that a broker can read"),
         (("--listen", "1883", "--tls-key", "k.pem"), "belong together"),
         (("--listen-tls", "8883", "--tls-certificate", "none.pem", "--tls-key", "none.pem"), "cannot be read"),
     ],
@@ -362,7 +381,11 @@ def test_broker_that_is_not_ready_for_the_signal_is_not_ended_by_it(tmp_path: Pa
 def test_nonsense_in_the_pid_file_signals_nobody(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pid"
     file.write_text(content)
-    Reloader(file, "systemd").tell("1")
+    with structlog.testing.capture_logs() as logs:
+        reloader = Reloader(file, "systemd")
+        reloader.tell("1")
+        reloader.tell("1")
+    assert events(logs) == ["no systemd runs by this PID file; it reads the files as it starts"], "said, and once"
 
 
 async def test_follower_goes_on_through_an_outage_of_the_database(tmp_path: Path) -> None:

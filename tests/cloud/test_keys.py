@@ -303,7 +303,7 @@ def test_the_list_names_nodes_that_obey_nothing_of_ours(run: Run, tmp_path: Path
     assert "TONNAM_CLOUD_KEY" in run("list").stdout
 
 
-@pytest.mark.parametrize("command", [("list",), ("rotate",), ("retire", "00" * 8)])
+@pytest.mark.parametrize("command", [("public",), ("list",), ("rotate",), ("retire", "00" * 8)])
 def test_commands_in_a_wrong_directory_make_no_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
@@ -311,9 +311,19 @@ def test_commands_in_a_wrong_directory_make_no_keys(
     monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("TONNAM_DATABASE_URL", f"sqlite:///{tmp_path / 'shared.sqlite'}")
     result = CliRunner().invoke(app, ["keys", *command])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is that the cloud's directory?" in result.output
-    assert not (tmp_path / "elsewhere" / FOLDER).exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_key_is_made_before_the_first_start_by_who_asks_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes beside a new cloud need the key before it runs: deploy/cloud/start."""
+    monkeypatch.setenv("TONNAM_DATA", str(tmp_path / "new"))
+    made = CliRunner().invoke(app, ["keys", "public", "--make"])
+    assert (made.exit_code, made.stdout) == (0, f"{vault_in(tmp_path / 'new').current.public}\n")
+    assert CliRunner().invoke(app, ["keys", "public"]).stdout == made.stdout
 
 
 def test_a_node_is_given_no_key_that_nobody_signs_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +332,7 @@ def test_a_node_is_given_no_key_that_nobody_signs_with(tmp_path: Path, monkeypat
     monkeypatch.setenv("TONNAM_BROKER", "mqtt://broker.example")
     assert CliRunner().invoke(app, ["node", "add", "demo-farm", "edge-1"]).exit_code == 0
     result = CliRunner().invoke(app, ["node", "credentials", "demo-farm", "edge-1"])
-    assert (result.exit_code, "TONNAM_CLOUD_KEY" in result.output) == (1, False)
+    assert (result.exit_code, "TONNAM_CLOUD_KEY" in result.output) == (2, False)
     assert "is that the cloud's directory?" in result.output
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import inspect, select, update
 from typer.testing import CliRunner, Result
 
 from tests.cloud.readings import rows
@@ -94,9 +94,10 @@ async def commit(ingest: Ingest, *payloads: bytes) -> list[Verdict]:
 
 def entries(database: Database, **wanted: Any) -> list[Quarantine]:
     with database.reading() as session:
-        found = quarantine.find(session, Wanted(**wanted))
+        found = list(quarantine.find(session, Wanted(**wanted)))
+        assert all(entry.payload is not None for entry in found)  # read while there is a session
         session.expunge_all()
-        return list(found)
+        return found
 
 
 def put(database: Database, payload: bytes, node: str = NODE, at_ms: int = NOW_MS) -> bool:
@@ -292,9 +293,24 @@ def test_the_quarantine_is_listed_with_its_reasons(home: Database) -> None:
     put(home, b"other")
     assert f"{TENANT} {NODE}  3 bytes: why not" in shown("list")
     assert len(shown("list", "--limit", "1").splitlines()) == 1
-    assert shown("list", "--node", "demo-farm/edge-9") == shown("list", "--reason", "else") == ""
+    nothing = run("quarantine", "list", "--node", "demo-farm/edge-9")
+    assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "", "nothing matches\n")
     wrong = run("quarantine", "list", "--node", "edge-1")
     assert (wrong.exit_code, "Invalid value for --node" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", ["0", "x", str(2**31), str(2**64), f"-{2**64}"])
+@pytest.mark.parametrize("command", ["show", "drop", "replay"])
+def test_what_is_no_number_of_a_row_is_refused_before_the_database_trips_over_it(command: str, number: str) -> None:
+    refused = run("quarantine", command, "--", number)
+    assert (refused.exit_code, "Invalid value for" in refused.stderr) == (2, True)
+
+
+def test_rows_are_found_without_reading_the_gigabyte_that_they_may_hold(home: Database) -> None:
+    put(home, b"xyz")
+    with home.reading() as session:
+        (entry,) = quarantine.find(session, Wanted())
+        assert inspect(entry).unloaded == {"payload"}
 
 
 def test_a_batch_is_shown_as_far_as_it_can_be_known(home: Database) -> None:

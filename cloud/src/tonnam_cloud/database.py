@@ -91,7 +91,7 @@ def _transient_when_away() -> Iterator[None]:
     except exc.DBAPIError as error:
         if not _is_away(error):
             raise
-        raise Transient(f"the database does not answer: {error.orig}") from error
+        raise Transient(f"the database does not answer: {' '.join(str(error.orig).split())}") from error
 
 
 def _is_away(error: exc.DBAPIError) -> bool:

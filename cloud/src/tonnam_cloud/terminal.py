@@ -44,7 +44,8 @@ def command_database(*, make: bool = False) -> Iterator[Database]:
         settings = read_settings()
         if not (make or settings.database_url or settings.database_file.exists()):
             raise Misconfigured(
-                f"TONNAM_DATA: there is no database in {settings.data}: is that the cloud's directory?"
+                f"TONNAM_DATA: there is no database in {settings.data}: is that the cloud's directory? "
+                "`tonnam-cloud node add` makes one, and so does the cloud when it starts"
             )
     with clear_failures():
         database = open_database(settings)

@@ -65,7 +65,7 @@ def broker_config(
         others = load_users(users, os.environ) if users else []
         config = Config(broker, out.absolute(), listening, others, site)
     reloader = Reloader(reload_pid_file, broker.program) if reload_pid_file else None
-    with command_database(make=True) as database:
+    with command_database() as database:
         writer = Writer(config, database)
         if keep:
             asyncio.run(follow(writer, reloader))

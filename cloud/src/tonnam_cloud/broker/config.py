@@ -22,6 +22,7 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.errors import CloudError, Misconfigured, Rejected
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import access
+from tonnam_link.topics import is_id
 
 EVERY_S = 1.0
 
@@ -52,6 +53,10 @@ class Config:
     """The gateway ("tenant/node") whose site's broker this is; None for the broker that the cloud is at."""
 
     def __post_init__(self) -> None:
+        if not str(self.directory).isprintable():
+            raise Misconfigured(f"--out: {str(self.directory)!r} is no name that a broker can read")
+        if self.site is not None and not all(map(is_id, self.site.partition("/")[::2])):
+            raise Misconfigured(f"--site: {self.site!r} is not TENANT/GATEWAY: demo-farm/gateway-1 is right")
         if self.site is None and not any(user.cloud for user, _ in self.others):
             raise Misconfigured("no user of the users file has cloud = true: nobody would take what nodes send")
         if self.site is not None and any(user.cloud for user, _ in self.others):

@@ -22,10 +22,10 @@ class Address(NamedTuple):
         host, _, port = text.rpartition(":")
         if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535) or " " in host:
             raise Misconfigured(f"{option}: {text!r} is not an address: 127.0.0.1:1883, or 8883 for all, is right")
-        return cls(host or "0.0.0.0", int(port))
+        return cls(host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port))
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Pair(NamedTuple):

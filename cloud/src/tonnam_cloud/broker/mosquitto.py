@@ -47,5 +47,4 @@ def _settings(listening: Listening, directory: Path) -> Iterator[str]:
 
 def _listener(at: Address) -> str:
     """Mosquitto takes an address without brackets, and none for every one."""
-    host = at.host.strip("[]")
-    return f"listener {at.port}" if host == "0.0.0.0" else f"listener {at.port} {host}"
+    return f"listener {at.port}" if at.host == "0.0.0.0" else f"listener {at.port} {at.host}"

@@ -27,12 +27,16 @@ class Reloader:
         self._pid_file = pid_file
         self._program = program
         self._told: tuple[int, str] | None = None
+        self._missed = False
         self._outage = Outage("the broker cannot be told to read its users anew")
 
     def tell(self, version: str) -> None:
         """Signal the broker if this version is news to it. One that does not run reads the files as it starts."""
         pid = self._pid()
-        if pid is None or (pid, version) == self._told or not is_ready(pid, self._program):
+        if pid is not None and (pid, version) == self._told:
+            return
+        if pid is None or not is_ready(pid, self._program):
+            self._miss()
             return
         try:
             os.kill(pid, signal.SIGHUP)
@@ -40,8 +44,17 @@ class Reloader:
             self._outage.note(error)
             return
         self._outage.over()
+        self._missed = False
         self._told = (pid, version)
         log.info("the broker reads its users anew", pid=pid)
+
+    def _miss(self) -> None:
+        """Say once that nobody was told: the file may be another one than the broker's."""
+        if not self._missed:
+            log.info(
+                f"no {self._program} runs by this PID file; it reads the files as it starts", file=self._pid_file
+            )
+        self._missed = True
 
     def _pid(self) -> int | None:
         try:

@@ -28,21 +28,26 @@ quarantine_app = typer.Typer(
     no_args_is_help=True,
 )
 
-Number = Annotated[int, typer.Argument(metavar="ID", help="Its number, as `list` shows it.")]
+HIGHEST = 2**31 - 1
+"""No row has a higher number, on any database."""
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=HIGHEST, help="Its number, as `list` shows it.")]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose reason has this text in it.")]
 OfNode = Annotated[str | None, typer.Option("--node", metavar="TENANT/NODE", help="Only those of this machine.")]
 
 
 @quarantine_app.command("list")
 def list_quarantine(
-    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=HIGHEST, help="How many of the newest.")] = 20,
     node: OfNode = None,
     reason: Reason = None,
 ) -> None:
     """Show what is in quarantine, newest first, and why."""
     with command_database() as database, database.reading() as session:
-        for entry in quarantine.find(session, Wanted(node=_origin(node), reason=reason), limit):
+        found = quarantine.find(session, Wanted(node=_origin(node), reason=reason), limit)
+        for entry in found:
             typer.echo(_line(entry))
+    if not found:
+        typer.echo("nothing is in quarantine" if node is None and reason is None else "nothing matches", err=True)
 
 
 @quarantine_app.command("show")
@@ -85,7 +90,9 @@ def export(
 
 @quarantine_app.command("replay")
 def replay(
-    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=HIGHEST, help="Which ones.")
+    ] = None,
     reason: Reason = None,
     node: OfNode = None,
     wait_s: Annotated[float, typer.Option("--wait", min=0, help="How many seconds to wait for the result.")] = 30,
@@ -115,7 +122,9 @@ def replay(
 
 
 @quarantine_app.command("drop")
-def drop(numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Which ones.")]) -> None:
+def drop(
+    numbers: Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=HIGHEST, help="Which ones.")],
+) -> None:
     """Delete batches from the quarantine for good. What is in them is lost."""
     with command_database() as database:
         with database.writing() as session:

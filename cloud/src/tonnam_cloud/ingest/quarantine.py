@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from tonnam_cloud.registry import gaps
 from tonnam_cloud.registry.models import Quarantine
@@ -114,10 +114,9 @@ class Wanted:
 
 
 def find(session: Session, wanted: Wanted, limit: int | None = None) -> Sequence[Quarantine]:
-    """The rows, newest first."""
-    return session.scalars(
-        select(Quarantine).where(*wanted.conditions).order_by(Quarantine.id.desc()).limit(limit)
-    ).all()
+    """The rows, newest first; their payloads, together up to a gigabyte, are read only when they are asked for."""
+    rows = select(Quarantine).options(defer(Quarantine.payload)).where(*wanted.conditions)
+    return session.scalars(rows.order_by(Quarantine.id.desc()).limit(limit)).all()
 
 
 def one(session: Session, number: int) -> Quarantine | None:

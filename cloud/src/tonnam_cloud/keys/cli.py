@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tonnam_cloud.keys.vault import CloudKey, Vault
+from tonnam_cloud.keys.vault import CloudKey, Vault, expect_keys
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.repository import Trusting
 from tonnam_cloud.settings import read_settings
@@ -27,14 +27,18 @@ def _vault(*, make: bool = False) -> Iterator[Vault]:
     """The keys. Unless we may `make` them anywhere, they are made only where the database is, too."""
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings()
+        if not (make or settings.database_file.exists()):
+            expect_keys(settings.data)
     with clear_failures():
-        yield Vault(settings.data, system_clock, make=make or settings.database_file.exists())
+        yield Vault(settings.data, system_clock)
 
 
 @keys_app.command("public")
-def public() -> None:
-    """Print the public key, as a node takes it in TONNAM_CLOUD_KEY. The first time, the key is made."""
-    with _vault(make=True) as vault:
+def public(
+    make: Annotated[bool, typer.Option("--make", help="Before the cloud's first start: make the key.")] = False,
+) -> None:
+    """Print the public key, as a node takes it in TONNAM_CLOUD_KEY."""
+    with _vault(make=make) as vault:
         typer.echo(vault.current.public)
 
 

@@ -61,15 +61,24 @@ class _Kept(msgspec.Struct, frozen=True):
         return [key for key in self.keys if key.retired_ms is None]
 
 
+def expect_keys(data: Path) -> None:
+    """Raises Misconfigured where there are none: who looks into a wrong directory must not go on with new keys, by
+    which nobody signs and which no node knows."""
+    if not (data / FOLDER / FILE).exists():
+        raise Misconfigured(
+            f"TONNAM_DATA: there is no {data / FOLDER / FILE}: is that the cloud's directory? "
+            "The cloud makes its first key when it starts"
+        )
+
+
 class Vault:
-    """The keys of one installation. The first is made here when there is none and we may `make` it: who looks into a
-    wrong directory must not go on with keys that no node knows.
+    """The keys of one installation. The first is made here when there is none; see `expect_keys`.
 
     What another process changes in the file counts here at once. If the file can no longer be read, what was read
     before goes on.
     """
 
-    def __init__(self, data: Path, clock_ms: Callable[[], int], *, make: bool = True) -> None:
+    def __init__(self, data: Path, clock_ms: Callable[[], int]) -> None:
         """Raises Misconfigured when the file cannot be used: nothing is overwritten then."""
         self._folder = data / FOLDER
         self._path = self._folder / FILE
@@ -77,11 +86,6 @@ class Vault:
         self._outage = Outage("the file of keys cannot be read; the keys known so far go on")
         self._seen: tuple[int, int, int] | None = None
         try:
-            if not make and not self._path.exists():
-                raise Misconfigured(
-                    f"TONNAM_DATA: there is no {self._path}: is that the cloud's directory? "
-                    "The cloud makes its first key when it starts"
-                )
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
                 if not self._path.exists():

@@ -11,7 +11,7 @@ import typer
 from tonnam_cloud.broker.passwords import new_password, weakness
 from tonnam_cloud.broker.rights import user_name
 from tonnam_cloud.errors import Misconfigured
-from tonnam_cloud.keys.vault import Vault
+from tonnam_cloud.keys.vault import Vault, expect_keys
 from tonnam_cloud.registry import access, repository
 from tonnam_cloud.registry.models import Node
 from tonnam_cloud.settings import read_settings
@@ -65,9 +65,11 @@ def credentials(
     with clear_failures(WRONG_SETTINGS):
         at = _broker(broker)
         given = _password_from_stdin() if password_stdin else None
+        if not given:
+            _expect_keys()
     password = given or new_password()
     with command_database() as database, database.writing() as session:
-        key = "" if given else _cloud_key()
+        key = "" if given else Vault(read_settings().data, system_clock).current.public
         new = access.set_password(session, tenant, node, password)
         revoked = access.is_revoked(session, tenant, node)
     if given:
@@ -116,10 +118,11 @@ def _state(node: Node) -> str:
     return f"{state} ({', '.join(notes)})" if notes else state
 
 
-def _cloud_key() -> str:
-    """The public key of the cloud. It is made only where the database is, too: elsewhere nobody signs with it."""
+def _expect_keys() -> None:
+    """The cloud's first key is made only where the database is, too: elsewhere nobody signs with it."""
     settings = read_settings()
-    return Vault(settings.data, system_clock, make=settings.database_file.exists()).current.public
+    if not settings.database_file.exists():
+        expect_keys(settings.data)
 
 
 def _broker(url: str | None) -> Broker:
