@@ -9,11 +9,12 @@ from typing import Any
 
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.image import Observation
-from tonnam_edge.errors import EdgeError, Rejected
+from tonnam_edge.errors import EdgeError, Rejected, Transient
 from tonnam_edge.limits import OPENING_FRESH_S
 from tonnam_edge.polling import Poll, Values
 from tonnam_edge.site import Device, Site
 from tonnam_edge.wire import Transport
+from tonnam_edge.write_queue import WriteQueue
 from tonnam_edge.writes import write_of
 
 MonoClock = Callable[[], int]
@@ -21,6 +22,8 @@ Observer = Callable[[Observation], None]
 BACK_OFF_MAX_S = 60.0
 # A relay board that comes back must be found soon: something may be on.
 RELAY_BACK_OFF_MAX_S = 5.0
+# A bus with nothing to do looks up this often: who watches over it must see that it could do something.
+REST_MS = 2_000
 
 
 @dataclass
@@ -43,7 +46,10 @@ class _Turn:
 
 
 class Bus:
-    """Polls the devices of one bus for ever and carries out actions, closing before opening before reading."""
+    """Polls the devices of one bus for ever and carries out actions, closing before opening before reading.
+
+    A close is on the wire when the transaction that is under way has ended, at the latest with its time-out.
+    """
 
     def __init__(
         self, name: str, site: Site, transport: Transport, observe: Observer, mono_ms: MonoClock, log: Any
@@ -55,18 +61,13 @@ class Bus:
         self._mono_ms = mono_ms
         self._log = log.bind(bus=name)
         self._turns = [_Turn(device, 0) for device in site.devices.values() if device.part.bus == name]
-        self._actions: dict[str, Action] = {}
-        self._off_decided_ms: dict[str, int] = {}
+        self._queue = WriteQueue()
         self._wake = asyncio.Event()
+        self.progress_mono_ms = mono_ms()
 
     def act(self, actions: Sequence[Action]) -> None:
-        """Queue actions; a newer one of the same actuator replaces the older. At most one waits per actuator."""
-        for action in actions:
-            if not action.on:
-                self._off_decided_ms[action.actuator] = action.decided_mono_ms
-            elif self._overtaken(action):
-                continue
-            self._actions[action.actuator] = action
+        """Queue actions; a newer one of the same actuator replaces the older. A close is the next transaction."""
+        self._queue.put(actions)
         if actions:
             self._wake.set()
 
@@ -80,8 +81,13 @@ class Bus:
                     await self._rest()
                 else:
                     await self._poll(turn)
+                self._progress()
         finally:
             await self._transport.close()
+
+    def _progress(self) -> None:
+        """Something came to an end, if only a time-out. `progress_mono_ms` tells who watches over this task."""
+        self.progress_mono_ms = self._mono_ms()
 
     def _due(self) -> _Turn | None:
         """The device that has been due the longest."""
@@ -90,12 +96,14 @@ class Bus:
         return min(due, key=lambda turn: turn.due_ms, default=None)
 
     async def _rest(self) -> None:
-        until = min((turn.due_ms for turn in self._turns), default=self._mono_ms() + 60_000)
+        """Wait for the next poll or write; not for longer than shows that this task is alive."""
         self._wake.clear()
-        if self._actions:
-            return
+        now = self._mono_ms()
+        until = min((turn.due_ms for turn in self._turns), default=now + REST_MS)
+        retry_ms = self._queue.next_ms()
+        until = min(until, now + REST_MS, until if retry_ms is None else retry_ms)
         try:
-            async with asyncio.timeout(max(0.0, (until - self._mono_ms()) / 1000)):
+            async with asyncio.timeout(max(0.0, (until - now) / 1000)):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -115,6 +123,7 @@ class Bus:
                 self._log.info("device.answers", device=turn.device.part.id)
                 self._try_the_others_too()
             turn.failures = 0
+            self._queue.answered(turn.device.part.id)
             self._observe(Observation(turn.device.part.id, began, values))
         turn.due_ms = max(turn.due_ms + turn.poll_ms, self._mono_ms()) if not turn.failures else self._later(turn)
 
@@ -133,37 +142,48 @@ class Bus:
         elif not turn.failures:
             self._log.error("device.nonsense", device=turn.device.part.id, reason=repr(failure))
         turn.failures += 1
+        if isinstance(failure, Transient):
+            self._queue.silent(turn.device.part.id, self._mono_ms())
 
     async def _drive(self, poll: Poll, unit: int) -> Values:
-        """Read what the planner asks for; waiting actions go between the reads."""
+        """Read what the planner asks for; waiting actions go between the reads, and after connecting."""
         try:
             read = next(poll)
             while True:
                 await self._write_all()
                 try:
+                    await self._transport.connect()
+                    await self._write_all()
                     words = await self._transport.read(unit, read)
                 except EdgeError as failure:
                     read = poll.throw(failure)
                 else:
                     read = poll.send(words)
+                self._progress()
         except StopIteration as end:
             values: Values = end.value
             return values
 
     async def _write_all(self) -> None:
-        """Carry out what waits: offs first. Once each: the core says an off again until it is read back."""
-        waiting = sorted(self._actions.values(), key=lambda action: action.on)
-        self._actions = {}
-        for action in waiting:
-            if action.on and (self._too_old(action) or self._overtaken(action)):
-                continue
-            try:
-                await self._transport.write(write_of(action, self._site))
-            except Exception as failure:  # noqa: BLE001 - one board's nonsense must not keep another from closing
-                reason = str(failure) if isinstance(failure, EdgeError) else repr(failure)
-                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=reason)
-            else:
-                self._read_back_soon(action.device)
+        """Carry out what waits, one by one: what is decided meanwhile may go before the rest."""
+        while (action := self._queue.take(self._mono_ms())) is not None:
+            if not action.on or not (self._too_old(action) or self._queue.overtaken(action)):
+                await self._write(action)
+                self._progress()
+
+    async def _write(self, action: Action) -> None:
+        """One write. Nobody's answer leaves a close waiting; a refusal does not: the core says an off again."""
+        try:
+            await self._transport.write(write_of(action, self._site))
+        except Transient as failure:
+            if self._queue.failed(action, self._mono_ms()):
+                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=str(failure))
+        except Exception as failure:  # noqa: BLE001 - one board's nonsense must not keep another from closing
+            reason = str(failure) if isinstance(failure, EdgeError) else repr(failure)
+            self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=reason)
+        else:
+            self._queue.answered(action.device)
+            self._read_back_soon(action.device)
 
     def _read_back_soon(self, device: str) -> None:
         """The proof of a write is the next poll of its board: take it now."""
@@ -177,7 +197,3 @@ class Bus:
         if old:
             self._log.warning("write.too_late", actuator=action.actuator)
         return old
-
-    def _overtaken(self, action: Action) -> bool:
-        """Whether the same actuator has been told to be off while this opening waited, for the disk or the port."""
-        return self._off_decided_ms.get(action.actuator, -1) >= action.decided_mono_ms

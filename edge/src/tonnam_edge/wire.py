@@ -33,6 +33,8 @@ class Transport(Protocol):
     Raises Transient when nobody answers, Rejected when the device answers with a Modbus exception.
     """
 
+    async def connect(self) -> None: ...
+
     async def read(self, unit: int, read: Read) -> Sequence[int]: ...
 
     async def write(self, write: Write) -> None: ...
@@ -61,6 +63,10 @@ class ModbusTransport:
         self._client = self._make()
         # A serial line needs rest between devices; a TCP connection does not.
         self._pause_s = bus.pause_s if bus.pause_s is not None else 0.02 if self._address.kind != "tcp" else 0.0
+
+    async def connect(self) -> None:
+        """Open the port if it is not open; this alone may take one time-out."""
+        await self._connected()
 
     async def read(self, unit: int, read: Read) -> Sequence[int]:
         """The words (or bits, as 0 and 1) of one request."""
