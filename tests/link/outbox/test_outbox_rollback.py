@@ -141,6 +141,18 @@ def test_commits_that_are_gone_from_a_whole_file_are_told(tmp_path: Path, what: 
     assert drained(opened(path)).gaps() == [], "it is told once"
 
 
+def test_commits_that_are_gone_from_a_damaged_file_are_told_too(tmp_path: Path) -> None:
+    path = filled_then_killed(tmp_path)
+    lose(path, "the log")
+    path.write_bytes(path.read_bytes().replace(b"readings INTEGER", b"readingz INTEGER"))
+    outbox = opened(path)
+    assert outbox.set_aside is not None
+    outbox.accept([frame(100)])
+    found = drained(outbox)
+    assert 4 < len(found.readings) < 4 * 31
+    assert found.lacks(identities([frame(number) for number in range(30)])) == set()
+
+
 def test_kill_that_lost_nothing_tells_of_no_gap(tmp_path: Path) -> None:
     path = filled_then_killed(tmp_path)
     path.with_name("outbox.db.lock").write_bytes(b"an older version, or garbled")

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from tonnam_link.outbox.progress import Progress
+
 PARTS = ("-wal", "-shm", "")
 KEPT = 2
 MOST_UNREAD = 8
@@ -15,16 +17,19 @@ LOG_LOST = "log"
 
 
 class Unread(NamedTuple):
-    """A file that was set aside and not read to its end. `log_lost` says that its log is damaged, too; `given_up`
-    that so many files are damaged that it shall not be read.
+    """A file that was set aside and not read to its end.
+
+    `log_lost` says that its log is damaged, too; `noted` how far it had come, if that is known; `given_up` that so
+    many files are damaged that it shall not be read.
     """
 
     file: Path
     log_lost: bool
+    noted: Progress | None
     given_up: bool
 
 
-def announce(path: Path, *, log_lost: bool) -> Path:
+def announce(path: Path, *, log_lost: bool, noted: Progress | None) -> Path:
     """Say to what a damaged outbox will be renamed, with what SQLite keeps beside it. Raises OSError.
 
     It comes before the database is closed: SQLite then writes into the file what it can read of the log, and removes
@@ -33,7 +38,7 @@ def announce(path: Path, *, log_lost: bool) -> Path:
     """
     taken = [_number(path, file) for file in _files(path)]
     aside = path.with_name(f"{path.name}.damaged-{max(taken, default=0) + 1}")
-    _mark(aside).write_text(LOG_LOST if log_lost else "")
+    _mark(aside).write_text(LOG_LOST if log_lost else " ".join(map(str, noted or ())))
     _sync(path.parent)
     return aside
 
@@ -61,7 +66,8 @@ def unread(path: Path) -> Unread | None:
     files = [file for file in _files(path) if _mark(file).exists()]
     if not files:
         return None
-    return Unread(files[0], _mark(files[0]).read_text() == LOG_LOST, len(files) > MOST_UNREAD)
+    said = _mark(files[0]).read_text()
+    return Unread(files[0], said == LOG_LOST, _progress(said), len(files) > MOST_UNREAD)
 
 
 def done(path: Path, aside: Path) -> None:
@@ -82,6 +88,14 @@ def _files(path: Path) -> list[Path]:
 def _number(path: Path, file: Path) -> int:
     match = re.fullmatch(re.escape(path.name) + r"\.damaged-([1-9][0-9]*)", file.name)
     return int(match[1]) if match else 0
+
+
+def _progress(said: str) -> Progress | None:
+    """What `announce` was told had been noted."""
+    with contextlib.suppress(ValueError):
+        epoch, next_, waiting = map(int, said.split())
+        return Progress(epoch, next_, waiting)
+    return None
 
 
 def _mark(aside: Path) -> Path:

@@ -17,7 +17,7 @@ from tonnam_link.outbox.damage import Damaged
 from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.sealing import Sealing
 from tonnam_link.outbox.state import Boot
-from tonnam_link.outbox.waiting import Counts, Waiting
+from tonnam_link.outbox.waiting import Counts, Waiting, progress_of
 from tonnam_link.wire.codec import Dictionary, parse_dictionary
 
 
@@ -65,8 +65,7 @@ class Book:
     @property
     def progress(self) -> Progress:
         """How far the file has come."""
-        waiting = self.counts.readings + sum(self.counts.words.values())
-        return Progress(self._saved.epoch, self._saved.next, waiting)
+        return progress_of(self._saved, self.counts)
 
     def sealable(self, current: str | None) -> int:
         """How many readings wait that have a time."""

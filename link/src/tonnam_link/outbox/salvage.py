@@ -40,14 +40,16 @@ class Found(NamedTuple):
 class Salvager:
     """Reads one damaged file to its end. `delivered` are batches in it that the next tier has already.
 
-    When its log had commits that SQLite could not read, more is missing than can be counted.
+    When it lacks commits that were noted, or its log has some that SQLite could not read, more is missing than can be
+    counted.
     """
 
     def __init__(self, unread: Unread, delivered: Collection[int] = ()) -> None:
         self.file = unread.file
         self._wreck = Wreck(unread.file, given_up=unread.given_up)
         self._delivered = frozenset(delivered)
-        self._log_lost = unread.log_lost
+        found, noted = self._wreck.progress(), unread.noted
+        self._lacking = unread.log_lost or (noted is not None and (found is None or found.lacks(noted)))
 
     def close(self) -> None:
         self._wreck.close()
@@ -63,7 +65,7 @@ class Salvager:
         state, (at, part) = writing.sealing.state, found
         if part is None:
             known = self._begin(writing)
-            state.salvage = msgspec.structs.replace(at, known=known, lost=self._log_lost or known is None)
+            state.salvage = msgspec.structs.replace(at, known=known, lost=self._lacking or known is None)
             return True
         table = ORDER[at.table]
         take = {"word": self._word, "batch": self._batch, "pending": self._pending, "untimed": self._untimed}[table]

@@ -16,6 +16,7 @@ from tonnam_link.outbox.aside import Unread
 from tonnam_link.outbox.book import Book, Writing
 from tonnam_link.outbox.damage import TROUBLES, LogLost, is_damage, is_unreadable
 from tonnam_link.outbox.gaps import Gap, join
+from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.sealing import Sealed
 from tonnam_link.outbox.state import Boot
 from tonnam_link.topics import Origin
@@ -174,13 +175,16 @@ class Shelf:
 
     def _look_for_what_is_gone(self, book: Book) -> None:
         """A file that lacks commits is told as a gap; one that was set aside tells for itself."""
-        noted = None if self._lock is None else progress.noted(self._lock)
+        noted = self._noted()
         if noted is None or self.unread is not None or not book.progress.lacks(noted):
             return
         if noted.epoch == book.state.epoch:
             book.state.next = max(book.state.next, noted.next)
         latest_ms = max((last for _, last in book.state.spans), default=0)
         book.state.gaps = join(book.state.gaps, Gap("damaged", None, latest_ms, None))
+
+    def _noted(self) -> Progress | None:
+        return None if self._lock is None else progress.noted(self._lock)
 
     def _renew(self, book: Book, error: Exception) -> None:
         """Begin a new file in place of a damaged one; sequences go on, so that none under way is mistaken."""
@@ -200,7 +204,7 @@ class Shelf:
     def _announce(self, error: Exception) -> None:
         """Before a damaged file is closed."""
         if self.path is not None:
-            self.set_aside = aside.announce(self.path, log_lost=isinstance(error, LogLost))
+            self.set_aside = aside.announce(self.path, log_lost=isinstance(error, LogLost), noted=self._noted())
 
     def _finish_aside(self) -> None:
         if self.path is not None:

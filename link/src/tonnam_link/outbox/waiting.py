@@ -12,6 +12,7 @@ import msgspec
 
 from tonnam_link.messages import LATEST_MS, Event, Outcome, Sample, Stamp
 from tonnam_link.outbox.damage import Damaged, check, verify
+from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.sealing import Sealing, check_word, pack_samples, unpack_samples
 from tonnam_link.outbox.spans import Span, add, place, runs
 from tonnam_link.outbox.state import Boot, State, Timing
@@ -62,6 +63,11 @@ class Counts:
     def boots(self) -> list[str]:
         """The boots that something waits of, the oldest first."""
         return list(dict.fromkeys((*self.untimed, *self.words)))
+
+
+def progress_of(state: State, counts: Counts) -> Progress:
+    """How far a file has come that has this in it."""
+    return Progress(state.epoch, state.next, counts.readings + sum(counts.words.values()))
 
 
 class Waiting:

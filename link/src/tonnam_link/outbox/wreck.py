@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from tonnam_link.outbox import outbox_file
 from tonnam_link.outbox.damage import TROUBLES
+from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.state import State
+from tonnam_link.outbox.waiting import Counts, progress_of
 
 ROWS_AT_ONCE = 32
 CLOSE = 64
@@ -47,6 +49,13 @@ class Wreck:
     def close(self) -> None:
         with contextlib.suppress(*TROUBLES):
             self._db.close()
+
+    def progress(self) -> Progress | None:
+        """How far it has come, so far as can be seen."""
+        with contextlib.suppress(*TROUBLES):
+            counts = Counts.load(self._db)
+            return None if self.state is None else progress_of(self.state, counts)
+        return None
 
     def modified_ms(self) -> int:
         """When it was last written, as the machine's clock had it."""
