@@ -5,6 +5,20 @@ from collections.abc import Mapping
 from .devices.pdu import WRITES, Device
 
 _BROADCAST = 0
+BITS_A_CHARACTER = 10  # 8N1
+TURNAROUND_S = 0.010
+
+
+def wire_s(request: bytes, response: bytes | None, baud: int, timeout_s: float) -> float:
+    """How long an RTU transaction holds the wires: frames, silences and turnaround, or the master's whole time-out.
+
+    PDUs as in `Bus.execute`; unit id and CRC are added here.
+    """
+    character_s = BITS_A_CHARACTER / baud
+    asked_s = (len(request) + 3 + 3.5) * character_s
+    if response is None:
+        return asked_s + timeout_s
+    return asked_s + TURNAROUND_S + (len(response) + 3 + 3.5) * character_s
 
 
 class Bus:

@@ -9,10 +9,9 @@ import os
 import tty
 from pathlib import Path
 
+from .bus import BITS_A_CHARACTER, TURNAROUND_S
 from .wires import CannotListen, Execute, cannot_listen
 
-_BITS_A_CHARACTER = 10  # 8N1
-_TURNAROUND_S = 0.010
 _LONGEST_FRAME = 256
 
 
@@ -32,7 +31,7 @@ class ModbusRtuServer:
     def __init__(self, path: Path, execute: Execute, *, baud: int = 4800) -> None:
         self.path = path
         self._execute = execute
-        self._character_s = _BITS_A_CHARACTER / baud
+        self._character_s = BITS_A_CHARACTER / baud
         self._silence_s = 3.5 * self._character_s
         self._master = self._slave = -1
         self._heard = bytearray()
@@ -91,7 +90,7 @@ class ModbusRtuServer:
             return
         reply = frame[:1] + response
         loop = asyncio.get_running_loop()
-        wire_s = (len(frame) + len(reply) + 2) * self._character_s + _TURNAROUND_S
+        wire_s = (len(frame) + len(reply) + 2) * self._character_s + TURNAROUND_S
         self._free_at_s = max(loop.time(), self._free_at_s) + wire_s
         loop.call_at(self._free_at_s, self._say, reply + crc16(reply))
 

@@ -33,16 +33,16 @@ class Climate:
     reference_et_mm_h: float
 
 
-def step_air(air: AirState, sky: Sky, field_s: float) -> None:
+def step_air(air: AirState, sky: Sky, field_s: float, transmissivity: float = COVER_TRANSMISSIVITY) -> None:
     """Let the inside air follow weather and sun, and the soil's warmth follow the air over hours."""
-    target_c = sky.air_c + _WARMING_C_PER_W_M2 * sky.sun_w_m2 * COVER_TRANSMISSIVITY
+    target_c = sky.air_c + _WARMING_C_PER_W_M2 * sky.sun_w_m2 * transmissivity
     air.air_c += (target_c - air.air_c) * -math.expm1(-field_s / _AIR_LAG_S)
     air.soil_c += (air.air_c + 1.0 - air.soil_c) * -math.expm1(-field_s / 28_800.0)
 
 
-def climate_at(air: AirState, sky: Sky) -> Climate:
+def climate_at(air: AirState, sky: Sky, transmissivity: float = COVER_TRANSMISSIVITY) -> Climate:
     """Inside climate at one instant; transpiration makes the air moister by day."""
-    inside_w_m2 = sky.sun_w_m2 * COVER_TRANSMISSIVITY
+    inside_w_m2 = sky.sun_w_m2 * transmissivity
     et_mm_h = reference_et_mm_h(inside_w_m2, air.air_c)
     vapour_kpa = sky.vapour_kpa + 0.9 * et_mm_h
     humidity_pct = min(97.5, 100.0 * vapour_kpa / saturation_kpa(air.air_c))

@@ -27,6 +27,13 @@ class Stream(IntEnum):
     DUST_SLOW = 12
     DUST_FAST = 13
     TOWN_NOISE = 14
+    WORLD_CHARACTER = 15
+    EMITTERS = 16
+    SHOWERS = 17
+    WIND = 18
+    WORLD_NOISE = 19
+    LOST_FRAMES = 20
+    PROBE_BORN = 21
 
 
 def _mix(seed: int, stream: int, index: int) -> int:

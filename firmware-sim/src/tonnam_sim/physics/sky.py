@@ -52,7 +52,7 @@ def day_clearness(seed: int, day: int, sunny_day: int | None) -> float:
     return 0.9 + 0.1 * luck / 0.7 if luck < 0.7 else 0.45 + 0.35 * (luck - 0.7) / 0.3
 
 
-def sky_at(seed: int, field_s: float, sunny_day: int | None) -> Sky:
+def sky_at(seed: int, field_s: float, sunny_day: int | None, first_day_of_year: int = FIRST_DAY_OF_YEAR) -> Sky:
     """The weather `field_s` seconds after midnight of the first simulated day."""
     day, second = divmod(field_s, DAY_S)
     clock_h = second / 3600
@@ -60,7 +60,7 @@ def sky_at(seed: int, field_s: float, sunny_day: int | None) -> Sky:
     patchy = 1.0 - clearness
     cloud = drifting(seed, Stream.PASSING_CLOUDS, field_s, 1200.0)
     share = clearness * (1.0 - (0.05 + 0.8 * patchy) * cloud)
-    sun = clear_sky_w_m2((FIRST_DAY_OF_YEAR + int(day) - 1) % 365 + 1, clock_h) * share
+    sun = clear_sky_w_m2((first_day_of_year + int(day) - 1) % 365 + 1, clock_h) * share
     return Sky(sun, _air_c(seed, int(day), clock_h, clearness), vapour_kpa=saturation_kpa(16.8))
 
 
