@@ -77,9 +77,9 @@ async def commit(ingest: Ingest, *payloads: bytes, lane: Channel = Channel.UP) -
 
 def entries(database: Database) -> list[Quarantine]:
     with database.reading() as session:
-        found = quarantine.find(session, Wanted())
+        found = list(session.scalars(select(Quarantine)))
         session.expunge_all()
-        return list(found)
+        return found
 
 
 async def test_readings_events_and_outcomes_are_those_of_their_node(
@@ -126,15 +126,24 @@ async def test_the_same_batch_directly_and_through_the_gateway_is_stored_once(
 
 
 @pytest.mark.parametrize(
-    "origin", [Origin(TENANT, "edge-9"), Origin(TENANT, "nobody"), Origin("demo-town", NODE), Origin(TENANT, GATEWAY)]
+    ("origin", "why"),
+    [
+        (Origin(TENANT, "edge-9"), "it has no gateway and speaks for itself"),
+        (Origin(TENANT, "edge-8"), "its gateway is edge-9"),
+        (Origin(TENANT, "nobody"), f"tonnam-cloud node add {TENANT} nobody --via {GATEWAY}"),
+        (Origin("demo-town", NODE), "that is somebody else's"),
+        (Origin(TENANT, GATEWAY), "it has no gateway and speaks for itself"),
+    ],
 )
-async def test_a_gateway_that_may_not_speak_for_a_node_is_not_believed(
-    ingest: Ingest, database: Database, origin: Origin
+async def test_a_gateway_that_may_not_speak_for_a_node_is_not_believed_and_nobody_is_told_to_let_it(
+    ingest: Ingest, database: Database, origin: Origin, why: str
 ) -> None:
+    with database.writing() as session:
+        repository.add_node(session, TENANT, "edge-8", words("Other"), NOW_MS, via="edge-9")
     batch = passed_on(encode_events(origin, 5, 1, [started()]), origin=origin)
     (answer,) = await commit(ingest, batch)
     assert answer.verdict is Verdict.QUARANTINED
-    assert f"{GATEWAY} may not speak for {origin}" in answer.reason
+    assert answer.reason == f"{GATEWAY} may not speak for {origin}: {why}"
     (entry,) = entries(database)
     assert (entry.node, entry.via, entry.payload) == (GATEWAY, None, batch)
     with database.reading() as session:
@@ -144,16 +153,15 @@ async def test_a_gateway_that_may_not_speak_for_a_node_is_not_believed(
 async def test_a_node_added_behind_the_gateway_is_believed_at_once_and_its_quarantine_can_be_replayed(
     database: Database, embedded_store: EmbeddedStore
 ) -> None:
-    now = [NOW_MS]
     with database.writing() as session:
         repository.add_node(session, TENANT, GATEWAY, words("Gateway"), NOW_MS)
-    ingest = Ingest(database, embedded_store, lambda _topic, _payload: True, lambda: now[0])
+        repository.add_node(session, TENANT, NODE, words("Cabinet"), NOW_MS)
+    ingest = Ingest(database, embedded_store, lambda _topic, _payload: True, lambda: NOW_MS)
     batch = passed_on(sealed_events(started()))
     assert (await commit(ingest, batch))[0].verdict is Verdict.QUARANTINED
     with database.writing() as session:
         repository.add_node(session, TENANT, NODE, words("Cabinet"), NOW_MS, via=GATEWAY)
         quarantine.ask(session, Wanted(reason="may not speak"), NOW_MS)
-    now[0] += 1_001
     await ingest._replay()
     with database.reading() as session:
         assert session.get_one(Run, (TENANT, "run-1")).node == NODE

@@ -250,6 +250,11 @@ async def test_nonsense_stays_and_says_why_and_a_replay_is_not_heard_of_its_node
     assert ingest.status.batches == 0
 
 
+async def test_of_what_is_kept_in_part_a_replay_says_so(ingest: Ingest, farm: Database, clock: Clock) -> None:
+    await commit(ingest, b"\x02" + bytes(300_000))
+    assert await replay(ingest, farm, clock) == [("kept", "still: it was oversized, and only its beginning is kept")]
+
+
 async def test_a_replay_of_a_node_that_may_not_send_waits_and_is_tried_again(
     ingest: Ingest, farm: Database, clock: Clock
 ) -> None:
@@ -338,6 +343,7 @@ def test_a_batch_is_shown_as_far_as_it_can_be_known(home: Database) -> None:
         (b"", "the message was empty"),
         (b"\x02", "no epoch and sequence can be found"),
         (b"x" * 400_000, "400000 bytes, of which the first 263168 are kept"),
+        (b"x" * 400_000, "nobody can tell any more whether it is as demo-farm/edge-1 has sealed it"),
         (
             encode_forward(ORIGIN, 5, 9, Forwarded(Origin(TENANT, "edge-2"), Channel.BACK, b"\x02abc")),
             f"passes on a batch of {TENANT}/edge-2 for back, 4 bytes",

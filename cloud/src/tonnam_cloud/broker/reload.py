@@ -52,7 +52,7 @@ class Reloader:
         """Say once that nobody was told: the file may be another one than the broker's."""
         if not self._missed:
             log.info(
-                f"no {self._program} runs by this PID file; it reads the files as it starts", file=self._pid_file
+                f"no {self._program} runs by this PID file; it reads the files as it starts", file=str(self._pid_file)
             )
         self._missed = True
 

@@ -19,13 +19,17 @@ FindDictionary = Callable[[str, str], Dictionary | None]
 """By tenant and hash."""
 
 
-def account(payload: bytes, origin: Origin, find: FindDictionary) -> Iterator[str]:
-    """Line by line, what the bytes are."""
+def account(payload: bytes, origin: Origin, find: FindDictionary, *, cut: bool = False) -> Iterator[str]:
+    """Line by line, what the bytes are; of what was `cut` they are the beginning."""
     if not payload:
         yield "nothing: the message was empty"
         return
-    sealed = intact(payload, origin)
     yield f"wire version {payload[0]}{'' if payload[0] == WIRE_VERSION else f' (here it is {WIRE_VERSION})'}"
+    if cut:
+        yield f"nobody can tell any more whether it is as {origin} has sealed it"
+        yield _beginning(payload)
+        return
+    sealed = intact(payload, origin)
     yield f"as {origin} has sealed it" if sealed else f"not as {origin} would have sealed it: its checksum is wrong"
     try:
         seen = peek(payload)
@@ -33,7 +37,7 @@ def account(payload: bytes, origin: Origin, find: FindDictionary) -> Iterator[st
         identity = identify(payload)
         yield f"epoch {identity[0]}, sequence {identity[1]}" if identity else "no epoch and sequence can be found"
         yield f"it cannot be opened: {_short(error.reason)}"
-        yield f"begins with {payload[: HEADER_BYTES + 11].hex(' ')}"
+        yield _beginning(payload)
         return
     yield f"{seen.kind}, epoch {seen.epoch}, sequence {seen.sequence}"
     yield from _content(payload, origin, seen, find)
@@ -92,6 +96,10 @@ def _span(first_ms: int, last_ms: int, count: int) -> str:
 
 def _at(at_ms: int) -> str:
     return utc(at_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _beginning(payload: bytes) -> str:
+    return f"begins with {payload[: HEADER_BYTES + 11].hex(' ')}"
 
 
 def _short(text: str) -> str:

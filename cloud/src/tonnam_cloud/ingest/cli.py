@@ -58,7 +58,8 @@ def show(number: Number) -> None:
     with command_database() as database:
         entry = _entry(database, number)
         typer.echo(_line(entry))
-        kept = "" if entry.size == len(entry.payload) else f", of which the first {len(entry.payload)} are kept"
+        cut = quarantine.is_cut(entry)
+        kept = f", of which the first {len(entry.payload)} are kept" if cut else ""
         typer.echo(f"came {when(entry.received_ms)} for {entry.channel}, {entry.size} bytes{kept}")
         if entry.result:
             typer.echo(f"last replay {when(entry.tried_ms)}: {entry.result}")
@@ -68,7 +69,7 @@ def show(number: Number) -> None:
                 content = repository.dictionary(session, tenant, name)
             return parse_dictionary(content) if content else None
 
-        for line in account(entry.payload, Origin(entry.tenant, entry.node), find):
+        for line in account(entry.payload, Origin(entry.tenant, entry.node), find, cut=cut):
             typer.echo(line)
 
 

@@ -23,7 +23,7 @@ from tonnam_cloud.ingest import keeping, live, quarantine
 from tonnam_cloud.ingest.opening import GARBLED, Opener
 from tonnam_cloud.ingest.rate import Allowance
 from tonnam_cloud.ingest.status import IngestStatus
-from tonnam_cloud.ingest.work import Work
+from tonnam_cloud.ingest.work import STORED, Work
 from tonnam_cloud.ingest.writing import StoreWriter
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.registry import application, repository
@@ -43,6 +43,7 @@ REPLAYS_AT_ONCE = 8
 REPLAY_AGAIN_MS = 5_000
 IN_DEBT_S = 30.0
 """A node that has put so much into quarantine is turned away altogether until some of this time has passed."""
+CUT = "it was oversized, and only its beginning is kept"
 TOO_MUCH = "too much of what this node sends cannot be taken: look at it with tonnam-cloud quarantine list"
 _T = TypeVar("_T")
 
@@ -114,7 +115,7 @@ class Ingest:
             if debt_s and (seen[work.origin] or debt_s > IN_DEBT_S):
                 work.wait(TOO_MUCH, debt_s)
             seen[work.origin] += 1
-        self._opener.open(work for work in works if work.answer.verdict is not Verdict.BUSY)
+        self._opener.open(work for work in works if work.answer is STORED)
 
     def _keep(self, works: Sequence[Work]) -> list[live.Message]:
         now = time.monotonic()
@@ -175,7 +176,7 @@ class Ingest:
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _replay(self) -> None:
-        """What somebody wants out of the quarantine goes the way of what comes in."""
+        """What somebody wants out of the quarantine goes the way of what comes in, by what the registry says now."""
         works = await self.blocking(self._asked)
         if works:
             await self._take(works)
@@ -187,8 +188,14 @@ class Ingest:
         now_ms = self._clock()
         with self._database.reading() as session:
             rows = quarantine.asked(session, now_ms - REPLAY_AGAIN_MS, REPLAYS_AT_ONCE)
-            found = [(row.id, quarantine.received(row, now_ms)) for row in rows]
-        return [Work(received, received, replays=number) for number, received in found]
+            found = [(row.id, quarantine.received(row, now_ms), quarantine.is_cut(row)) for row in rows]
+        if found:
+            self._opener.ask_again()
+        works = [Work(received, received, replays=number) for number, received, _ in found]
+        for work, (_, _, cut) in zip(works, found, strict=True):
+            if cut:
+                work.quarantine(CUT)
+        return works
 
     def _bound(self) -> None:
         with self._database.writing() as session:

@@ -65,6 +65,10 @@ class Opener:
         for work in works:
             self._open_any(work, arriving)
 
+    def ask_again(self) -> None:
+        """Somebody may just have changed what nodes may: do not go by what is remembered."""
+        self._nodes_at_ms = None
+
     def learned(self, tenant: str, batch: Batch) -> None:
         """A dictionary is on disk now."""
         if batch.dictionary is not None:
@@ -111,8 +115,7 @@ class Opener:
         self._why_not(origin)  # asks for nodes again when this one is not known
         sender = self._nodes.get(origin)
         if origin.tenant != received.tenant or sender is None or sender.via != received.node:
-            told = f"tonnam-cloud node add {origin.tenant} {origin.node} --via {received.node}"
-            raise Rejected(f"{received.node} may not speak for {origin}: {told}")
+            raise Rejected(f"{received.node} may not speak for {origin}: {_why_not_for(origin, received, sender)}")
         work.content = Received(*origin, forwarded.channel, forwarded.payload, received.received_at_ms)
         if sender.revoked:
             raise Rejected(self._why_not(origin))
@@ -184,6 +187,15 @@ class Opener:
             if stored is not None:
                 found = self._dictionaries[key] = _known(parse_dictionary(stored))
         return found
+
+
+def _why_not_for(origin: Origin, gateway: Received, sender: repository.Sender | None) -> str:
+    """Why a gateway may not pass on what a node has sealed. Only where nothing speaks against it, how it may."""
+    if origin.tenant != gateway.tenant:
+        return "that is somebody else's"
+    if sender is None:
+        return f"tonnam-cloud node add {origin.tenant} {origin.node} --via {gateway.node}"
+    return f"its gateway is {sender.via}" if sender.via else "it has no gateway and speaks for itself"
 
 
 def _known(dictionary: Dictionary) -> _Known:

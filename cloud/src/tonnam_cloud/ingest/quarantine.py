@@ -164,6 +164,11 @@ def drop(session: Session, numbers: Collection[int]) -> list[int]:
     return sorted(session.scalars(delete(Quarantine).where(Quarantine.id.in_(numbers)).returning(Quarantine.id)))
 
 
+def is_cut(entry: Quarantine) -> bool:
+    """Whether only the beginning of what came is kept."""
+    return entry.size > len(entry.payload)
+
+
 def received(entry: Quarantine, now_ms: int) -> Received:
     """The batch of a row, as if it came now."""
     origin = Origin(entry.tenant, entry.node)
