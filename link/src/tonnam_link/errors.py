@@ -28,7 +28,10 @@ class TooLarge(LinkError, ValueError):
 
 
 class OutboxUnavailable(LinkError):
-    """The disk did not take it (full, read-only, broken). Nothing was accepted; trying again later may work."""
+    """The disk did not take it (full, read-only, broken, hanging). Trying again later may work, and is safe.
+
+    Nothing was accepted. Only of a disk that hangs nobody knows.
+    """
 
 
 class OutboxInUse(LinkError):

@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from structlog.testing import capture_logs
 from tests.link.harness import SPECS, START_MS, Ledger, cloud, event, frame, identities, node, running, until
 from tests.link.stubborn import EVENT_EVERY, Owner
 from tonnam_link.clock import system_clock
+from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event, Frame, Sample
-from tonnam_link.node import care, disk, volatile
+from tonnam_link.node import care, disk, volatile, worker
+from tonnam_link.node.uplink import Uplink
 
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
@@ -149,6 +152,54 @@ async def test_read_only_disk_sends_each_reading_once_and_goes_on_with_the_backl
         await until(lambda: owner.refused == 0 and uplink.backlog().empty, "the disk")
     assert numbers(ledger) == set(range(owner.made))
     assert max(ledger.writes.values()) <= 2
+
+
+@contextlib.asynccontextmanager
+async def hanging(uplink: Uplink) -> AsyncIterator[None]:
+    """While the block runs every commit hangs; then all that were begun are done."""
+    answers = threading.Event()
+    assert uplink._disk.outbox is not None
+    uplink._disk.outbox._db.set_trace_callback(lambda said: answers.wait() if said == "COMMIT" else None)
+    try:
+        yield
+    finally:
+        answers.set()
+
+
+async def test_disk_that_hangs_holds_up_no_live_reading_and_loses_none(
+    broker: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "HANGS_S", 0.2)
+    ledger = Ledger()
+    with capture_logs() as logs:
+        uplink = node(path, broker)
+        owner = Owner(uplink)
+        async with cloud(broker, ledger), running(uplink.run(), owner.run()):
+            await until(lambda: len(numbers(ledger)) > 20, "readings before")
+            async with hanging(uplink):
+                await until(lambda: owner.refused > 10, "the refusal")
+                accepted = owner.accepted
+                await until(lambda: len(numbers(ledger) & set(range(accepted + 5, accepted + 200))) > 30, "live ones")
+                assert owner.accepted == accepted
+            await until(lambda: owner.accepted > accepted + 50, "the disk")
+            await none_is_missing(ledger, owner.accepted)
+    said = [log["event"] for log in logs if log["event"].startswith("outbox.")]
+    assert said == ["outbox.unavailable", "outbox.available"]
+
+
+async def test_disk_that_hangs_does_not_hold_up_the_end(
+    mosquitto_broker: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "HANGS_S", 0.2)
+    uplink = node(path, mosquitto_broker)
+    task = asyncio.create_task(uplink.run())
+    await until(lambda: uplink.connected, "the connection")
+    async with hanging(uplink):
+        with pytest.raises(OutboxUnavailable, match="has not answered"):
+            await uplink.accept([frame(0)])
+        task.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_file_that_is_damaged_while_it_runs_is_replaced_and_told(broker: str, path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tonnam_link.errors import OutboxUnavailable
+from tonnam_link.node.worker import DiskHangs, Worker
 from tonnam_link.outbox.outbox import Backlog, Outbox
 
 P = ParamSpec("P")
@@ -21,8 +21,8 @@ class Disk:
     """Runs what blocks on one worker thread, one call after the other, in the order of the calls.
 
     `opening` makes the outbox and `starting` prepares it for writing. While either fails, calls raise
-    OutboxUnavailable, and every few seconds one tries again. That the disk refuses is logged once, and that it takes
-    again, too.
+    OutboxUnavailable, and every few seconds one tries again. A disk that hangs (see `Worker`) is one that refuses,
+    but what it was asked may be done all the same. That it refuses is logged once, and that it takes again, too.
     """
 
     def __init__(self, opening: Callable[[], Outbox], starting: Callable[[Outbox], None], log: Any) -> None:
@@ -32,7 +32,7 @@ class Disk:
         self._failure: OutboxUnavailable | None = None
         self._failed_at = 0.0
         self._failing = self._closed = False
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
+        self._worker = Worker("outbox")
 
     @property
     def epoch(self) -> int | None:
@@ -59,7 +59,7 @@ class Disk:
         return outbox
 
     async def __call__(self, work: Callable[Concatenate[Outbox, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of `work` with the outbox. It is done even when the caller is cancelled meanwhile."""
+        """The result of `work` with the outbox. Cancelled, it may be done or not."""
         return await self._run(lambda: work(self.start(), *args, **kwargs))
 
     async def reading(self, work: Callable[Concatenate[Outbox, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -70,10 +70,14 @@ class Disk:
         if self._closed:
             raise OutboxUnavailable("the outbox is closed: the uplink has ended")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+            return await self._worker(work)
         except OutboxUnavailable as error:
             self.refuses(error)
             raise
+        except DiskHangs as error:
+            refusal = OutboxUnavailable(str(error))
+            self.refuses(refusal)
+            raise refusal from error
 
     def _try(self, attempt: Callable[[], T]) -> T:
         if self._failure is not None and time.monotonic() - self._failed_at < OPEN_AGAIN_S:
@@ -104,15 +108,16 @@ class Disk:
             self.outbox, self._started = None, False
             self.start()
 
-        await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        await self._run(work)
 
     async def close(self) -> None:
-        """Close the outbox after all that was asked before."""
+        """Close the outbox after all that was asked before. A disk that hangs is not waited for."""
         if self._closed:
             return
         self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._worker, self._close)
-        self._worker.shutdown(wait=False)
+        with contextlib.suppress(DiskHangs):
+            await self._worker(self._close)
+        self._worker.end()
 
     def _close(self) -> None:
         if self.outbox is not None:
