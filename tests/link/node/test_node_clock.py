@@ -183,6 +183,55 @@ def test_another_process_of_this_boot_goes_on_with_what_was_known() -> None:
     assert machine.clock.offset_ms == TRUTH_MS
 
 
+def test_stamps_are_told_by_the_time_as_it_was_when_it_became_known_so_that_none_overtakes_another() -> None:
+    machine = Machine()
+    stamp = machine.clock.stamp()
+    machine.asks()
+    told, first = machine.clock.time_of(0, stamp), machine.clock.now_ms()
+    machine.asks(wrong_by_ms=120_000)
+    machine.passes(600_000)
+    assert (machine.clock.offset_ms or 0) - (machine.clock.learned_ms or 0) > 50_000
+    assert machine.clock.time_of(0, stamp) == told
+    assert told is not None
+    assert told < first
+
+
+def test_time_begins_after_readings_that_are_there_already_and_then_goes_slowly_to_where_it_should_be() -> None:
+    machine = Machine()
+    stamp = machine.clock.stamp()
+    last_ms = machine.truth + 1_500
+    machine.clock.heed([(0, 10), (last_ms - 100, last_ms)], None)
+    machine.passes(10_000)
+    machine.asks()
+    assert machine.clock.time_of(0, stamp) == last_ms + 1
+    machine.passes(60_000)
+    assert machine.clock.now_ms() == machine.truth
+
+
+def test_time_of_a_process_begins_after_the_readings_of_the_one_before() -> None:
+    machine = Machine()
+    last_ms = machine.truth + 900
+    machine.clock.heed([(last_ms - HOUR_MS, last_ms)], None)
+    machine.clock.resume(TRUTH_MS)
+    assert machine.clock.now_ms() == last_ms + 1
+
+
+def test_what_waits_on_the_disk_begins_after_readings_that_are_there_already() -> None:
+    machine = Machine()
+    first_ms = machine.truth - 30_000
+    machine.clock.heed([(first_ms - HOUR_MS, first_ms + 700)], machine.mono - 30_000)
+    machine.asks()
+    assert machine.clock.time_of(0, Stamp("boot-1", 30_000)) == first_ms + 701
+
+
+@pytest.mark.parametrize("ahead_ms", [-1, 2_200, HOUR_MS])
+def test_readings_that_are_further_ahead_than_it_may_be_wrong_do_not_move_it(ahead_ms: int) -> None:
+    machine = Machine()
+    machine.clock.heed([(machine.truth - HOUR_MS, machine.truth + ahead_ms)], None)
+    machine.asks()
+    assert machine.clock.now_ms() == machine.truth
+
+
 def test_the_machine_says_what_its_clocks_are() -> None:
     assert 0 < ms_since_boot() <= ms_since_boot()
     assert boot_id() == boot_id()

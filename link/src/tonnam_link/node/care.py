@@ -12,7 +12,7 @@ from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event
 from tonnam_link.node.disk import Disk
 from tonnam_link.node.node_clock import Disagreement, NodeClock
-from tonnam_link.outbox.outbox import Outbox
+from tonnam_link.outbox.outbox import Outbox, Past
 from tonnam_link.outbox.sealing import Sealed
 
 HOUSE_EVERY_S = 5.0
@@ -57,8 +57,11 @@ class Care:
     def open(self) -> None:
         """Open the outbox and take from it what it remembers of this boot. Blocking; a refusal is only noted."""
         try:
-            self._remember(self._disk.open().offset_now(self._clock.boot))
-            self._disk.start()
+            outbox = self._disk.open()
+            try:
+                self._disk.start()
+            finally:
+                self._remember(outbox.past(self._clock.boot))
         except OutboxUnavailable as error:
             self._disk.refuses(error)
 
@@ -80,28 +83,29 @@ class Care:
             return
         if self._clock.stamp() is not None and self._asked != epoch:
             self._asked = epoch
-            self._remember(await self._disk.reading(Outbox.offset_now, self._clock.boot))
-        offset_ms = self._clock.offset_ms
-        if offset_ms is not None and self.taught != epoch:
-            await self._teach(epoch, offset_ms)
-            self._noted_ms = offset_ms
+            self._remember(await self._disk.reading(Outbox.past, self._clock.boot))
+        learned_ms, offset_ms = self._clock.learned_ms, self._clock.offset_ms
+        if learned_ms is not None and self.taught != epoch:
+            await self._teach(epoch, learned_ms)
+            self._noted_ms = learned_ms
         elif offset_ms is not None and abs(offset_ms - self._noted_ms) >= WORTH_NOTING_MS:
             await self._disk(Outbox.follow, self._clock.boot, offset_ms)
             self._noted_ms = offset_ms
 
-    async def _teach(self, epoch: int, offset_ms: int) -> None:
+    async def _teach(self, epoch: int, learned_ms: int) -> None:
         """Tell the outbox the time: what waited for it can go now."""
         try:
-            sealed = await self._disk(Outbox.learn, self._clock.boot, offset_ms)
+            sealed = await self._disk(Outbox.learn, self._clock.boot, learned_ms)
         except ValueError as error:
             self._log.error("outbox.times", reason=str(error), meaning="what waits for the time waits on")
             sealed = []
         self.taught = epoch
         self._offer(sealed)
 
-    def _remember(self, offset_ms: int | None) -> None:
-        if offset_ms is not None:
-            self._clock.resume(offset_ms)
+    def _remember(self, past: Past) -> None:
+        self._clock.heed(past.taken, past.first_mono_ms)
+        if past.offset_ms is not None:
+            self._clock.resume(past.offset_ms)
 
     async def _tell_damage(self) -> None:
         outbox = self._disk.outbox

@@ -6,7 +6,7 @@ boot. Once told it counts on from there by itself; steps of the machine's own cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tonnam_link.clock import Clock, system_clock
 from tonnam_link.machine import boot_id, ms_since_boot, synced_by_kernel
 from tonnam_link.messages import Stamp
+from tonnam_link.outbox.spans import Span
 
 EARLIEST_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 1000
 """No clock that shows an earlier time can be right: this program is younger."""
@@ -64,7 +65,8 @@ class NodeClock:
 
     It is known by the first reply of this boot, when the kernel says so (or the owner trusts the machine: then
     `kernel_synced` is always true), or by `resume`. From then on it never goes back, follows the receiver by at most
-    a tenth of the time that passes, and does not follow one that is more than an hour away.
+    a tenth of the time that passes, and does not follow one that is more than an hour away. It begins after the
+    readings that are there already, as far as it may be wrong.
     """
 
     def __init__(
@@ -76,6 +78,9 @@ class NodeClock:
     ) -> None:
         self.boot = boot or boot_id()
         self._wall, self._mono, self._kernel_synced = wall, mono, kernel_synced
+        self._first_mono_ms = mono()
+        self._taken: tuple[Span, ...] = ()
+        self._learned_ms: int | None = None
         self._base_ms: int | None = None
         self._goal_ms = self._since_mono_ms = 0
         self._claim: _Claim | None = None
@@ -91,6 +96,14 @@ class NodeClock:
     def offset_ms(self) -> int | None:
         """UTC minus time since boot, as it counts now; None while the time is not known."""
         return None if self._base_ms is None else self._offset(self._base_ms, self._mono())
+
+    @property
+    def learned_ms(self) -> int | None:
+        """UTC minus time since boot, as it was when the time became known: it is what stamps are told by.
+
+        What is stamped later than that rises from there; by what the offset became since, they would overtake it.
+        """
+        return self._learned_ms
 
     def mono_ms(self) -> int:
         """Time since boot, time asleep included."""
@@ -117,14 +130,20 @@ class NodeClock:
         """When something happened that was noted as `at_ms` with `stamp`; None if that is not known (yet)."""
         if stamp is None:
             return at_ms
-        if stamp.boot != self.boot or self._base_ms is None:
+        if stamp.boot != self.boot or self._learned_ms is None:
             return None
-        return stamp.mono_ms + self._offset(self._base_ms, self._mono())
+        return stamp.mono_ms + self._learned_ms
+
+    def heed(self, taken: Sequence[Span], first_mono_ms: int | None) -> None:
+        """Say which times readings have already, and since when some of this boot wait for theirs, if any do."""
+        self._taken = (*self._taken, *taken)
+        if first_mono_ms is not None:
+            self._first_mono_ms = min(self._first_mono_ms, first_mono_ms)
 
     def resume(self, offset_ms: int) -> None:
         """Go on with what an earlier process of this boot knew. Does nothing once the time is known."""
         if self._base_ms is None:
-            self._begin(offset_ms, self._mono())
+            self._begin(_Claim(self._mono(), 0, offset_ms, far=False))
 
     def learn(self, utc_ms: int, sent_mono_ms: int, received_mono_ms: int) -> None:
         """Learn from a reply to something that was sent once. `utc_ms` is 0 when the receiver has no time itself.
@@ -156,7 +175,7 @@ class NodeClock:
         """Believe it at once, or, if it is slow or far away, when the same has been said for a while."""
         before = self._claim
         if not claim.doubtful:
-            self._begin(claim.offset_ms, claim.since_mono_ms)
+            self._begin(claim)
             return
         now_mono_ms = claim.since_mono_ms
         if before is not None and before.agrees(claim):
@@ -164,12 +183,18 @@ class NodeClock:
             claim = replace(best, since_mono_ms=before.since_mono_ms)
         self._claim = claim
         if now_mono_ms - claim.since_mono_ms >= (FAR_WAIT_MS if claim.far else SLOW_WAIT_MS):
-            self._begin(claim.offset_ms, now_mono_ms)
+            self._begin(replace(claim, since_mono_ms=now_mono_ms))
 
-    def _begin(self, offset_ms: int, mono_ms: int) -> None:
-        self._base_ms = self._goal_ms = offset_ms
-        self._since_mono_ms = mono_ms
+    def _begin(self, claim: _Claim) -> None:
+        self._goal_ms, self._since_mono_ms = claim.offset_ms, claim.since_mono_ms
+        self._base_ms = self._learned_ms = claim.offset_ms + self._short_ms(claim)
         self._claim = None
+
+    def _short_ms(self, claim: _Claim) -> int:
+        """How much later the first of this boot must be so as not to be among readings of an earlier process."""
+        first_ms = self._first_mono_ms + claim.offset_ms
+        short = (last_ms + 1 - first_ms for _, last_ms in self._taken)
+        return max((ms for ms in short if 0 < ms <= claim.trip_ms + QUICK_MS), default=0)
 
     def _follow(self, base_ms: int, lowest: int, highest: int, utc_ms: int) -> None:
         """Move the goal no further than the reply asks for."""

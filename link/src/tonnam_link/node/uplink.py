@@ -140,7 +140,7 @@ class Uplink:
         offered has only been sent, if that was possible.
         """
         try:
-            sealed = await self._disk(Outbox.accept, frames, events, outcomes)
+            sealed = await self._disk(Outbox.accept, [self._timed(frame) for frame in frames], events, outcomes)
         except OutboxUnavailable:
             await self._send_uncommitted(frames, events, outcomes, at_once=at_once)
             raise
@@ -195,6 +195,11 @@ class Uplink:
         finally:
             await self._volatile.close()
             await self._disk.close()
+
+    def _timed(self, frame: Frame) -> Frame:
+        """At the time that it may have been sent with already, past a disk that refused and knows another."""
+        at_ms = self.clock.time_of(frame.observed_at_ms, frame.stamp)
+        return frame if frame.stamp is None or at_ms is None else Frame(at_ms, frame.samples)
 
     def _start_outbox(self, outbox: Outbox) -> None:
         outbox.register(self._datastreams)

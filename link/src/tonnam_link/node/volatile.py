@@ -82,9 +82,10 @@ class Volatile:
         """Send the readings that wait. What the time is goes to them as soon as it is known."""
         if not self._needed.is_set():
             return
-        if self._clock.synced and self._taught != self.epoch:
+        learned_ms = self._clock.learned_ms
+        if learned_ms is not None and self._taught != self.epoch:
             self._taught = self.epoch
-            self._sender.offer(await self._disk(Outbox.learn, self._clock.boot, self._clock.offset_ms or 0))
+            self._sender.offer(await self._disk(Outbox.learn, self._clock.boot, learned_ms))
         self._sender.offer(await self._disk(Outbox.seal))
 
     def forget(self) -> None:

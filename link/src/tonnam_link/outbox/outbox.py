@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,7 +24,9 @@ from tonnam_link.outbox.keeper import Keeper
 from tonnam_link.outbox.limits import Limits
 from tonnam_link.outbox.sealing import Rank, Sealed, sealed_of
 from tonnam_link.outbox.shelf import Backlog, Shelf
+from tonnam_link.outbox.spans import Span
 from tonnam_link.outbox.state import Boot
+from tonnam_link.outbox.waiting import times_of_all
 from tonnam_link.topics import Origin
 from tonnam_link.wire import codec
 from tonnam_link.wire.codec import Dictionary, Kind, Row
@@ -31,6 +34,16 @@ from tonnam_link.wire.codec import Dictionary, Kind, Row
 __all__ = ["Backlog", "Limits", "Outbox", "Sealed"]
 
 RELEASES_AT_ONCE = 64
+
+
+class Past(NamedTuple):
+    """What an outbox knows of the time: the last offset of a boot, the times of all its readings, and since when
+    some of that boot wait for theirs.
+    """
+
+    offset_ms: int | None
+    taken: tuple[Span, ...]
+    first_mono_ms: int | None
 
 
 class Outbox:
@@ -123,9 +136,17 @@ class Outbox:
 
     def offset_now(self, boot: str) -> int | None:
         """What `learn` and then `follow` said last of a boot, or None."""
+        return self.past(boot).offset_ms
+
+    def past(self, boot: str) -> Past:
+        """What a clock that begins in that boot has to go on from."""
         with self._shelf.using("read") as book:
-            known = book.state.boot(boot)
-            return known.learned_ms if known.runs_ms is None else known.runs_ms
+            known, db = book.state.boot(boot), book.db
+            first_mono_ms = None
+            if known.learned_ms is None:
+                (first_mono_ms,) = db.execute("SELECT min(mono_ms) FROM untimed WHERE boot = ?", (boot,)).fetchone()
+            offset_ms = known.learned_ms if known.runs_ms is None else known.runs_ms
+            return Past(offset_ms, times_of_all(db, book.state, book.counts, boot), first_mono_ms)
 
     @property
     def passes(self) -> int:
