@@ -315,6 +315,15 @@ def test_list_shows_who_may_connect(tmp_path: Path) -> None:
     assert "was not revoked" in access.run("node", "restore", *FARM.split("/")).output
 
 
+def test_node_that_is_added_again_keeps_what_is_not_said_anew(tmp_path: Path) -> None:
+    access = Access(tmp_path)
+    access.run("node", "add", "demo-town", "edge-2", "--name-th", "ท่าน้ำ")
+    access.run("node", "add", "demo-town", "edge-2", "--via", "gateway-1")
+    assert "demo-town edge-2  offline (via gateway-1)  last heard never  ท่าน้ำ" in access.run("node", "list").stdout
+    access.run("node", "add", "demo-town", "edge-2", "--name-en", "Pier", "--via", "")
+    assert "demo-town edge-2  offline  last heard never  Pier" in access.run("node", "list").stdout
+
+
 # --- reload ------------------------------------------------------------------------------------------------------
 
 LISTENER = """\

@@ -36,11 +36,11 @@ def add(
         typer.Option(metavar="GATEWAY", help='The gateway that passes on what it sends; "" for none any more.'),
     ] = None,
 ) -> None:
-    """Let a machine send. Doing it again does no harm."""
-    name = {"th": name_th or name_en or node, "en": name_en or name_th or node}
+    """Let a machine send. Doing it again does no harm, and changes only what is named."""
+    name = {"th": name_th or name_en, "en": name_en or name_th} if name_th or name_en else None
     with command_database(make=True) as database, database.writing() as session:
         new = repository.add_node(session, tenant, node, name, system_clock(), via)
-    typer.echo(f"{tenant} {node}: {'added' if new else 'was there already; its name is up to date'}")
+    typer.echo(f"{tenant} {node}: {'added' if new else 'was there already, and is now as you say'}")
 
 
 @node_app.command("credentials")

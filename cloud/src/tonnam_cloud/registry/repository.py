@@ -21,11 +21,12 @@ class Sender(NamedTuple):
 
 
 def add_node(
-    session: Session, tenant: str, node: str, name: Mapping[str, str], now_ms: int, via: str | None = None
+    session: Session, tenant: str, node: str, name: Mapping[str, str] | None, now_ms: int, via: str | None = None
 ) -> bool:
-    """Register a node, and its tenant with it. Doing it again changes the name; True when it is new.
+    """Register a node, and its tenant with it. Doing it again changes what is given; True when it is new.
 
-    `via` is the gateway that may pass on what the node seals: None leaves it as it is, "" is no gateway.
+    Without a `name` it stays, and a new node is called by its id. `via` is the gateway that may pass on what the node
+    seals: None leaves it as it is, "" is no gateway.
     Raises Rejected when an id is not one, or when the gateway is not a node of the tenant that speaks for itself.
     """
     for text in (tenant, node):
@@ -38,9 +39,10 @@ def add_node(
         session.flush()
     known = session.get(Node, (tenant, node))
     if known is None:
-        session.add(Node(tenant=tenant, id=node, name=dict(name), created_ms=now_ms, via=via or None))
+        called = dict(name or {"th": node, "en": node})
+        session.add(Node(tenant=tenant, id=node, name=called, created_ms=now_ms, via=via or None))
         return True
-    known.name = dict(name)
+    known.name = dict(name or known.name)
     known.via = known.via if via is None else via or None
     return False
 
