@@ -32,6 +32,7 @@ from tonnam_link.wire.replies import decode_reply
 
 GATEWAY = Origin("farm", "gateway-1")
 EDGE = Origin("farm", "edge-1")
+PRESENCE = node_topic(*EDGE, Channel.PRESENCE)
 
 
 @dataclass
@@ -169,15 +170,18 @@ async def test_commands_and_keys_go_down_to_the_node_and_nobody_else(chain: Chai
     assert set(got) == {(node_topic(*EDGE, channel), payload) for channel, payload in wanted}
 
 
+def said(session: str, online: bool, at_ms: int = 1) -> bytes:
+    """A presence, as a node publishes it."""
+    return json.dumps({"session": session, "online": online, "at_ms": at_ms}).encode()
+
+
 class Watcher:
     """Who sees the presence of the node at the cloud's broker, as the cloud does."""
 
     def __init__(self, url: str) -> None:
         self.told: list[dict[str, Any]] = []
         self.session = Session(Broker.parse(url), client_id="watcher", pause_s=(0.1, 0.5))
-        self.session.subscribe(
-            node_topic(*EDGE, Channel.PRESENCE), lambda message: self.told.append(json.loads(message.payload))
-        )
+        self.session.subscribe(PRESENCE, lambda message: self.told.append(json.loads(message.payload)))
 
     def sees(self, online: bool) -> bool:
         return bool(self.told) and self.told[-1]["online"] is online
@@ -204,23 +208,64 @@ async def test_presence_of_a_node_goes_up_and_comes_again_after_either_broker_wa
     assert {"session", "online", "at_ms", "trusts"} <= watcher.told[-1].keys()
 
 
+@contextlib.asynccontextmanager
+async def telling(chain: Chain, payload: bytes) -> AsyncIterator[None]:
+    """A node that is quick to come back to the site's broker, and lets it keep its presence."""
+    node = Session(Broker.parse(chain.site.url), client_id="quick", pause_s=(0.01, 0.02))
+
+    def tell() -> None:
+        node.publish(PRESENCE, payload, qos=1, retain=True)
+
+    node.when_connected(tell)
+    async with running(node.run()):
+        await node.connected.wait()
+        yield
+
+
+async def test_node_that_is_back_before_the_gateway_is_not_told_to_be_away(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the broker has kept comes with the connection, before anybody has looked whether the site is back."""
+    monkeypatch.setattr("tonnam_link.receiving.relay.SITE_AWAY_S", 0.1)
+    watcher = Watcher(chain.cloud.url)
+    async with chain.relaying(), running(watcher.session.run()), telling(chain, said("s", True)):
+        await until(lambda: watcher.sees(True), "the node")
+        chain.site.kill()
+        await until(lambda: watcher.sees(False), "that it cannot be reached")
+        await asyncio.to_thread(chain.site.start)
+        await until(lambda: watcher.sees(True), "the node, back", 40)
+
+
+async def test_node_that_does_not_come_back_with_the_site_is_offline_after_a_while(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker was away too shortly to count, and has forgotten the node and its last will."""
+    monkeypatch.setattr("tonnam_link.receiving.relay.SITE_AWAY_S", 600.0)
+    monkeypatch.setattr("tonnam_link.receiving.relay.SILENT_S", 2.0)
+    monkeypatch.setattr("tonnam_link.receiving.relay.LOOK_EVERY_S", 0.1)
+    watcher = Watcher(chain.cloud.url)
+    async with chain.relaying(), running(watcher.session.run()):
+        async with telling(chain, said("s", True)):
+            await until(lambda: watcher.sees(True), "the node")
+            chain.site.kill()
+        await asyncio.to_thread(chain.site.start)
+        await until(lambda: watcher.sees(False), "that it is gone", 40)
+
+
 async def test_a_node_that_comes_and_goes_all_the_time_costs_the_line_to_the_cloud_little(chain: Chain) -> None:
     """Whoever holds a node behind a gateway must not fill the gateway's line, or its disk with complaints."""
     watcher = Watcher(chain.cloud.url)
     wild = Session(Broker.parse(chain.site.url), client_id="wild")
-    topic = node_topic(*EDGE, Channel.PRESENCE)
     with structlog.testing.capture_logs() as logs:
         async with chain.relaying(), running(watcher.session.run(), wild.run()):
             for session in (watcher.session, wild):
                 await session.connected.wait()
             for number in range(300):
                 for online in (True, False):
-                    told = {"session": str(number), "online": online, "at_ms": number}
-                    wild.publish(topic, json.dumps(told).encode(), qos=1)
-                wild.publish(topic, b"nonsense", qos=1)
-            last = json.dumps({"session": "last", "online": True, "at_ms": 1}).encode()
-            wild.publish(topic, last, qos=1)
-            await until(lambda: bool(watcher.told) and watcher.told[-1]["session"] == "last", "the last one")
+                    wild.publish(PRESENCE, said(str(number), online), qos=1)
+                wild.publish(PRESENCE, b"nonsense", qos=1)
+            wild.publish(PRESENCE, said("last", True, at_ms=2), qos=1)
+            await until(lambda: bool(watcher.told) and watcher.told[-1]["at_ms"] == 2, "the last one")
     assert len(watcher.told) < 30
     assert sum(each["event"] == "presence.malformed" for each in logs) == 1
 

@@ -76,6 +76,7 @@ class Session:
         self._subscriptions: list[tuple[str, OnMessage]] = []
         self._wishes: set[str] = set()
         self._when_connected: list[Callable[[], None]] = []
+        self._when_lost: list[Callable[[], None]] = []
         self._connection: _Connection | None = None
 
     def subscribe(self, topic_filter: str, on_message: OnMessage, *, needed: bool = True) -> None:
@@ -92,6 +93,10 @@ class Session:
     def when_connected(self, callback: Callable[[], None]) -> None:
         """Call `callback` after every connect, once all subscriptions are granted."""
         self._when_connected.append(callback)
+
+    def when_lost(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after every connection or attempt at one: what comes from then on is of a new one."""
+        self._when_lost.append(callback)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none, or when it does not take more just now."""
@@ -128,6 +133,8 @@ class Session:
             self.connected.clear()
             self._connection = None
             connection.close()
+            for callback in self._when_lost:
+                self._guarded(callback)
         return time.monotonic() - started > STEADY_S, reason
 
     def _start(self, connection: _Connection) -> None:

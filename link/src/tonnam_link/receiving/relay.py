@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 
 from tonnam_link.errors import OutboxUnavailable
-from tonnam_link.messages import Forwarded, Presence, Verdict
+from tonnam_link.messages import Forwarded, Verdict
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Message, Session
 from tonnam_link.outbox.forwards import Inner, inner_of
 from tonnam_link.outbox.outbox import Backlog
 from tonnam_link.rarely import Rarely
+from tonnam_link.receiving.attendance import Attendance, read_presence
 from tonnam_link.receiving.receiver import Answer, Received, Receiver
 from tonnam_link.topics import Channel, Origin, node_topic, parse_node_topic
 from tonnam_link.wire.envelope import MAX_BATCH_BYTES, Kind, open_envelope
@@ -26,8 +27,9 @@ NO_CHAIN_RETRY_S = 300.0
 FULL_FOR_BACK = 0.5
 FULL_FOR_ALL = 0.75
 SITE_AWAY_S = 10.0
+SILENT_S = 60.0
+"""A node that lives is back at a broker that came back by then: it tries every 30 s at least."""
 LOOK_EVERY_S = 1.0
-MAX_PRESENCE_BYTES = 4_096
 NO_EVENTS = b"\x90"
 
 
@@ -54,7 +56,8 @@ class Relay:
     A batch of theirs is answered when it is in the uplink's outbox, so custody never has a hole; it is not opened.
     One whose dictionary never passed here is answered `need_dictionary`, so that the gateway can always tell the
     cloud. When the outbox is rather full the nodes are asked to wait: their own disks have room. Commands and
-    configuration for them go down, their presence goes up; when the site's broker is away they are offline.
+    configuration for them go down, their presence goes up. When the site's broker is away they are offline, and so is
+    who does not come back with it.
 
     `clock` answers None while the gateway does not know the time: then its replies tell none.
     """
@@ -78,16 +81,14 @@ class Relay:
         self._origins = [Origin(gateway.tenant, node) for node in nodes]
         self._dictionaries: set[tuple[Origin, str]] = set()
         self._heard: set[Origin] = set()
-        self._presences: dict[Origin, tuple[Presence, bytes]] = {}
-        self._told_now: set[Origin] = set()
-        self._untold: set[Origin] = set()
+        self._attendance = Attendance(self._origins, gateway, time.monotonic())
         self._rarely = Rarely(self._log)
-        self._away_s = 0.0
         self.receiver = Receiver(self._site, self._commit, clock=clock, origins=self._origins, log=self._log)
         for origin in self._origins:
             self._site.subscribe(node_topic(*origin, Channel.PRESENCE), self._on_presence)
             for channel in (Channel.COMMAND, Channel.CONFIG):
                 uplink.session.subscribe(node_topic(*origin, channel), self._pass_down, needed=False)
+        self._site.when_lost(self._site_lost)
         uplink.session.when_connected(self._tell_presences)
 
     async def run(self) -> None:
@@ -163,61 +164,33 @@ class Relay:
 
     def _on_presence(self, message: Message) -> None:
         source = parse_node_topic(message.topic)
-        presence = _presence(message.payload)
+        presence = read_presence(message.payload)
         if source is None or presence is None:
             self._rarely.warn("presence.malformed", topic=message.topic)
             return
-        before = self._presences.get(source.origin)
-        if before is not None and not presence.online and presence.session != before[0].session:
-            return  # the last will of an older session
-        self._presences[source.origin] = (presence, message.payload)
-        self._untold.add(source.origin)
+        self._attendance.hear(source.origin, presence)
         self._tell_news()
 
     def _tell_presences(self) -> None:
         """All of them, to a cloud that may know none."""
-        self._told_now.clear()
-        self._untold.update(self._presences)
+        self._attendance.tell_all_again()
         self._tell_news()
 
     def _tell_news(self) -> None:
-        """What has changed; of one node no more than once in a while, however often it comes and goes."""
-        for origin in self._untold - self._told_now:
-            _, payload = self._presences[origin]
-            self._tell_presence(origin, _offline(payload, self._clock()) if self._site_is_away else payload)
-            self._untold.discard(origin)
-            self._told_now.add(origin)
+        """What the connection towards the cloud does not take is told in a later round."""
+        for origin, payload in self._attendance.to_tell():
+            topic = node_topic(*origin, Channel.PRESENCE)
+            if self._uplink.session.publish(topic, payload, qos=1, retain=True):
+                self._attendance.told(origin)
 
-    def _tell_presence(self, origin: Origin, payload: bytes) -> None:
-        """Without a connection towards the cloud it is told at the next."""
-        self._uplink.session.publish(node_topic(*origin, Channel.PRESENCE), payload, qos=1, retain=True)
-
-    @property
-    def _site_is_away(self) -> bool:
-        return self._away_s >= SITE_AWAY_S
+    def _site_lost(self) -> None:
+        self._attendance.doubt_all(time.monotonic())
 
     async def _watch_site(self) -> None:
-        """Nodes that cannot be reached are offline. When the site's broker is back it tells who is there."""
+        """Nodes that cannot be reached, or have not come back with the site's broker, are offline."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._told_now.clear()
+            patience_s = SILENT_S if self._site.connected.is_set() else SITE_AWAY_S
+            self._attendance.give_up(time.monotonic() - patience_s, self._clock(), self._heard)
+            self._attendance.next_round()
             self._tell_news()
-            before = self._site_is_away
-            self._away_s = 0.0 if self._site.connected.is_set() else self._away_s + LOOK_EVERY_S
-            if self._site_is_away and not before:
-                self._tell_presences()
-
-
-def _presence(payload: bytes) -> Presence | None:
-    if len(payload) > MAX_PRESENCE_BYTES:
-        return None
-    try:
-        return msgspec.json.decode(payload, type=Presence)
-    except (ValueError, RecursionError):  # not only what is no JSON: what is no UTF-8 either
-        return None
-
-
-def _offline(payload: bytes, at_ms: int | None) -> bytes:
-    """The same presence, but offline. What else it tells stays."""
-    told = msgspec.json.decode(payload, type=dict[str, Any])
-    return msgspec.json.encode({**told, "online": False, "at_ms": told["at_ms"] if at_ms is None else at_ms})
