@@ -119,7 +119,7 @@ class Agent:
     async def _note_until(self) -> None:
         """Note up to when the last process has told readings, before this one tells any."""
         with contextlib.suppress(sqlite3.Error):
-            self._before = await asyncio.to_thread(self._store.told_until)
+            self._before = await self._store.beside(self._store.told_until)
 
     async def _tell_start(self, *, last_chance: bool = False) -> None:
         """Say once that we are here, and since when nothing was measured.
@@ -146,8 +146,8 @@ class Agent:
             return
         self._opening_at_mono_ms = self._clock.mono_ms() + OPEN_AGAIN_MS
         try:
-            await asyncio.to_thread(self._store.open)
-            memory = await asyncio.to_thread(self._store.memory)
+            await self._store.beside(self._store.open)
+            memory = await self._store.beside(self._store.memory)
         except sqlite3.Error:
             return
         now = self._clock.instant()
@@ -225,7 +225,7 @@ class Agent:
                 await self._tell_start(last_chance=True)
                 if not link.done() and await self._custody.hand_over(last_chance=True):
                     await self._link.accept(events=[stopped])
-                    await asyncio.to_thread(self._store.ended_cleanly)
+                    await self._store.beside(self._store.ended_cleanly)
         except (LinkError, sqlite3.Error, TimeoutError) as failure:
             self._log.error("outbox.unavailable", reason=str(failure) or "the disk does not answer")
         link.cancel()

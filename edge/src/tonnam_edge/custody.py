@@ -101,7 +101,7 @@ class Custody:
             self._log.error("state.damaged", set_aside=str(self._store.set_aside), meaning="begun anew")
             self._memory, self._file = self._memory or self._latest, self._store.files
         try:
-            await asyncio.to_thread(self._store.commit, self._memory, list(self._events), list(self._outcomes))
+            await self._store.beside(self._store.commit, self._memory, list(self._events), list(self._outcomes))
         except sqlite3.Error as failure:
             self._state.failed(failure)
             return False
@@ -133,7 +133,7 @@ class Custody:
     async def _prove(self) -> None:
         """The outbox takes nothing, and lies on the same disk: see whether that still takes what must survive."""
         try:
-            await asyncio.to_thread(self._store.prove)
+            await self._store.beside(self._store.prove)
         except sqlite3.Error as failure:
             self._state.failed(failure)
         else:
@@ -152,13 +152,13 @@ class Custody:
             _forget(self._outcomes, outcomes)
         if self._accepted or frames:
             until = Until(frames[-1].observed_at_ms, frames[-1].stamp) if frames else None
-            await asyncio.to_thread(self._store.told, list(self._accepted), until)
+            await self._store.beside(self._store.told, list(self._accepted), until)
             self._accepted.clear()
             self._state.well()
 
     async def _untold(self) -> list[Untold]:
         try:
-            return await asyncio.to_thread(self._store.waiting)
+            return await self._store.beside(self._store.waiting)
         except sqlite3.Error as failure:
             self._state.failed(failure)
             return []
@@ -176,7 +176,7 @@ class Custody:
                 await self._link.accept((), _events([one]), _outcomes([one]))
             except ValueError as failure:
                 self._log.error("untold.set_aside", number=one.number, what=_name(one), reason=str(failure))
-                await asyncio.to_thread(self._store.put_aside, one.number)
+                await self._store.beside(self._store.put_aside, one.number)
             else:
                 self._took((), [one])
 

@@ -8,14 +8,18 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_link.messages import Event, Outcome, Stamp
+from tonnam_link.node.worker import DiskHangs, Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 OUTBOX_FILE = "outbox.sqlite3"  # where the link keeps what is not yet confirmed, in the same directory
 KEYS_FILE = "keys.json"  # and the cloud's public keys that it trusts
@@ -93,8 +97,19 @@ class StateStore:
         self.set_aside: Path | None = None
         self.files = 0  # how many were damaged and replaced, the first opening not counted
         self.refusal: Exception | None = None
+        self._worker = Worker("state")
         self._opened: sqlite3.Connection | None = None
         self.open()
+
+    async def beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of one of the methods here, beside the loop.
+
+        Raises sqlite3.Error as the method does, and when the disk does not answer; then it may yet be done.
+        """
+        try:
+            return await self._worker(work, *args, **kwargs)
+        except DiskHangs as hangs:
+            raise sqlite3.OperationalError(str(hangs)) from hangs
 
     def open(self) -> bool:
         """Open the file if it is not open. Whether it is now."""
@@ -195,6 +210,7 @@ class StateStore:
         self._database.execute("DELETE FROM document WHERE name = 'told_until'")
 
     def close(self) -> None:
+        self._worker.end()
         if self._opened is not None:
             self._opened.close()
         if self._lock is not None:
