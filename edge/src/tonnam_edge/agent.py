@@ -15,11 +15,12 @@ import msgspec
 
 from tonnam_edge.all_off import ENDING_S, all_off, told
 from tonnam_edge.bus import Bus
-from tonnam_edge.core import Action, Core, Observation, Step
+from tonnam_edge.core import Action, Core, Observation, Step, texts
 from tonnam_edge.custody import Custody, Link
 from tonnam_edge.site import Site
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.state_store import StateStore, Until
+from tonnam_edge.watchdog import Watchdog
 from tonnam_edge.wire import ModbusTransport, Transport
 from tonnam_link.errors import LinkError
 from tonnam_link.messages import Event
@@ -33,6 +34,8 @@ FINISH_S = 3.0
 STEPS_WAITING = 64
 OPEN_AGAIN_MS = 5_000
 START_WAITS_MS = 60_000
+# Between two cycles: after longer than this nobody has looked at a coil for as long as a proof may take.
+STOOD_STILL_MS = 8_000
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
@@ -73,20 +76,30 @@ class Agent:
         self._start_told = False
         self._is_off = False
         self._ending = asyncio.Event()
+        self._next: Site | None = None
+        self._watchdog = Watchdog(site, self._buses.values(), clock.mono_ms, log)
+        self._cycled_mono_ms = clock.mono_ms()
 
     def stop(self) -> None:
         """Begin to end: the running water is stopped, all is turned off and read back."""
         self._ending.set()
 
-    async def run(self) -> None:
-        """Run until `stop`. Whatever happens, everything is turned off before anything else ends.
+    def change(self, site: Site) -> None:
+        """Make room for an agent of another description of this site, as soon as nothing runs: then `run` returns."""
+        self._next = site
 
-        What is raised carries a note that says whether valves and pump are off.
+    async def run(self) -> Site | None:
+        """Run until `stop`, or until it can change: then the site to go on with is returned.
+
+        Whatever happens, everything is turned off before anything else ends. What is raised carries a note that says
+        whether valves and pump are off.
         """
         link = asyncio.create_task(self._link.run())
         try:
             await self._serve(link)
-            self._is_off = self.core.safe or await self._all_off(LAST_TRY_S)
+            changing = self._next is not None and not self._ending.is_set()
+            self._is_off = self.core.safe or (not changing and await self._all_off(LAST_TRY_S))
+            return self._next if changing else None
         except BaseException as failure:
             self._is_off = await self._all_off(ENDING_S)
             failure.add_note(told(self._is_off))
@@ -165,18 +178,32 @@ class Agent:
         give_up: float | None = None
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while not (self._ending.is_set() and (self.core.safe or (give_up or 0) < loop.time())):
+        self._cycled_mono_ms = self._clock.mono_ms()
+        while not self._is_over(give_up):
             if give_up is None:
                 await self._until(due)
             else:
                 await asyncio.sleep(0.1)
             if self._ending.is_set() and give_up is None:
                 give_up = loop.time() + ENDING_S
+                self._watchdog.stopping()
                 self.core.shut_down()
             self._one_cycle()
+            self._watchdog.cycle()
             due = max(due + CYCLE_S, loop.time())
         with contextlib.suppress(asyncio.QueueFull):  # the disk hangs: `_serve` ends the telling
             self._steps.put_nowait(None)
+
+    def _is_over(self, give_up: float | None) -> bool:
+        if self._ending.is_set():
+            return self.core.safe or (give_up or 0) < asyncio.get_running_loop().time()
+        return self._next is not None and self._may_change(self._next)
+
+    def _may_change(self, site: Site) -> bool:
+        """Nothing runs or waits, the disk takes everything, and what is not proven off will be turned off still."""
+        kept = all(site.moved_by(name) == self.site.moved_by(name) for name in self.core.not_off)
+        still = not self.core.running and self._link.commands.empty() and not self.core.unread
+        return kept and still and self._custody.well
 
     async def _until(self, due: float) -> None:
         """Wait for the next cycle, or for the end."""
@@ -184,7 +211,27 @@ class Agent:
             async with asyncio.timeout_at(due):
                 await self._ending.wait()
 
+    def _look_at_the_clock(self) -> None:
+        """Begin anew when this process has not run for a while, as if it had been killed.
+
+        What it last saw says nothing any more: neither of the cabinet, nor of how long water ran.
+        """
+        now = self._clock.instant()
+        still_ms, self._cycled_mono_ms = now.mono_ms - self._cycled_mono_ms, now.mono_ms
+        if still_ms <= STOOD_STILL_MS or self.core.unread:
+            return
+        self._log.warning("agent.stood_still", seconds=round(still_ms / 1000), running=sorted(self.core.running))
+        self._seen.clear()
+        boot, sure, why = self._clock.boot, now.stamp is None, texts.stood_still(still_ms / 1000)
+        document = self.core.document
+        self.core = Core(
+            self.site, document, now_ms=now.ms, mono_ms=now.mono_ms, boot=boot, sure=sure, interrupted=why
+        )
+        if self._ending.is_set():
+            self.core.shut_down()
+
     def _one_cycle(self) -> None:
+        self._look_at_the_clock()
         self.core.observe([self._seen.popleft() for _ in range(len(self._seen))])
         while not self._link.commands.empty():
             self.core.command(self._link.commands.get_nowait())

@@ -75,12 +75,18 @@ class Custody:
         self._accepted: set[int] = set()  # in the outbox, and not yet crossed off here
         self._lost = Lost(clock)
         self._tried_mono_ms = clock.mono_ms()
+        self._handed = False
         self._state, self._room = Outage("state", log), Outage("memory", log)
 
     @property
     def remembers(self) -> bool:
         """Whether the disk takes what must survive this process."""
         return not self._state.failing
+
+    @property
+    def well(self) -> bool:
+        """Whether what was handed over last went into the outbox, and this disk takes what must survive."""
+        return self._handed and self.remembers
 
     async def commit(self, step: Step) -> bool:
         """Put a step on disk, with those before it that could not be. False when the disk did not take it."""
@@ -118,6 +124,7 @@ class Custody:
     async def hand_over(self, *, at_once: bool = False, last_chance: bool = False) -> bool:
         """Everything untold into the outbox. What it cannot take now stays here; False then."""
         self._tried_mono_ms = self._clock.mono_ms()
+        self._handed = False
         try:
             await self._hand_over(at_once)
         except LinkError:  # the link says so itself
@@ -125,6 +132,7 @@ class Custody:
         except sqlite3.Error as failure:
             self._state.failed(failure)
         else:
+            self._handed = True
             self._room.well()
             gap = self._lost.take(last_chance=last_chance)
             return gap is None or await self.tell([gap])

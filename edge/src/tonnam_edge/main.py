@@ -6,54 +6,35 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
 
 from tonnam_edge.address import ALLOWED
-from tonnam_edge.agent import Agent
 from tonnam_edge.all_off import all_off, told
 from tonnam_edge.check import BadSiteFile, load_site
 from tonnam_edge.errors import Misconfigured, Transient
+from tonnam_edge.last_site import last_site
+from tonnam_edge.port_locks import PortLocks
 from tonnam_edge.profile import shipped_profiles
+from tonnam_edge.serve import ClockWord, LinkSettings, Served
 from tonnam_edge.site import Site
-from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
 from tonnam_edge.wire import ModbusTransport
-from tonnam_link.commands.keyring import Keyring
 from tonnam_link.commands.signing import read_public
 from tonnam_link.errors import LinkError, OutboxInUse
 from tonnam_link.mqtt.broker import Broker
-from tonnam_link.node.node_clock import NodeClock
-from tonnam_link.node.uplink import Uplink
 from tonnam_link.outbox.limits import Limits
 
 EXPECTED = (OSError, LinkError, sqlite3.Error, Transient)
 BROKER_HERE = "mqtt://127.0.0.1:1883"
 MIB = 1024 * 1024
-
-
-class ClockWord(StrEnum):
-    """What TONNAM_CLOCK may say."""
-
-    LEARNED = "learned"
-    TRUSTED = "trusted"
-
-
-class LinkSettings(NamedTuple):
-    """What the environment says of the link."""
-
-    broker: Broker
-    cloud_key: str | None
-    limits: Limits
-    clock: ClockWord
 
 
 app = typer.Typer(
@@ -151,6 +132,8 @@ def run(
 ) -> None:
     """Run the farm until Ctrl-C. Valves and pump are turned off at the start and at the end.
 
+    When it is sent SIGHUP it reads the site file anew, and goes by it as soon as nothing runs.
+
     The cloud's address is in TONNAM_BROKER, such as mqtt://user:password@host:1883. Without it the farm runs just
     the same; readings are kept in DIR and sent when there is a broker at mqtt://127.0.0.1:1883.
 
@@ -164,7 +147,8 @@ def run(
         _refuse(2, f"TONNAM_BROKER: {wrong}")
     link = LinkSettings(broker, _cloud_key(), Limits(outbox_days, outbox_mb * MIB), clock)
     try:
-        asyncio.run(_run(site, state, link))
+        log: Any = structlog.get_logger("tonnam.edge")
+        asyncio.run(Served(site, state, link, lambda: load_site(site_file, _addresses(bus))[0], log).run())
     except (Misconfigured, OutboxInUse) as wrong:
         _refuse(2, _said(wrong, wrong))
     except EXPECTED as failure:
@@ -174,6 +158,41 @@ def run(
         if others is not None or expected is None:
             raise
         _refuse(1, _said(group, *_leaves(expected)))
+
+
+@app.command("all-off")
+def turn_all_off(
+    site_file: SiteArgument,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The agent's folder: what it has last served counts when SITE.toml is broken."
+        ),
+    ] = None,
+    bus: BusOption = None,
+    unless_guarded: Annotated[
+        bool, typer.Option("--unless-guarded", help="Leave alone what an agent that runs looks after.")
+    ] = False,
+) -> None:
+    """Turn every valve and pump off, and read it back. For an emergency, and for after the end of an agent.
+
+    Ends with 0 when all were read back as off, with 1 when not: then look at the cabinet.
+    """
+    try:
+        site, _ = load_site(site_file, _addresses(bus))
+    except BadSiteFile:
+        site = _load(site_file, bus) if state is None else _last_site(site_file, state)
+    is_off = asyncio.run(_all_off(site, unless_guarded=unless_guarded))
+    typer.echo(told(is_off), err=not is_off)
+    raise typer.Exit(0 if is_off else 1)
+
+
+def _last_site(site_file: Path, state: Path) -> Site:
+    typer.echo(f"{site_file} cannot be used; what was last served counts.", err=True)
+    try:
+        return last_site(state)
+    except Misconfigured as unknown:
+        _refuse(2, str(unknown))
 
 
 @app.command()
@@ -195,43 +214,18 @@ def _cloud_key() -> str | None:
     return text
 
 
-async def _run(site: Site, state: Path, link: LinkSettings) -> None:
-    """Run the agent under the state directory's lock. Whatever fails once it is held, all is turned off and told."""
-    log: Any = structlog.get_logger("tonnam.edge")
-    agent: Agent | None = None
-    with contextlib.ExitStack() as open_files:
-        try:
-            lock = open_files.enter_context(contextlib.closing(StateLock(state)))
-            store = open_files.enter_context(contextlib.closing(StateStore(state, lock)))
-            clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
-            agent = Agent(site, store, _uplink(site, state, link, clock, log), log, clock=clock)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, agent.stop)
-            await agent.run()
-        except Misconfigured:
-            raise  # another agent moves these valves, or there is no such place: nothing was touched
-        except BaseException as failure:
-            if agent is None:
-                failure.add_note(told(await all_off(site, ModbusTransport, log)))
-            raise
-
-
-def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock, log: Any) -> Uplink:
-    keys = Keyring(state / KEYS_FILE, link.cloud_key)
-    if not keys.trusted:
-        log.warning("keys.none", meaning="no command from afar is obeyed", right="give it TONNAM_CLOUD_KEY")
-    return Uplink(
-        state / OUTBOX_FILE,
-        link.broker,
-        tenant=site.file.node.tenant,
-        node=site.file.node.id,
-        datastreams=[datastream.spec for datastream in site.datastreams],
-        clock=clock,
-        limits=link.limits,
-        keys=keys,
-        seal_every_s=site.file.telling.send_s,
-    )
+async def _all_off(site: Site, *, unless_guarded: bool) -> bool:
+    """Turn everything off, but with `unless_guarded` not what an agent that runs looks after."""
+    with contextlib.closing(PortLocks("tonnam-edge all-off")) as ports:
+        others = ports.take_free(site)
+        for name, holder in others.items():
+            typer.echo(f'Bus "{name}" is used by an agent ({holder}).', err=True)
+        if unless_guarded:
+            guarded = {
+                name for name, one in site.actuators.items() if site.devices[one.part.device].part.bus in others
+            }
+            site = replace(site, actuators={n: one for n, one in site.actuators.items() if n not in guarded})
+        return await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"))
 
 
 def _said(noted: BaseException, *failures: BaseException) -> str:
@@ -241,14 +235,8 @@ def _said(noted: BaseException, *failures: BaseException) -> str:
 
 def _load(site_file: Path, bus: Sequence[str] | None) -> Site:
     """The checked site; warnings and errors go to stderr, errors end with 2."""
-    addresses = {}
-    for one in bus or ():
-        name, equals, address = one.partition("=")
-        if not equals or not name:
-            _refuse(2, f"--bus {one}: write NAME=ADDRESS, such as --bus cabinet=tcp://192.168.1.20:502")
-        addresses[name] = address
     try:
-        site, warnings = load_site(site_file, addresses)
+        site, warnings = load_site(site_file, _addresses(bus))
     except BadSiteFile as bad:
         for problem in bad.problems:
             typer.echo(problem.told(str(site_file)), err=True)
@@ -257,6 +245,16 @@ def _load(site_file: Path, bus: Sequence[str] | None) -> Site:
     for warning in warnings:
         typer.echo(warning.told(str(site_file)), err=True)
     return site
+
+
+def _addresses(bus: Sequence[str] | None) -> dict[str, str]:
+    addresses = {}
+    for one in bus or ():
+        name, equals, address = one.partition("=")
+        if not equals or not name:
+            _refuse(2, f"--bus {one}: write NAME=ADDRESS, such as --bus cabinet=tcp://192.168.1.20:502")
+        addresses[name] = address
+    return addresses
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:

@@ -134,6 +134,14 @@ class Site:
     def flow_rate(self) -> str | None:
         return None if self.file.flow is None else f"{self.id}/{self.file.flow.rate}"
 
+    def moved_by(self, actuator: str) -> tuple[str, int, int] | None:
+        """Address, unit and coil by which an actuator is moved; None when there is no such actuator."""
+        found = self.actuators.get(actuator)
+        if found is None:
+            return None
+        device = self.devices[found.part.device].part
+        return self.buses[device.bus].address, device.unit, found.part.coil
+
     def device_of(self, datastream: str) -> Device | None:
         """The device that measures a datastream, or None when it is not measured by one."""
         found = next((s.device for s in self.sensed if s.datastream.id == datastream), None)

@@ -57,7 +57,8 @@ class Core:
     end of the process before: they end as interrupted, and their whole planned time counts as water given.
 
     `sure` says whether the UTC is known or only the guess of `boot`. With `unread` the memory on disk could not be
-    read yet: nothing starts and nothing is to be written until `recall`.
+    read yet: nothing starts and nothing is to be written until `recall`. `interrupted` says what cut the runs off,
+    when that was not the end of a process.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Core:
         boot: str = "",
         sure: bool = True,
         unread: bool = False,
+        interrupted: Text | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         now = Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure)
@@ -77,6 +79,7 @@ class Core:
         self._memory = Memory() if memory is None else Memory.decode(memory)
         self._written = memory
         self._new_id = new_id
+        self._interrupted = interrupted or texts.interrupted()
         self._settings = Settings(site)
         holds_ms = {name: round(zone.part.hold_after_stop_min * 60_000) for name, zone in site.zones.items()}
         self._books = Books(self._memory, self._settings.local, holds_ms)
@@ -102,6 +105,22 @@ class Core:
     def safe(self) -> bool:
         """Whether every valve and pump is off by its own coil, and nothing runs."""
         return self._actuators.all_off and not self._runs.active
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The zones with a run in progress, closing included."""
+        return frozenset(self._runs.active)
+
+    @property
+    def not_off(self) -> frozenset[str]:
+        """The valves and pumps that are not proven to be off."""
+        names = self.site.actuators
+        return frozenset(n for n in names if self._actuators.said_on(n) or not self._actuators.proven(n))
+
+    @property
+    def document(self) -> bytes:
+        """What another core needs in order to go on after this one."""
+        return self._memory.encode()
 
     def observe(self, observations: Iterable[Observation]) -> None:
         """Take in what the buses have read."""
@@ -169,7 +188,7 @@ class Core:
         """Unknown time counts as used: a run that was cut off counts in full."""
         for intent in list(self._memory.runs.values()):
             self._books.use_in_full(intent)
-            reason = texts.interrupted()
+            reason = self._interrupted
             self._event(
                 "run.ended",
                 now,

@@ -216,6 +216,14 @@ def interrupted() -> Text:
     )
 
 
+def stood_still(seconds: float) -> Text:
+    how_long = minutes(seconds)
+    return text(
+        f"เครื่องควบคุมหยุดนิ่งไป {how_long['th']} ระหว่างรด ปิดน้ำแล้ว",
+        f"The controller stood still for {how_long['en']} during the watering. The water was turned off",
+    )
+
+
 def not_proven(name: Words, on: bool) -> Text:
     if on:
         return text(

@@ -1,0 +1,166 @@
+"""Runs a site's agent under its locks, and another one when the site file has changed. The rim around the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tonnam_edge.agent import Agent
+from tonnam_edge.all_off import all_off, told
+from tonnam_edge.check import BadSiteFile
+from tonnam_edge.errors import Misconfigured
+from tonnam_edge.last_site import keep_site
+from tonnam_edge.port_locks import PortLocks
+from tonnam_edge.site import Site
+from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
+from tonnam_edge.wire import ModbusTransport
+from tonnam_link.commands.keyring import Keyring
+from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
+from tonnam_link.node.uplink import Uplink
+from tonnam_link.outbox.limits import Limits
+
+Load = Callable[[], Site]
+
+
+class ClockWord(StrEnum):
+    """What TONNAM_CLOCK may say."""
+
+    LEARNED = "learned"
+    TRUSTED = "trusted"
+
+
+class LinkSettings(NamedTuple):
+    """What the environment says of the link."""
+
+    broker: Broker
+    cloud_key: str | None
+    limits: Limits
+    clock: ClockWord
+
+
+class Served:
+    """One site file, served until a signal ends it: SIGINT and SIGTERM end, SIGHUP reads the file anew.
+
+    `load` reads the file and raises BadSiteFile.
+    """
+
+    def __init__(self, site: Site, state: Path, link: LinkSettings, load: Load, log: Any) -> None:
+        self._site, self._state, self._link, self._load, self._log = site, state, link, load, log
+        self._clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
+        self._ports = PortLocks(f"state {state.absolute()}")
+        self._agent: Agent | None = None
+        self._ended = False
+        self._read_again = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve. Whatever fails once the locks are held, all is turned off and told.
+
+        Raises Misconfigured before anything is touched when another agent moves these valves.
+        """
+        with contextlib.ExitStack() as held:
+            held.enter_context(contextlib.closing(self._ports))
+            self._ports.take(self._site)
+            held.enter_context(self._signals())
+            try:
+                lock = held.enter_context(contextlib.closing(StateLock(self._state)))
+                store = held.enter_context(contextlib.closing(StateStore(self._state, lock)))
+                await self._serve(store)
+            except Misconfigured:
+                raise  # another agent uses this state, or there is no such place: nothing was touched
+            except BaseException as failure:
+                if self._agent is None:
+                    failure.add_note(told(await all_off(self._site, ModbusTransport, self._log)))
+                raise
+
+    async def _serve(self, store: StateStore) -> None:
+        """One agent after another, each with the site as it is by then. What one has not heard the next one hears."""
+        reading = asyncio.create_task(self._read_when_told())
+        try:
+            site: Site | None = self._site
+            unheard = asyncio.Queue[Any]()
+            while site is not None:
+                self._site = site
+                uplink = _uplink(site, self._state, self._link, self._clock, self._log)
+                while not unheard.empty():
+                    uplink.commands.put_nowait(unheard.get_nowait())
+                self._agent = agent = Agent(site, store, uplink, self._log, clock=self._clock)
+                if self._ended:
+                    agent.stop()
+                self._ports.keep_only(site)
+                keep_site(site, self._state, self._log)
+                site, unheard = await agent.run(), uplink.commands
+                if site is not None:
+                    self._agent, store.set_aside = None, None
+        finally:
+            reading.cancel()
+
+    async def _read_when_told(self) -> None:
+        """Read the site file anew at each SIGHUP; what cannot be used is told, and the old one stays."""
+        while True:
+            await self._read_again.wait()
+            self._read_again.clear()
+            try:
+                site = await asyncio.to_thread(self._load)
+                self._may_become(site)
+                self._ports.take(site)
+            except BadSiteFile as bad:
+                for problem in bad.problems:
+                    self._log.error("site.refused", line=problem.line, where=problem.where, text=problem.text)
+            except Misconfigured as wrong:
+                self._log.error("site.refused", text=str(wrong))
+            else:
+                self._log.info("site.read", meaning="it counts as soon as nothing runs")
+                if self._agent is not None:
+                    self._agent.change(site)
+
+    def _may_become(self, site: Site) -> None:
+        """History and commands hang on who this is."""
+        for what, old, new in (
+            ("node.tenant", self._site.file.node.tenant, site.file.node.tenant),
+            ("node.id", self._site.file.node.id, site.file.node.id),
+            ("site.id", self._site.id, site.id),
+        ):
+            if old != new:
+                raise Misconfigured(
+                    f'{what} is "{old}" and cannot become "{new}" while it runs. Stop the agent first'
+                )
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handlers = {signal.SIGINT: self._end, signal.SIGTERM: self._end, signal.SIGHUP: self._read_again.set}
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._agent is not None:
+            self._agent.stop()
+
+
+def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock, log: Any) -> Uplink:
+    keys = Keyring(state / KEYS_FILE, link.cloud_key)
+    if not keys.trusted:
+        log.warning("keys.none", meaning="no command from afar is obeyed", right="give it TONNAM_CLOUD_KEY")
+    return Uplink(
+        state / OUTBOX_FILE,
+        link.broker,
+        tenant=site.file.node.tenant,
+        node=site.file.node.id,
+        datastreams=[datastream.spec for datastream in site.datastreams],
+        clock=clock,
+        limits=link.limits,
+        keys=keys,
+        seal_every_s=site.file.telling.send_s,
+    )
