@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tonnam_gateway.gateway import STATE, Gateway
 from tonnam_link.messages import Command, CommandAction
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Message
+from tonnam_link.node import worker
 from tonnam_link.node.node_clock import NodeClock
 
 Logs = list[MutableMapping[str, Any]]
@@ -55,6 +57,23 @@ async def test_side_file_that_cannot_be_written_costs_no_reading_and_is_said_onc
         await running
     assert (said(logs, "state.not_saved"), said(logs, "state.saved_again")) == (1, 1)
     assert (tmp_path / STATE).exists()
+
+
+async def test_disk_that_hangs_holds_up_neither_readings_nor_the_end(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "HANGS_S", 0.1)
+    stop, pipe = asyncio.Event(), (tmp_path / STATE).with_suffix(".new")
+    os.mkfifo(pipe)  # to open it for writing hangs until somebody reads
+    with capture_logs() as logs:
+        running = asyncio.create_task(gateway.run(stop))
+        await eventually(lambda: said(logs, "state.not_saved") == 1, "the complaint")
+        gateway._intake.on_message(Message(LEVEL, b'{"level_m": 2}'))
+        await eventually(lambda: gateway._intake.accepted == 1, "a committed reading")
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
 
 
 async def test_command_while_the_disk_takes_nothing_does_not_end_the_gateway(gateway: Gateway) -> None:

@@ -23,6 +23,7 @@ from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Session
 from tonnam_link.node.node_clock import NodeClock
 from tonnam_link.node.uplink import Uplink
+from tonnam_link.node.worker import DiskHangs, Worker
 from tonnam_link.outbox.limits import Limits
 from tonnam_link.receiving.relay import Relay
 from tonnam_link.topics import Origin
@@ -85,6 +86,7 @@ class Gateway:
         for topic_filter in mapping.filters():
             self._field.subscribe(topic_filter, self._intake.on_message)
         self._relay = self._relaying(mapping, site) if site is not None else None
+        self._saver = Worker("state")
         self._saved_at = -SAVE_EVERY_S
         self._unsaved = False
         self._started = self._moment()
@@ -104,6 +106,7 @@ class Gateway:
             await asyncio.wait({taking_in}, timeout=FAREWELL_S)
             await _end(taking_in, refusing, uplink)
         await self._save()
+        self._saver.end()
         self._log.info("gateway.stopped", accepted=self._intake.accepted, **self._translator.counts)
 
     async def _tell_start(self) -> None:
@@ -171,8 +174,8 @@ class Gateway:
         at_ms, stamp = self._moment()
         state = NodeState(at_ms, sorted(self._translator.lost), stamp)
         try:
-            await asyncio.to_thread(node_state.save, self._state, state)
-        except OSError as error:
+            await self._saver(node_state.save, self._state, state)
+        except (OSError, DiskHangs) as error:
             if not self._unsaved:
                 self._log.error(
                     "state.not_saved", text=f"{error}; the next start will not know until when this one ran"
