@@ -269,6 +269,42 @@ async def test_command_is_signed_with_the_newest_key_that_the_cabinet_trusts(sce
         assert scene.wire.signed_by[-1] == key.id
 
 
+async def test_wish_to_water_is_signed_by_one_key_only_and_a_stop_by_whatever_the_cabinet_obeys(scene: Scene) -> None:
+    """What a cabinet remembers of commands belongs to a key: under two of them a wish could be obeyed twice."""
+    vault = scene.wire.vault
+    first, _ = vault.current, vault.rotate()
+    obeys(scene, first.id)
+    _, water = await order(scene, {"action": "water", "minutes": 5})
+    await scene.parts.commands.round()
+    obeys(scene, *(key.id for key in vault.keys))
+    scene.clock.pass_s(6)
+    await scene.parts.commands.round()
+    assert scene.wire.signed_by == [first.id, first.id], "the same key, though a newer one is obeyed too"
+    vault.retire(first.id)
+    obeys(scene, vault.current.id)
+    scene.clock.pass_s(6)
+    await scene.parts.commands.round()
+    assert len(scene.wire.signed_by) == 2, "no other key for it"
+    scene.clock.now_ms += ACCEPT_WITHIN_MS + ANSWER_GRACE_MS
+    await scene.parts.commands.round()
+    after = await get(scene, f"/api/commands/{water['id']}")
+    assert (after["state"], "keys changed" in after["reason"]["en"]) == ("expired", True)
+    _, stop = await order(scene, {"action": "stop"})
+    await scene.parts.commands.round()
+    vault.rotate()
+    obeys(scene, vault.current.id)
+    scene.clock.pass_s(6)
+    await scene.parts.commands.round()
+    assert [wire.id for _, wire in scene.wire.published[2:]] == [stop["id"]] * 2
+    assert scene.wire.signed_by[2:] == [vault.keys[1].id, vault.keys[2].id]
+
+
+def obeys(scene: Scene, *keys: str) -> None:
+    """The cabinet's presence says so."""
+    with scene.database.writing() as session:
+        session.get_one(Node, ("demo-farm", "edge-1")).trusts = list(keys)
+
+
 async def test_command_survives_a_restart_of_the_cloud(scene: Scene) -> None:
     _, command = await order(scene, {"action": "water", "minutes": 5})
     parts = build_parts(scene.database, scene.store, scene.wire.publish, scene.wire.vault, (), scene.clock, QUICK)

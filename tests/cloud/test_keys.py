@@ -43,13 +43,13 @@ def vault(tmp_path: Path) -> Vault:
 
 def obeys(keys: Keyring, vault: Vault) -> bool:
     """Whether a node obeys what the vault signs for it."""
-    envelope = vault.sign(Channel.COMMAND, NODE, b"water", keys.ids)
+    envelope = vault.signer(keys.ids).sign(Channel.COMMAND, NODE, b"water")
     return open_signed(envelope, keys.trusted, Channel.COMMAND, NODE).body == b"water"
 
 
 def hears(keys: Keyring, vault: Vault) -> None:
     """A node gets the newest key document, as it is sent to it."""
-    envelope = vault.sign(Channel.CONFIG, NODE, vault.document(), keys.ids)
+    envelope = vault.signer(keys.ids).sign(Channel.CONFIG, NODE, vault.document())
     keys.learn(open_signed(envelope, keys.trusted, Channel.CONFIG, NODE).body)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
 from tonnam_cloud.farm import repository, schemas
-from tonnam_cloud.keys.vault import Vault
+from tonnam_cloud.keys.vault import CloudKey, Vault
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
@@ -38,6 +38,11 @@ UNTRUSTED = Words(
     th="ตู้ควบคุมที่สวนไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง น้ำยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
     en="The farm's cabinet does not know this cloud's key, so it obeyed nothing and the water is as it was. "
     "Ask whoever looks after it to give the cabinet TONNAM_CLOUD_KEY anew.",
+)
+KEYS_CHANGED = Words(
+    th="กุญแจของระบบเปลี่ยนขณะที่คำสั่งนี้กำลังส่ง คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนหน้านั้น ตู้จะปิดน้ำเองตามเวลา สั่งใหม่ได้เลย",
+    en="The cloud's keys changed while this command was on its way. It will not start water any more; if it had "
+    "started before, the cabinet stops it in time. Try again now.",
 )
 NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
@@ -156,14 +161,26 @@ class Commands:
     async def round(self) -> None:
         """Expire what nobody answered, then publish what is due."""
         due = await asyncio.to_thread(self._expire_and_list)
-        sent = [each.command.id for each in due if self._send(each)]
+        sent = {each.command.id: key.id for each in due if (key := self._send(each)) is not None}
         if sent:
             await asyncio.to_thread(self._mark_sent, sent)
 
-    def _send(self, each: repository.Addressed) -> bool:
+    def _send(self, each: repository.Addressed) -> CloudKey | None:
+        """Publish a command; by which key it is signed, or None when it was not published."""
         row, origin = each.command, Origin(each.command.tenant, each.command.node)
-        envelope = self._vault.sign(Channel.COMMAND, origin, _wire(row), each.trusts)
-        return self._publish(node_topic(*origin, Channel.COMMAND), envelope)
+        key = self._signer(each)
+        if key is None:
+            return None
+        envelope = key.sign(Channel.COMMAND, origin, _wire(row))
+        return key if self._publish(node_topic(*origin, Channel.COMMAND), envelope) else None
+
+    def _signer(self, each: repository.Addressed) -> CloudKey | None:
+        """The key that signs a command. For one to water it stays the first, and when the node obeys that no more
+        there is none: what a node remembers of commands belongs to a key, and it must not have one under two."""
+        row, trusts = each.command, each.trusts
+        if row.signed_by is None or row.action != messages.CommandAction.WATER.value:
+            return self._vault.signer(trusts)
+        return self._vault.trusted_by({row.signed_by}) if trusts is None or row.signed_by in trusts else None
 
     def _expire_and_list(self) -> Sequence[repository.Addressed]:
         now_ms = self._clock_ms()
@@ -178,16 +195,23 @@ class Commands:
         """Give up commands that nobody answered; their ids. If the node speaks of one later, that counts."""
         with self._database.writing() as session:
             over = repository.overdue(session, now_ms - ANSWER_GRACE_MS)
-            for row, trusts in over:
-                deaf = trusts is not None and self._vault.trusted_by(trusts) is None
+            for each in over:
+                row = each.command
                 row.state, row.changed_ms = messages.CommandState.EXPIRED.value, now_ms
-                row.reason = (UNTRUSTED if deaf else UNANSWERED).model_dump()
-            return [row.id for row, _ in over]
+                row.reason = self._why_unheard(each).model_dump()
+            return [each.command.id for each in over]
 
-    def _mark_sent(self, command_ids: Sequence[str]) -> None:
+    def _why_unheard(self, each: repository.Addressed) -> Words:
+        """Why the node may not have answered, in words."""
+        if each.trusts is not None and self._vault.trusted_by(each.trusts) is None:
+            return UNTRUSTED
+        return UNANSWERED if self._signer(each) is not None else KEYS_CHANGED
+
+    def _mark_sent(self, sent: Mapping[str, str]) -> None:
+        """Note commands that were published, each with the id of its key."""
         now_ms = self._clock_ms()
         with self._database.writing() as session:
-            first = [each for each in command_ids if repository.mark_sent(session, each, now_ms)]
+            first = [each for each, key in sent.items() if repository.mark_sent(session, each, key, now_ms)]
         self.tell(first)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql import Select
 
@@ -109,9 +109,10 @@ def to_send(session: Session, now_ms: int, sent_before_ms: int) -> Sequence[Addr
     return _addressed(session, waiting.order_by(Command.created_ms))
 
 
-def mark_sent(session: Session, command_id: str, now_ms: int) -> bool:
-    """Note that a command was published. True when that was the first time."""
-    session.execute(update(Command).where(Command.id == command_id).values(sent_ms=now_ms))
+def mark_sent(session: Session, command_id: str, signed_by: str, now_ms: int) -> bool:
+    """Note that a command was published, signed by a key. True when that was the first time."""
+    first_key = func.coalesce(Command.signed_by, signed_by)
+    session.execute(update(Command).where(Command.id == command_id).values(sent_ms=now_ms, signed_by=first_key))
     first = update(Command).where(Command.id == command_id, Command.state == CommandState.QUEUED.value)
     moved = session.execute(first.values(state=CommandState.SENT.value, changed_ms=now_ms).returning(Command.id))
     return moved.first() is not None

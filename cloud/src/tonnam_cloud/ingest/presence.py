@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
 import structlog
 from sqlalchemy.orm import Session as DatabaseSession
 
@@ -20,26 +19,55 @@ from tonnam_cloud.registry import repository
 from tonnam_link.clock import Clock
 from tonnam_link.messages import Presence
 from tonnam_link.mqtt.session import Message, Session
-from tonnam_link.topics import Channel, all_nodes, parse_node_topic
+from tonnam_link.rarely import Rarely
+from tonnam_link.receiving.attendance import read_presence
+from tonnam_link.topics import Channel, Origin, all_nodes, parse_node_topic
 
-QUEUE = 20_000
-LONGEST_SESSION = 64
+NODES = 20_000
+A_NODE = 4
 AGAIN_S = 2.0
+GATHER_S = 1.0
+"""However often nodes come and go, the registry writes and the log tells it once in this time."""
 
 log = structlog.get_logger(__name__)
 
 
 class Seen(NamedTuple):
-    """One presence of a node, and when it came."""
+    """One presence of a node, and when it came. `kept`: the broker had kept it; it is the last that was said."""
 
-    tenant: str
-    node: str
+    origin: Origin
     presence: Presence
     received_ms: int
+    kept: bool = False
+
+
+class Waiting:
+    """Of each node what still counts: that it was last online, and a few farewells, one of which may be that one's.
+
+    So a node that floods takes the place of its own words only. Of too many nodes the first makes way.
+    """
+
+    def __init__(self) -> None:
+        self._words: OrderedDict[Origin, list[Seen]] = OrderedDict()
+
+    def put(self, seen: Seen) -> None:
+        words = self._words.setdefault(seen.origin, [])
+        if seen.presence.online:
+            words.clear()
+        elif len(words) == A_NODE:
+            words.pop()
+        words.append(seen)
+        if len(self._words) > NODES:
+            self._words.popitem(last=False)
+
+    def take(self) -> list[Seen]:
+        """All that waits, and nothing waits any more."""
+        words, self._words = self._words, OrderedDict()
+        return [seen for each in words.values() for seen in each]
 
 
 class Presences:
-    """Keeps nodes' presence in the registry, in the order in which it came. Bounded: the oldest make way."""
+    """Keeps nodes' presence in the registry; of each node in the order in which it came. Bounded, see `Waiting`."""
 
     def __init__(
         self,
@@ -53,7 +81,8 @@ class Presences:
         self._database = database
         self._publish = publish
         self._clock = clock
-        self._waiting: deque[Seen] = deque(maxlen=QUEUE)
+        self._waiting = Waiting()
+        self._rarely = Rarely(log)
         self._arrived = asyncio.Event()
         self._outage = Outage("presence waits for the database")
         session.subscribe(all_nodes(Channel.PRESENCE), self.hear)
@@ -61,23 +90,20 @@ class Presences:
     def hear(self, message: Message) -> None:
         """Take a message; what cannot be read is ignored."""
         source = parse_node_topic(message.topic)
-        try:
-            presence = msgspec.json.decode(message.payload, type=Presence)
-        except (ValueError, RecursionError):
-            log.warning("a presence that cannot be read", topic=message.topic)
+        presence = read_presence(message.payload)
+        if source is None or presence is None:
+            self._rarely.warn("a presence that cannot be read", topic=message.topic)
             return
-        if source is not None and len(presence.session) <= LONGEST_SESSION and "\0" not in presence.session:
-            self._waiting.append(Seen(source.tenant, source.node, presence, self._clock()))
-            self._arrived.set()
+        self._waiting.put(Seen(source.origin, presence, self._clock(), message.retained))
+        self._arrived.set()
 
     async def run(self) -> None:
         """Keep what arrives, until cancelled."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            seen = list(self._waiting)
-            self._waiting.clear()
-            await self._keep(seen)
+            await self._keep(self._waiting.take())
+            await asyncio.sleep(GATHER_S)
 
     async def _keep(self, seen: Sequence[Seen]) -> None:
         while True:
@@ -103,14 +129,15 @@ class Presences:
         with self._database.writing() as session:
             senders = repository.senders(session)
             behind = {key for key, sender in senders.items() if sender.via}
-            for each in sorted(seen, key=lambda each: (each.tenant, each.node) in behind):
+            for each in sorted(seen, key=lambda each: each.origin in behind):
                 messages.extend(_note(session, each))
         return messages
 
 
 def _note(session: DatabaseSession, seen: Seen) -> Iterator[live.Message]:
-    tenant, node, presence, at_ms = seen
-    for changed in repository.presence(session, tenant, node, presence.online, presence.session, at_ms):
+    (tenant, node), presence, at_ms, kept = seen
+    changes = repository.presence(session, tenant, node, presence.online, presence.session, at_ms, kept)
+    for changed in changes:
         log.info("node is online" if presence.online else "node is offline", node="/".join(changed))
         yield from came_or_went(session, *changed)
     if presence.online and presence.trusts is not None:

@@ -75,9 +75,10 @@ class Announcements:
         return told is None or told.serial < serial or abs(now_ms - told.at_ms) >= SEND_AGAIN_MS
 
     def _send(self, node: repository.Trusting, serial: int, now_ms: int) -> None:
-        if self._vault.trusted_by(node.trusts) is None:
+        key = self._vault.trusted_by(node.trusts)
+        if key is None:
             return  # it would not believe us
-        envelope = self._vault.sign(Channel.CONFIG, node.origin, self._vault.document(), node.trusts)
+        envelope = key.sign(Channel.CONFIG, node.origin, self._vault.document())
         if self._publish(node_topic(*node.origin, Channel.CONFIG), envelope):
             self._told[node.origin] = Told(serial, now_ms)
 

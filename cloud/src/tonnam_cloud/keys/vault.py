@@ -39,6 +39,10 @@ class CloudKey(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"CloudKey({self.id})"
 
+    def sign(self, channel: Channel, origin: Origin, body: bytes) -> bytes:
+        """An envelope for a node."""
+        return sign(self.private, channel, origin, body)
+
     @property
     def id(self) -> str:
         """How people and presence name it: 16 hex digits."""
@@ -113,10 +117,9 @@ class Vault:
         """The newest of our keys that is among these ids, retired or not; None when there is none."""
         return next((key for key in reversed(self.keys) if key.id in trusts), None)
 
-    def sign(self, channel: Channel, origin: Origin, body: bytes, trusts: Collection[str] | None) -> bytes:
-        """An envelope for a node, by our newest key that it trusts; by the current one if there is none."""
-        key = self.trusted_by(trusts or ()) or self.current
-        return sign(key.private, channel, origin, body)
+    def signer(self, trusts: Collection[str] | None) -> CloudKey:
+        """The key to sign with for a node: our newest that it trusts; the current one if there is none."""
+        return self.trusted_by(trusts or ()) or self.current
 
     def document(self) -> bytes:
         """The key document that says what counts now."""

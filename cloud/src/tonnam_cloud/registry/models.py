@@ -220,6 +220,8 @@ class Command(Base):
     expires_ms: Mapped[Millis]
     sent_ms: Mapped[Millis | None]
     """When it was last published; None before the first time."""
+    signed_by: Mapped[str | None] = mapped_column(String(16))
+    """The id of the key that signed it when it was first published. No other key ever signs a wish to water."""
     answered_ms: Mapped[Millis | None]
     """When the node itself first spoke of it. While it is None, `expired` is only what the cloud believes."""
     changed_ms: Mapped[Millis]

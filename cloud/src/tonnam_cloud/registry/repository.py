@@ -83,14 +83,20 @@ def keep_dictionary(session: Session, tenant: str, name: str, content: bytes, no
 
 
 def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collection[tuple[str, str]]:
-    """Note when batches of nodes last came. A batch after a last will outranks it; those nodes are returned."""
+    """Note when batches of nodes last came. A batch after a last will outranks it; those nodes are returned.
+
+    Which session sent it is not known: any farewell may be that one's.
+    """
     returned = []
     for (tenant, node), at_ms in last_heard.items():
         mine = (Node.tenant == tenant, Node.id == node)
         session.execute(update(Node).where(*mine).values(last_heard_ms=at_ms))
         asleep = (~Node.online, (Node.online_changed_ms.is_(None)) | (Node.online_changed_ms < at_ms))
         woken = session.execute(
-            update(Node).where(*mine, *asleep).values(online=True, online_changed_ms=at_ms).returning(Node.id)
+            update(Node)
+            .where(*mine, *asleep)
+            .values(online=True, online_changed_ms=at_ms, session=None)
+            .returning(Node.id)
         )
         if woken.scalar() is not None:
             returned.append((tenant, node))
@@ -121,17 +127,20 @@ def trusting(session: Session, *, online: bool = False) -> list[Trusting]:
 
 
 def presence(
-    session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int
+    session: Session, tenant: str, node_id: str, online: bool, name: str, at_ms: int, kept: bool = False
 ) -> Collection[tuple[str, str]]:
     """Note that a session came or went, at `at_ms` of our clock. The nodes whose state changed by it.
 
-    A last will of another session than the node's own is old news; so is what a broker has kept of a revoked node.
-    With a gateway go those behind it, and none of them comes before it.
+    A last will of another session than the node's own is old news, unless it is what the broker has `kept`: then that
+    session came and went while nobody listened. What a broker has kept of a revoked node is old news, too. With a
+    gateway go those behind it, and none of them comes before it.
     """
     node = session.get(Node, (tenant, node_id), with_for_update=True)
-    if node is None or node.revoked_ms is not None or (not online and node.session not in {None, name}):
+    if node is None or node.revoked_ms is not None:
         return []
-    node.session = name
+    if not online and not kept and node.session not in {None, name}:
+        return []
+    node.session = name if online else node.session
     gateway = session.get(Node, (tenant, node.via)) if node.via else None
     if node.online == online or (online and gateway is not None and not gateway.online):
         return []

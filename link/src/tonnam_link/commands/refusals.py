@@ -52,9 +52,11 @@ TEXTS: Mapping[Why, dict[str, str]] = {
         "If it goes on, see who can reach the broker",
     },
     Why.UNKNOWN_KEY: {
-        "th": "มีคำสั่งที่ลงชื่อด้วยกุญแจที่เครื่องควบคุมไม่รู้จัก จึงไม่ทำตาม ถ้าเป็นระบบของคุณเอง ให้ใส่ TONNAM_CLOUD_KEY ใหม่ที่เครื่อง",
-        "en": "A command signed with a key that this controller does not know was not obeyed. "
-        "If it came from your own cloud, give the controller the new TONNAM_CLOUD_KEY",
+        "th": "มีคำสั่งที่ลงชื่อด้วยกุญแจที่เครื่องควบคุมไม่รู้จักหรือเลิกใช้แล้ว จึงไม่ทำตาม ถ้าเป็นช่วงที่เปลี่ยนกุญแจก็ไม่เป็นไร "
+        "ถ้ามีอีกและเป็นระบบของคุณเอง ให้ใส่ TONNAM_CLOUD_KEY ใหม่ที่เครื่อง",
+        "en": "A command signed with a key that this controller does not know, or no longer, was not obeyed. "
+        "While keys are being changed that is nothing. If it goes on from your own cloud, give the controller the "
+        "new TONNAM_CLOUD_KEY",
     },
     Why.ALTERED: {
         "th": "มีคำสั่งที่ถูกแก้ระหว่างทางหรือเป็นของเครื่องอื่น จึงไม่ทำตาม ถ้ามีอีกให้ตรวจว่าใครเข้าถึงโบรกเกอร์ได้",
