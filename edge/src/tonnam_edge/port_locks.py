@@ -21,7 +21,7 @@ from tonnam_edge.errors import Misconfigured
 from tonnam_edge.site import Site
 from tonnam_edge.site_file import BusPart
 
-PREFIX = "tonnam-edge/bus/"
+PREFIX = "tonnam-bus/"
 LONGEST_NAME = 107  # bytes of a Unix socket's name, the zero in front counted
 SOCKETS = Path("/proc/net/unix")
 
@@ -89,7 +89,7 @@ def _key(bus: BusPart) -> str:
     """The same for every way to write one address. Names of hosts are not looked up: that may need a network."""
     kind, host, port = _address(bus)
     where = os.path.realpath(host) if kind == "serial" else f"{_host(host)}:{port}"
-    return hashlib.sha256(where.encode()).hexdigest()[:24]
+    return hashlib.sha256(where.encode()).hexdigest()[:16]
 
 
 def _host(host: str) -> str:
@@ -103,7 +103,8 @@ def _host(host: str) -> str:
 
 def _lock(key: str, owner: str) -> list[socket.socket]:
     name = f"\0{PREFIX}{key}"
-    label = f"{name}/pid {os.getpid()}, {owner}".encode()[:LONGEST_NAME]
+    begin = f"{name}/pid {os.getpid()}, ".encode()
+    label = begin + owner.encode()[-(LONGEST_NAME - len(begin)) :]  # of a long path the end tells more
     held = []
     try:
         for each in (name.encode(), label):
