@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.notebook import TRIGGERS
 from tonnam_link.messages import Event, Outcome, Sample
 from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.outbox.sealing import unpack_samples
@@ -20,18 +21,6 @@ from tonnam_link.wire import codec
 from tonnam_link.wire.codec import Dictionary
 from tonnam_link.wire.decode import Batch, Column, decode
 
-# Whatever is inserted by a transaction of the outbox is noted in the same transaction, so the ledger holds exactly
-# what was committed, and production code knows nothing of it.
-TRIGGERS = """
-CREATE TABLE ledger (id INTEGER PRIMARY KEY, dictionary TEXT, observed_at_ms INTEGER, samples BLOB);
-CREATE TRIGGER note_reading AFTER INSERT ON pending BEGIN
-    INSERT INTO ledger (dictionary, observed_at_ms, samples) VALUES (NEW.dictionary, NEW.observed_at_ms, NEW.samples);
-END;
-CREATE TABLE ledger_of_batches (sequence INTEGER PRIMARY KEY, payload BLOB);
-CREATE TRIGGER note_batch AFTER INSERT ON batch BEGIN
-    INSERT INTO ledger_of_batches VALUES (NEW.sequence, NEW.payload);
-END;
-"""
 Reading = tuple[str, int]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from tests.ledger import TRIGGERS
+from tests.notebook import TRIGGERS
 from tonnam_link.outbox import outbox_file
 from tonnam_link.topics import Origin
 

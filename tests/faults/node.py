@@ -24,7 +24,7 @@ import structlog
 from tests.faults import disk
 from tests.faults.hurry import hurry
 from tests.faults.readings import BEHIND, EVENT_EVERY, STEP_MS, TENANT, samples, specs
-from tests.link.harness import until
+from tests.patience import until
 from tonnam_link.clock import system_clock
 from tonnam_link.commands.keyring import Keyring
 from tonnam_link.errors import OutboxUnavailable

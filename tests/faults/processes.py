@@ -23,10 +23,12 @@ from tests import servers
 from tests.faults.node import Orders
 from tests.faults.readings import TENANT, Role, role_of
 from tests.ledger import Ledger
+from tests.link.harness import until
 from tonnam_link.clock import system_clock
 from tonnam_link.topics import Origin
 
 END_S = 60.0
+SAYS_WITHIN_S = 60.0
 SMALL_BYTES = 120 * 1024
 MINUTE_MS = 60_000
 OLDEST_MS = 30 * 60 * MINUTE_MS - 3_000
@@ -228,6 +230,15 @@ class NodeProcess(Process):
         with contextlib.suppress(ConnectionError):
             self._process.stdin.write(f"{line}\n".encode())
             await self._process.stdin.drain()
+
+    async def says(self, word: asyncio.Event, what: str) -> None:
+        """Wait until it says something. AssertionError when it ends instead, or takes for ever."""
+
+        def said() -> bool:
+            self.check()
+            return word.is_set()
+
+        await until(said, f"{what} of {self.name}", SAYS_WITHIN_S)
 
     def remark(self, what: str) -> None:
         """Note something in the file that its journal is kept in."""

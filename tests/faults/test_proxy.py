@@ -309,3 +309,17 @@ async def test_client_of_a_broker_that_is_away_is_turned_away(server: servers.Br
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_proxy_that_stops_under_a_connection_says_nothing(
+    server: servers.BrokerServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy = Proxy(server.port, Random(1))
+    await proxy.start()
+    reader, writer = await asyncio.open_connection(servers.HOST, proxy.port)
+    await until(lambda: proxy.connected, "the connection")
+    await proxy.stop()
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    writer.close()
+    assert not caplog.records

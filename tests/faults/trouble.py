@@ -11,10 +11,8 @@ from tests.faults.cases import ClockJump, Damage, DiskFull, NodeFault, Outage, R
 from tests.faults.link_faults import Refuse
 from tests.faults.processes import Boot, NodeProcess
 from tests.faults.proxy import Proxy
-from tests.link.harness import until
 from tonnam_link.clock import system_clock
 
-SYNCED_WITHIN_S = 60.0
 LONGEST_AWAY_S = 60.0
 
 
@@ -47,7 +45,7 @@ class Trouble:
         if fault.at_start:
             await self._node.kill()
             await self._node.start(disk_full=True)
-            await self._node.running.wait()
+            await self._node.says(self._node.running, "its first word")
             await asyncio.sleep(fault.for_s)
         else:
             disk.fill(self._node.pid, full=True)
@@ -59,7 +57,7 @@ class Trouble:
             await self._node.kill()
             with disk.locked_out(self._node.outbox):
                 await self._node.start()
-                await self._node.running.wait()
+                await self._node.says(self._node.running, "its first word")
                 await asyncio.sleep(fault.for_s)
         else:
             await self._node.tell("read-only on")
@@ -82,11 +80,11 @@ class Trouble:
         away = self._proxy.strike(Refuse(LONGEST_AWAY_S))
         self._node.boot = Boot(wrong_ms(fault.clock, system_clock()))
         await self._node.start()
-        await self._node.running.wait()
+        await self._node.says(self._node.running, "its first word")
         await asyncio.sleep(fault.away_s)
         if fault.ends_untold:
             await self._node.kill()
             self._node.boot = Boot(wrong_ms("in time", system_clock()))
             await self._node.start()
         self._proxy.end(away)
-        await until(self._node.synced.is_set, f"the time at {self._node.name}", SYNCED_WITHIN_S)
+        await self._node.says(self._node.synced, "the time")

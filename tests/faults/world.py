@@ -84,6 +84,7 @@ class World:
             for name, node in self.nodes.items()
         }
         self._left = 0
+        self._enough = asyncio.Event()
         self._lasting: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,6 +115,7 @@ class World:
     async def suffer(self, faults: int) -> None:
         """Let so many faults happen or a few more, at all places at once, each place at its own pace."""
         self._left = faults
+        self._enough.clear()
         async with asyncio.TaskGroup() as tasks:
             for place in self.places:
                 tasks.create_task(self._suffer_at(place))
@@ -177,11 +179,15 @@ class World:
         kind = place if place in DECKS else role_of(place)
         deck = DECKS[kind]
         for number, fault in enumerate(deck.draw(dice)):
-            await asyncio.sleep(dice.uniform(*PAUSES_S.get(kind, NODE_PAUSE_S)))
-            if self._left <= 0 and number >= len(deck.own):
+            pause_s = dice.uniform(*PAUSES_S.get(kind, NODE_PAUSE_S))
+            if number < len(deck.own):
+                await asyncio.sleep(pause_s)
+            elif await _comes(self._enough.is_set, pause_s):
                 return
             if await self.strike(place, fault):
                 self._left -= 1
+                if self._left <= 0:
+                    self._enough.set()
 
     async def _kill(self, place: str, fault: Kill) -> None:
         blow = self.chronicle.strike(fault.kind, place)
@@ -247,10 +253,10 @@ async def _note_end(strike: Strike, blow: Blow) -> None:
     blow.over = time.monotonic()
 
 
-async def _comes(ready: Callable[[], bool]) -> bool:
+async def _comes(ready: Callable[[], bool], within_s: float = STRIKES_WITHIN_S) -> bool:
     """Wait a little until `ready()`; whether it came."""
     with contextlib.suppress(AssertionError):
-        await until(ready, "it", STRIKES_WITHIN_S)
+        await until(ready, "it", within_s)
         return True
     return False
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tests.patience import until as until
 from tonnam_link.errors import MissingDictionary, Rejected
 from tonnam_link.messages import DatastreamSpec, Event, Frame, Sample, Verdict
 from tonnam_link.mqtt.broker import Broker
@@ -186,11 +186,3 @@ async def node_process(path: Path, url: str, first: int = 0) -> AsyncIterator[as
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-async def until(ready: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
-    """Wait until `ready()`; AssertionError that names `what` after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not ready():
-        assert time.monotonic() < deadline, f"{what} did not come within {timeout_s:g} s"
-        await asyncio.sleep(0.02)
