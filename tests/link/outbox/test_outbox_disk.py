@@ -17,6 +17,7 @@ from tests.link.outboxes import batches, contents, drained, identities_of, opene
 from tonnam_link.errors import OutboxInUse, OutboxOfAnother, OutboxUnavailable
 from tonnam_link.messages import Event
 from tonnam_link.node.uplink import write_backlog
+from tonnam_link.outbox import keeper
 from tonnam_link.outbox.limits import Limits
 from tonnam_link.outbox.outbox import Backlog, Outbox
 from tonnam_link.topics import Origin
@@ -105,6 +106,25 @@ def test_outbox_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> N
 @pytest.mark.parametrize("room", [150_000, 0], ids=["full later", "full from the start"])
 def test_full_disk_is_a_clear_error_and_damages_nothing(path: Path, room: int) -> None:
     subprocess.run([sys.executable, "-m", "tests.link.filling", str(path), str(room)], check=True, timeout=60)
+
+
+def test_last_of_a_disk_is_kept_for_events_and_for_forgetting_what_was_sent(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last byte full it could not forget anything, and would stay full when all is sent."""
+    outbox = opened(path, Limits(bytes=2**62))
+    outbox.accept([frame(0)])
+    (sealed,) = outbox.seal()
+    monkeypatch.setattr(keeper, "RESERVE_BYTES", 2**62)
+    with pytest.raises(OutboxUnavailable, match=r"nearly full: \d+ bytes are free"):
+        outbox.accept([frame(1)], [EVENT])
+    assert outbox.accept(events=[EVENT])
+    outbox.release([sealed.sequence])
+    outbox.flush()
+    monkeypatch.setattr(keeper, "RESERVE_BYTES", 0)
+    outbox.accept([frame(1)])
+    outbox.seal()
+    assert contents(outbox).keys() == identities([frame(1)])
 
 
 def test_read_only_file_is_a_clear_error_and_damages_nothing(path: Path) -> None:

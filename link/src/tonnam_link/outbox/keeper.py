@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
+from pathlib import Path
 
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.outbox import outbox_file
@@ -26,6 +28,8 @@ FREE_PAGES = 256
 PAGES_AT_ONCE = 256
 MADE_HERE: frozenset[Cause] = frozenset({"thinned", "dropped"})
 FOR_EVER_MS = 2**62
+RESERVE_BYTES = 8 * 1024 * 1024
+"""What readings leave free on the disk: SQLite's log may take half of it, and what moves into the file the rest."""
 
 
 class Keeper:
@@ -48,7 +52,8 @@ class Keeper:
     def make_room(self, *, readings: bool, words: bool) -> None:
         """Do what is due before something is accepted; more of it when the last call brought more.
 
-        Raises OutboxUnavailable when there is no room for it, and nothing left that may be thinned or dropped.
+        Raises OutboxUnavailable when there is no room for it, and nothing left that may be thinned or dropped; of
+        readings also when the disk has hardly any room.
         """
         began = time.monotonic()
         with contextlib.suppress(OutboxUnavailable):
@@ -62,6 +67,8 @@ class Keeper:
             self._used_before = self.used()
         if self._nothing_left:
             self._refuse(readings=readings, words=words)
+        if readings and self._shelf.path is not None:
+            self._leave_room_beside(self._shelf.path)
 
     def tend(self) -> bool:
         """One slice of what is due; whether there may be more. Raises OutboxUnavailable."""
@@ -91,6 +98,15 @@ class Keeper:
             raise OutboxUnavailable(
                 f"the outbox {self._shelf.path or 'in memory'} is full of events and outcomes that nobody has taken"
                 f" yet: {used} bytes, at most {most} are allowed; {what} are refused until some are sent"
+            )
+
+    def _leave_room_beside(self, path: Path) -> None:
+        """Refuse readings before the disk is full to the last byte: then nothing sent could be forgotten on it."""
+        free, least = shutil.disk_usage(path.parent).free, min(RESERVE_BYTES, self._limits.bytes)
+        if free < least:
+            raise OutboxUnavailable(
+                f"the disk of the outbox {path} is nearly full: {free} bytes are free, and the last {least} are kept"
+                " for events, for what the node must remember, and to forget what was sent; please make room"
             )
 
     def _step(self) -> bool:
