@@ -137,18 +137,21 @@ def transmissivity_on(day: date, settings: Iterable[Transmissivity]) -> tuple[fl
     return past[-1].share, frozenset({Mark.TRANSMISSIVITY_OLD} if old else ())
 
 
-def inverter_share(kwh: float | None, clear_mj_m2: float, days: Iterable[tuple[float, float]]) -> float | None:
+def inverter_share(
+    kwh: float | None, clear_mj_m2: float | None, days: Iterable[tuple[float | None, float | None]]
+) -> float | None:
     """What a solar roof gave in a day of what it gives under a clear sky; None when that is not known yet.
 
     `days` are earlier days' yield (kWh) and clear-sky radiation (MJ/m2). The clearest but one is the measure, so that
     one absurd yield spoils nothing; at least five days are needed. A roof that is throttled (zero export, full
     battery) gives less than the sun did: leave such days out.
     """
-    rates = sorted(y / clear for y, clear in days if believable(y, 0.01, 1e6) is not None and 0.1 <= clear <= 60)
-    given = believable(kwh, 0.0, 1e6)
-    if given is None or len(rates) < CLEAR_DAYS_NEEDED or not 0.1 <= clear_mj_m2 <= 60:
+    seen = [(believable(given, 0.01, 1e6), believable(clear, 0.1, 60)) for given, clear in days]
+    rates = sorted(given / clear for given, clear in seen if given is not None and clear is not None)
+    today, clear_today = believable(kwh, 0.0, 1e6), believable(clear_mj_m2, 0.1, 60)
+    if today is None or clear_today is None or len(rates) < CLEAR_DAYS_NEEDED:
         return None
-    return given / (rates[-2] * clear_mj_m2)
+    return today / (rates[-2] * clear_today)
 
 
 def _possible(sky: Sky, darkest_day: float) -> tuple[float, float]:

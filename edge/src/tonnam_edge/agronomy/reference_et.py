@@ -176,6 +176,8 @@ def net_radiation_mj_m2(light: Radiation, emitted_mj_m2: float, vapour_kpa: floa
 
 def wind_at_2m_m_s(wind_m_s: float, height_m: float) -> float:
     """Wind measured at a height, brought to 2 m (FAO-56 equation 47)."""
+    if height_m == 2:
+        return wind_m_s
     return wind_m_s * 4.87 / math.log(67.8 * height_m - 5.42)
 
 
