@@ -126,7 +126,7 @@ class Ingest:
         for work in works:
             if work.set_aside and work.replays is None:
                 self._allowance.spend(work.origin, len(work.content.payload), now)
-            if work.batch is not None and work.batch.kind == "dictionary":
+            if work.batch is not None:
                 self._opener.learned(work.origin.tenant, work.batch)
         return [
             message

@@ -6,7 +6,7 @@ Blocking: the database is asked for nodes and dictionaries that are not known ye
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Known:
-    """A dictionary, and which of its names are no datastream's."""
+    """A dictionary, which of its names are no datastream's, and the sites of the others."""
 
     dictionary: Dictionary
     bad: frozenset[str]
+    sites: frozenset[str]
 
 
 class Opener:
@@ -56,6 +57,7 @@ class Opener:
         self._database = database
         self._clock = clock
         self._nodes: Mapping[tuple[str, str], repository.Sender] = {}
+        self._site_nodes: Mapping[tuple[str, str], str] = {}
         self._nodes_at_ms: int | None = None
         self._dictionaries: dict[tuple[str, str], _Known] = {}
 
@@ -70,8 +72,10 @@ class Opener:
         self._nodes_at_ms = None
 
     def learned(self, tenant: str, batch: Batch) -> None:
-        """A dictionary is on disk now."""
-        if batch.dictionary is not None:
+        """What a batch says is on disk now: a dictionary, or whose a site is."""
+        if any(event.kind == "site.described" for event in batch.events):
+            self.ask_again()
+        if batch.kind == "dictionary" and batch.dictionary is not None:
             while len(self._dictionaries) >= DICTIONARIES:
                 del self._dictionaries[next(iter(self._dictionaries))]
             self._dictionaries[tenant, batch.dictionary] = _known(Dictionary(batch.specs))
@@ -112,9 +116,10 @@ class Opener:
         received, forwarded = work.received, decode(work.received.payload).forwarded
         assert forwarded is not None
         origin = forwarded.origin
-        self._why_not(origin)  # asks for nodes again when this one is not known
+        if not self._speaks_for(received, origin):
+            self._ask()
         sender = self._nodes.get(origin)
-        if origin.tenant != received.tenant or sender is None or sender.via != received.node:
+        if sender is None or not self._speaks_for(received, origin):
             raise Rejected(f"{received.node} may not speak for {origin}: {_why_not_for(origin, received, sender)}")
         work.content = Received(*origin, forwarded.channel, forwarded.payload, received.received_at_ms)
         if sender.revoked:
@@ -124,31 +129,56 @@ class Opener:
         if peek(forwarded.payload).kind == "forward":
             raise Rejected("a forwarded batch within a forwarded batch")
 
+    def _speaks_for(self, gateway: Received, origin: Origin) -> bool:
+        sender = self._nodes.get(origin)
+        return sender is not None and (origin.tenant, sender.via) == (gateway.tenant, gateway.node)
+
     def _storable(self, work: Work, batch: Batch, known: _Known) -> Storable:
         """The readings or aggregates with full ids; what can never be stored is set aside."""
         tenant, again = work.origin.tenant, work.replays is not None
+        refused = self._refused(work.origin, known, batch)
         identity = (str(work.origin), batch.epoch, batch.sequence)
         if batch.kind == "readings":
             columns = [
                 _full(tenant, column, count)
                 for column in batch.columns
-                if (count := self._takes(work, known, column.datastream, column.observed_at_ms, column.value))
+                if (count := self._takes(work, refused, column.datastream, column.observed_at_ms, column.value))
             ]
             return ReadingBatch(*identity, columns, again)
         aggregates = [
-            _full_aggregates(tenant, column, count)
-            for column in batch.aggregates
-            if (
-                count := self._takes(work, known, column.datastream, column.minute_ms, column.minimum, column.maximum)
-            )
+            _full_aggregates(tenant, each, count)
+            for each in batch.aggregates
+            if (count := self._takes(work, refused, each.datastream, each.minute_ms, each.minimum, each.maximum))
         ]
         return AggregateBatch(*identity, aggregates, again)
 
-    def _takes(self, work: Work, known: _Known, datastream: str, times_ms: Millis, *values: Floats) -> int:
+    def _refused(self, origin: Origin, known: _Known, batch: Batch) -> Mapping[str, str]:
+        """The datastreams of a batch under which nothing is taken from its node, and why.
+
+        The registry is asked anew before anything is refused: a site may just have got a new node.
+        """
+        if not known.bad and not self._others(origin, known.sites):
+            return {}
+        columns: Sequence[LinkColumn | LinkAggregateColumn] = batch.columns or batch.aggregates
+        sites = {column.datastream: _site_of(column.datastream) for column in columns}
+        if self._others(origin, sites.values()):
+            self._ask()
+        others = self._others(origin, sites.values())
+        refused = {name: others[site] for name, site in sites.items() if site in others}
+        return refused | {name: f"{name[:100]!r} is not a datastream's name" for name in sites if name in known.bad}
+
+    def _others(self, origin: Origin, sites: Iterable[str]) -> Mapping[str, str]:
+        """Those of the sites that other nodes have described, and why their readings are not taken from this one."""
+        nodes = {site: self._site_nodes.get((origin.tenant, site), origin.node) for site in sites}
+        return {site: _why_not_at(site, node, origin) for site, node in nodes.items() if node != origin.node}
+
+    def _takes(
+        self, work: Work, refused: Mapping[str, str], datastream: str, times_ms: Millis, *values: Floats
+    ) -> int:
         """How many of a column's first rows may be stored; the others are set aside."""
         count = len(times_ms)
-        if datastream in known.bad:
-            work.quarantine(f"{datastream[:100]!r} is not a datastream's name", count)
+        if datastream in refused:
+            work.quarantine(refused[datastream], count)
             return 0
         if any(np.isinf(each).any() for each in values):
             work.quarantine(f"{datastream}: a value that is too large for any number", count)
@@ -165,14 +195,18 @@ class Opener:
         """
         age_ms = None if self._nodes_at_ms is None else abs(self._clock() - self._nodes_at_ms)
         if age_ms is None or age_ms > (NODES_FOR_MS if origin in self._nodes else NODES_AGAIN_MS):
-            with self._database.reading() as session:
-                self._nodes = repository.senders(session)
-            self._nodes_at_ms = self._clock()
+            self._ask()
         sender = self._nodes.get(origin)
         named = f"{origin.tenant} {origin.node}"
         if sender is None:
             return f"this node is not registered: tonnam-cloud node add {named}"
         return f"this node is revoked: tonnam-cloud node restore {named}" if sender.revoked else ""
+
+    def _ask(self) -> None:
+        """Ask the registry who may send, and for which sites."""
+        with self._database.reading() as session:
+            self._nodes, self._site_nodes = repository.senders(session), repository.site_nodes(session)
+        self._nodes_at_ms = self._clock()
 
     def _dictionary(self, content: Received, arriving: dict[tuple[str, str], _Known]) -> _Known | None:
         """The dictionary that a batch needs, if it needs one and it is known. Raises Rejected."""
@@ -199,7 +233,20 @@ def _why_not_for(origin: Origin, gateway: Received, sender: repository.Sender | 
 
 
 def _known(dictionary: Dictionary) -> _Known:
-    return _Known(dictionary, frozenset(name for name in dictionary.numbers if _NAME.fullmatch(name) is None))
+    bad = frozenset(name for name in dictionary.numbers if _NAME.fullmatch(name) is None)
+    return _Known(dictionary, bad, frozenset(_site_of(name) for name in dictionary.numbers if name not in bad))
+
+
+def _site_of(datastream: str) -> str:
+    return datastream.partition("/")[0]
+
+
+def _why_not_at(site: str, other: str, origin: Origin) -> str:
+    """Why nothing is taken from a node about another one's site, and what to do if it should be."""
+    return (
+        f"{site} is the site of {other}. If {origin.node} has taken its place: tonnam-cloud node revoke "
+        f"{origin.tenant} {other}, then tonnam-cloud quarantine replay --node {origin}"
+    )
 
 
 def _full(tenant: str, column: LinkColumn, count: int) -> Column:

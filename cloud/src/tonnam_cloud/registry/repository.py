@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.registry.models import Dictionary, Node, Tenant
+from tonnam_cloud.registry.models import Dictionary, Node, Site, Tenant
 from tonnam_link.topics import ID_PATTERN, Origin, is_id
 
 
@@ -67,6 +67,15 @@ def senders(session: Session) -> dict[tuple[str, str], Sender]:
     """Every node by (tenant, id), the revoked ones too."""
     rows = session.execute(select(Node.tenant, Node.id, Node.via, Node.revoked_ms))
     return {(tenant, node): Sender(via, revoked_ms is not None) for tenant, node, via, revoked_ms in rows}
+
+
+def site_nodes(session: Session) -> dict[tuple[str, str], str]:
+    """The node that has described each site, by (tenant, site). One that was revoked has given its sites up."""
+    its_node = (Node.tenant == Site.tenant) & (Node.id == Site.node)
+    rows = session.execute(
+        select(Site.tenant, Site.id, Site.node).join(Node, its_node).where(Node.revoked_ms.is_(None))
+    )
+    return {(tenant, site): node for tenant, site, node in rows}
 
 
 def dictionary(session: Session, tenant: str, name: str) -> bytes | None:
