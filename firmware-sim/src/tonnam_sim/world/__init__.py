@@ -1,0 +1,7 @@
+"""A whole farm for season tests: physics that is not the controllers' model, devices, and a typed list of faults."""
+
+from .config import WorldConfig
+from .faults import Fault, parse_fault
+from .world import World, WorldEvent
+
+__all__ = ["Fault", "World", "WorldConfig", "WorldEvent", "parse_fault"]

@@ -1,0 +1,74 @@
+"""The world's buses: Modbus PDUs in and out, with what a cable can do to them, and how long each transaction took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..bus import Bus, wire_s
+from ..devices.pdu import WRITES, Device
+from ..physics.noise import Stream, uniform
+from .conditions import Conditions
+from .config import BusConfig
+
+_TCP_S = 0.004
+_UNITS_A_BUS = 1_000_000_007
+
+
+class WorldBus(Bus):
+    """A bus that keeps its time. `spent_s` is how long its transactions have held the wires since `take_spent_s`.
+
+    The world does not wait for it: who drives the world steps it by that time, as a real master would have waited.
+    """
+
+    def __init__(
+        self, name: str, number: int, config: BusConfig, devices: Mapping[int, Device], written: Callable[[], None]
+    ) -> None:
+        super().__init__(name, devices)
+        self.config = config
+        self.conditions = Conditions()
+        self.boards_down: set[int] = set()
+        self.last_s = self.spent_s = 0.0
+        self.seed = 0
+        self._number = number
+        self._count = 0
+        self._written = written
+
+    def execute(self, unit: int, request: bytes) -> bytes | None:
+        """Carry a request PDU to a unit and return its response PDU; None when nobody answers."""
+        response = self._carried(unit, request)
+        self.last_s = self._lasts_s(request, response)
+        self.spent_s += self.last_s
+        return response
+
+    def take_spent_s(self) -> float:
+        """The time on the wires since the last call."""
+        spent, self.spent_s = self.spent_s, 0.0
+        return spent
+
+    def _carried(self, unit: int, request: bytes) -> bytes | None:
+        lost = self._lost()
+        if self.name in self.conditions.silent_buses or lost == "requests" or not request:
+            return None
+        self.dead = self.boards_down | {dead for bus, dead in self.conditions.dead_units if bus == self.name}
+        code = self.conditions.refusing_units.get((self.name, unit))
+        if code is not None and unit in self.devices and unit not in self.dead:
+            response: bytes | None = bytes([request[0] | 0x80, code])
+        else:
+            response = super().execute(unit, request)
+            if request[0] in WRITES:
+                self._written()
+        return None if lost == "answers" else response
+
+    def _lost(self) -> str | None:
+        """What of this transaction the cable loses."""
+        self._count += 1
+        share, what = self.conditions.lossy_buses.get(self.name, (0.0, ""))
+        if share <= 0.0:
+            return None
+        luck = uniform(self.seed, Stream.LOST_FRAMES, self._number * _UNITS_A_BUS + self._count)
+        return what if luck < share else None
+
+    def _lasts_s(self, request: bytes, response: bytes | None) -> float:
+        if self.config.baud is None:
+            return _TCP_S if response is not None else self.config.timeout_s
+        return wire_s(request, response, self.config.baud, self.config.timeout_s)

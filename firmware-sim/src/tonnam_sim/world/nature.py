@@ -1,0 +1,67 @@
+"""What the seed makes of the plan: the true soil, emitters and crop of each zone, which no controller knows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..physics.noise import Stream, bell
+from .config import CropConfig, SoilKind, WorldConfig, ZoneConfig
+
+SUBPLOTS = 8
+_DRIEST = SUBPLOTS // 4
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneNature:
+    """One zone as it truly is. `emitters` are each sub-plot's share of the water, summing to 1."""
+
+    soil: SoilKind
+    crop: CropConfig
+    emitters: tuple[float, ...]
+    conductance: float
+    temperature_c: float
+
+
+def zone_nature(config: WorldConfig, number: int, seed: int) -> ZoneNature:
+    """Draw the zone of that number. With `spread` 0 only the emitters differ from each other."""
+    zone, spread = config.zones[number], config.spread
+
+    def drawn(part: int) -> float:
+        return spread * bell(seed, Stream.WORLD_CHARACTER, number * 32 + part)
+
+    soil = replace(
+        zone.soil,
+        field_capacity=zone.soil.field_capacity * (1.0 + 0.05 * drawn(0)),
+        wilting_point=zone.soil.wilting_point * (1.0 + 0.05 * drawn(1)),
+        ks_mm_h=zone.soil.ks_mm_h * math.exp(0.3 * drawn(2)),
+    )
+    crop = replace(
+        zone.crop,
+        drinks=zone.crop.drinks * (1.0 + 0.07 * drawn(3)),
+        half_cover_day=zone.crop.half_cover_day * (1.0 + 0.08 * drawn(4)),
+        deepest_root_mm=zone.crop.deepest_root_mm * (1.0 + 0.08 * drawn(5)),
+    )
+    flow_l_min = zone.flow_l_min * (1.0 + 0.03 * drawn(6))
+    return ZoneNature(
+        soil, crop, emitter_shares(zone, number, seed), _conductance(config, flow_l_min), 0.4 * drawn(7)
+    )
+
+
+def emitter_shares(zone: ZoneConfig, number: int, seed: int) -> tuple[float, ...]:
+    """Shares whose driest quarter has `uniformity` times the mean, in a random order of sub-plots."""
+    drawn = [bell(seed, Stream.EMITTERS, number * SUBPLOTS + at) for at in range(SUBPLOTS)]
+    mean = sum(drawn) / SUBPLOTS
+    driest = sum(sorted(drawn)[:_DRIEST]) / _DRIEST - mean
+    scale = (zone.uniformity - 1.0) / driest
+    shares = [max(0.05, 1.0 + scale * (value - mean)) for value in drawn]
+    return tuple(share / sum(shares) for share in shares)
+
+
+def _conductance(config: WorldConfig, flow_l_min: float) -> float:
+    """L/min a root of a metre of head, so that the zone alone gets `flow_l_min` through a clean filter."""
+    lost = config.pump.slope + config.filter.resistance
+    emitters = config.pump.head_m / flow_l_min**2 - lost
+    if emitters <= 0:
+        raise ValueError(f"a pump of {config.pump.head_m} m cannot bring {flow_l_min} L/min")
+    return 1.0 / math.sqrt(emitters)

@@ -1,0 +1,277 @@
+"""What is true, whatever the devices say: a live view of a world, for tests and benchmarks only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .ground import Ground
+from .nature import SUBPLOTS
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+@dataclass(frozen=True, slots=True)
+class SubPlotTruth:
+    """One eighth of a zone's beds. mm of water on the bed.
+
+    `root_water_mm` lies within today's rooting depth; `depletion_share` is 0 at field capacity and 1 at wilting point
+    there; `ks` is drinking over wishing at this moment; `stress_d` the sum of 1 - Ks over all whole days.
+    """
+
+    root_water_mm: float
+    depletion_share: float
+    ks: float
+    stress_d: float
+    watered_mm: float
+    pore_ec_ds_m: float
+
+
+class ZoneTruth:
+    """One zone. Litres since the beginning."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self._world = world
+        self._number = number
+        self.id = world.config.zones[number].id
+        self._line = world.plumbing.lines[number]
+
+    @property
+    def ground(self) -> Ground:
+        """The beds themselves."""
+        return self._world.grounds[self._number]
+
+    @property
+    def path_open(self) -> bool:
+        """Whether water could flow through master and valve now, if there were pressure."""
+        return self._world.openness(self._number) > 0.0
+
+    @property
+    def valve_position(self) -> float:
+        """0 shut to 1 open, where the valve was at the last transition."""
+        return self._world.valves[self.id].position
+
+    @property
+    def flow_l_min(self) -> float:
+        """Into the zone now."""
+        return self._line.inflow * 60.0
+
+    @property
+    def delivered_l(self) -> float:
+        """Through the valve."""
+        return self._line.delivered_l
+
+    @property
+    def dripped_l(self) -> float:
+        """Out of the emitters."""
+        return self._line.dripped_l
+
+    @property
+    def lost_l(self) -> float:
+        """Out of a burst pipe."""
+        return self._line.lost_l
+
+    @property
+    def line_l(self) -> float:
+        """In the pipes now."""
+        return self._line.litres
+
+    @property
+    def drained_l(self) -> float:
+        """Below the roots."""
+        return self.ground.sums.drained_l
+
+    @property
+    def transpired_l(self) -> float:
+        """Drunk by the crop."""
+        return self.ground.sums.transpired_l
+
+    @property
+    def wished_l(self) -> float:
+        """What the crop would have drunk from soil that is never dry."""
+        return self.ground.sums.wished_l
+
+    @property
+    def evaporated_l(self) -> float:
+        """From the bare bed."""
+        return self.ground.sums.evaporated_l
+
+    @property
+    def runoff_l(self) -> float:
+        """Over the bed's edge."""
+        return self.ground.sums.runoff_l
+
+    @property
+    def subplots(self) -> tuple[SubPlotTruth, ...]:
+        """All eight."""
+        return tuple(self._subplot(number) for number in range(SUBPLOTS))
+
+    @property
+    def ks(self) -> float:
+        """Mean stress coefficient of the sub-plots now: 1 none, 0 wilted."""
+        return sum(plot.ks for plot in self.ground.subplots) / SUBPLOTS
+
+    @property
+    def driest_quarter_stress_d(self) -> float:
+        """Sum of 1 - Ks over the whole days, mean of the two sub-plots that suffered most."""
+        return sum(sorted(plot.stress_d for plot in self.ground.subplots)[-SUBPLOTS // 4 :]) / (SUBPLOTS // 4)
+
+    @property
+    def root_ec_ds_m(self) -> float:
+        """EC of the soil's water, mean over the beds."""
+        water = sum(sum(plot.water) for plot in self.ground.subplots)
+        return sum(sum(plot.salt) for plot in self.ground.subplots) / water
+
+    def _subplot(self, number: int) -> SubPlotTruth:
+        ground = self.ground
+        plot, soil = ground.subplots[number], ground.retention
+        shares = ground.rooted
+        water = sum(depth * share for depth, share in zip(plot.water, shares, strict=True))
+        rooted_mm = sum(mm * share for mm, share in zip(soil.layers_mm, shares, strict=True))
+        available = (water / rooted_mm - soil.wilting_point) / (soil.field_capacity - soil.wilting_point)
+        salt = sum(plot.salt) / sum(plot.water)
+        return SubPlotTruth(water, 1.0 - available, plot.ks, plot.stress_d, plot.watered, salt)
+
+
+class Truth:
+    """The whole world. Litres and seconds since the beginning."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.zones = {zone.id: ZoneTruth(world, number) for number, zone in enumerate(world.config.zones)}
+        self._water_l = self._held_l()
+        self._salt = self._held_salt()
+
+    @property
+    def open_zones(self) -> frozenset[str]:
+        """Zones whose path is hydraulically open now (valve and master, not blocked)."""
+        return frozenset(zone.id for zone in self.zones.values() if zone.path_open)
+
+    @property
+    def pump_running(self) -> bool:
+        """Whether the pump has current."""
+        return self._world.motor.on
+
+    @property
+    def flow_l_min(self) -> float:
+        """Out of the tank through the meter now."""
+        return self._world.plumbing.flow * 60.0
+
+    @property
+    def pump_s(self) -> float:
+        """How long the pump ran."""
+        return self._world.plumbing.sums.running_s
+
+    @property
+    def pump_without_path_s(self) -> float:
+        """How long the pump ran against closed valves."""
+        return self._world.plumbing.sums.no_path_s
+
+    @property
+    def pump_dry_s(self) -> float:
+        """How long the pump ran without water."""
+        return self._world.plumbing.sums.dry_s
+
+    @property
+    def tank_l(self) -> float:
+        """In the tank now."""
+        return self._world.plumbing.tank_l
+
+    @property
+    def level_cm(self) -> float:
+        """In the tank now."""
+        return self._world.level_cm
+
+    @property
+    def pumped_l(self) -> float:
+        """Out of the tank while the pump turned."""
+        return self._world.plumbing.sums.pumped_l
+
+    @property
+    def siphoned_l(self) -> float:
+        """Out of the tank while the pump stood."""
+        return self._world.plumbing.sums.siphoned_l
+
+    @property
+    def well_l(self) -> float:
+        """Into the tank."""
+        return self._world.plumbing.sums.well_l
+
+    @property
+    def leaked_l(self) -> float:
+        """Lost from tank, mains and burst lines."""
+        sums = self._world.plumbing.sums
+        return sums.main_leaked_l + sums.tank_leaked_l + sum(line.lost_l for line in self._world.plumbing.lines)
+
+    @property
+    def backflow_l(self) -> float:
+        """From the lines back into the tank."""
+        return self._world.plumbing.sums.back_l
+
+    @property
+    def injected_l(self) -> dict[str, float]:
+        """Stock that each injector pumped."""
+        return {name: each.injected_l for name, each in self._world.plumbing.injectors.items()}
+
+    @property
+    def injected_without_flow_l(self) -> dict[str, float]:
+        """Of that, into water that stood."""
+        return {name: each.without_flow_l for name, each in self._world.plumbing.injectors.items()}
+
+    @property
+    def stock_siphoned_l(self) -> dict[str, float]:
+        """Stock that draining lines drew in through an open closing valve."""
+        return {name: each.siphoned_l for name, each in self._world.plumbing.injectors.items()}
+
+    @property
+    def injector_backflow_l(self) -> dict[str, float]:
+        """Water that went back into each stock tank."""
+        return {name: each.back_l for name, each in self._world.plumbing.injectors.items()}
+
+    @property
+    def energy_wh(self) -> float:
+        """What the pump used."""
+        return self._world.energy_wh
+
+    @property
+    def rain_mm(self) -> float:
+        """Fallen outside."""
+        return self._world.rain_mm
+
+    def ledger(self) -> dict[str, float]:
+        """What came in, less what went out, less what is more than at the beginning: zero, but for rounding.
+
+        `water` in litres, `salt` in dS/m litres.
+        """
+        world = self._world
+        sums, grounds = world.plumbing.sums, [ground.sums for ground in world.grounds]
+        water_in = sums.well_l + sum(g.rain_l for g in grounds)
+        water_out = self.leaked_l + sum(g.transpired_l + g.evaporated_l + g.drained_l + g.runoff_l for g in grounds)
+        salt_out = sums.salt_leaked + sum(line.salt_lost for line in world.plumbing.lines)
+        salt_out += sum(g.salt_drained + g.salt_taken + g.salt_runoff for g in grounds)
+        return {
+            "water": water_in - water_out - (self._held_l() - self._water_l),
+            "salt": sums.salt_well - salt_out - (self._held_salt() - self._salt),
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        """A JSON-able copy of the figures above, for tables and failing tests."""
+        plain = {
+            name: getattr(self, name)
+            for name, kind in type(self).__dict__.items()
+            if isinstance(kind, property) and name != "open_zones"
+        }
+        zones = {
+            zone.id: {n: getattr(zone, n) for n, kind in ZoneTruth.__dict__.items() if isinstance(kind, property)}
+            for zone in self.zones.values()
+        }
+        for figures in zones.values():
+            del figures["ground"], figures["subplots"]
+        return {"now_s": self._world.now_s, **plain, "open_zones": sorted(self.open_zones), "zones": zones}
+
+    def _held_l(self) -> float:
+        return sum(self._world.plumbing.stored().values()) + sum(g.stored_l() for g in self._world.grounds)
+
+    def _held_salt(self) -> float:
+        return self._world.plumbing.stored_salt() + sum(g.stored_salt() for g in self._world.grounds)

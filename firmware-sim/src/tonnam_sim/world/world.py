@@ -1,0 +1,441 @@
+"""The world for season tests: physics, devices and faults under one clock that is stepped from outside.
+
+    world = World(WorldConfig(), seed=1, faults=[WeldedContact(at_s=3600, actuator="zone-1")])
+    world.buses["cabinet"].execute(1, bytes.fromhex("0502010258"))
+    world.step(60.0)
+    world.truth.zones["zone-1"].dripped_l
+
+Pure: same seed, same faults, same requests at the same times, same answers. Between two transitions (a valve enters
+another quarter of its way, a timer ends, a line is full, rain begins, a fault comes or goes) every flow is constant;
+ground, weather and probes move on a grid of absolute time. So it does not matter how time is cut into steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ..physics.greenhouse import AirState, Climate, climate_at, step_air
+from ..physics.roof import roof_w
+from ..physics.sky import DAY_S
+from .cabinet import PUMP_STALLS_UNDER, Cabinet
+from .conditions import Conditions
+from .config import ValveConfig, ValveKind, WorldConfig
+from .crop import demand_mm_h
+from .drives import Motor, Valve
+from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, conditions
+from .ground import Ground
+from .nature import zone_nature
+from .plumbing import Plumbing
+from .pulses import PulseTrain
+from .senses import Probe, Senses, follow, probes_of, water_content
+from .truth import Truth
+from .weather import Outside, Weather
+from .wiring import feels, inputs_of, wire
+
+_NEAR_S = 1e-6
+# Ground and weather move on multiples of these; a solar pump follows the clouds more closely.
+_BUSY_S, _SOLAR_S, _DAY_GRID_S, _NIGHT_GRID_S = 300.0, 60.0, 1800.0, 3600.0
+_STAYS_BUSY_S = 1800.0
+_VOLTS, _POWER_FACTOR = 230.0, 0.85
+_SOLAR_STALLS, _SOLAR_STARTS = 0.6, 0.7  # shares of the pump's speed
+
+
+class WorldEvent(NamedTuple):
+    """A change of state that a person on the farm could have seen."""
+
+    at_s: float
+    subject: str
+    state: str
+
+
+class World:
+    """One farm. `now_s` is seconds since midnight, local time, before its first day."""
+
+    def __init__(self, config: WorldConfig | None = None, seed: int = 0, faults: Iterable[Fault] = ()) -> None:
+        self.config = config or WorldConfig()
+        self.seed = seed
+        self.now_s = self.config.start_hour * 3600.0
+        self.faults: list[Fault] = []
+        self.events: list[WorldEvent] = []
+        self.conditions = Conditions()
+        self._states: dict[str, str] = {}
+        self._make_field()
+        self._make_cabinet()
+        self.truth = Truth(self)
+        self._next_s = self.now_s
+        for fault in faults:
+            self.add(fault)
+        self._change()
+
+    def _make_field(self) -> None:
+        config, seed = self.config, self.seed
+        self._natures = [zone_nature(config, number, seed) for number in range(len(config.zones))]
+        self.grounds = [
+            Ground(zone, nature.soil, nature.crop) for zone, nature in zip(config.zones, self._natures, strict=True)
+        ]
+        self.plumbing = Plumbing(config, self._natures)
+        self.weather = Weather(config.weather, seed)
+        self._transmissivity = config.weather.transmissivity if config.weather.cover else 1.0
+        self._air = AirState()
+        self._outside = self.weather.at(self.now_s)
+        step_air(self._air, self._outside.sky, 3600.0, self._transmissivity)
+        self.rain_mm = self.energy_wh = self.roof_wh = 0.0
+        self._grid_s = self._roof_s = self.now_s
+        self._busy_until_s = -math.inf
+        self._stepped_s = [self.now_s] * len(self.grounds)
+        self._demand_mm = [0.0] * len(self.grounds)
+        self._wet_until_s = [-math.inf] * len(self.grounds)
+        self.probes: Mapping[str, Probe] = probes_of(config, seed)
+        for probe in self.probes.values():
+            probe.seen = water_content(self.grounds[probe.zone], probe)
+
+    def _make_cabinet(self) -> None:
+        config = self.config
+        self.cabinet = Cabinet(config)
+        self.valves = {zone.id: _valve(zone.valve) for zone in config.zones}
+        if config.master is not None:
+            self.valves["master"] = _valve(config.master)
+        self.motor = Motor(config.pump.spin_s)
+        self._solar_runs = False
+        self._edges: list[tuple[float, Fault | None]] = []
+        self._paths = [0.0] * len(config.zones)
+        self.meter = PulseTrain(config.pulse_l, begins_at=150_000 + self.seed % 1000)
+        self.inputs = inputs_of(config)
+        self.senses = Senses(self.seed, feels(self), lambda: self.now_s)
+        self._held_count: int | None = None
+        self.buses = MappingProxyType(wire(self, self._change))
+        for bus in self.buses.values():
+            bus.seed = self.seed
+
+    # ------------------------------------------------------------------------------------------------------- time
+
+    def step(self, seconds: float) -> None:
+        """Let so many seconds pass; any length, cut inside where something moves. ValueError when negative."""
+        if not seconds >= 0.0 or math.isinf(seconds):
+            raise ValueError(f"time must go forward, not by {seconds} s")
+        end_s = self.now_s + seconds
+        while self._next_s <= end_s + _NEAR_S:
+            self._run_until(self._next_s)
+            self._change()
+        self._run_until(end_s)
+
+    def next_event_s(self) -> float:
+        """When something next changes by itself: a valve, a timer, a line, a fault, rain. Infinite when nothing does.
+
+        The grid on which ground and weather move is not counted: what stands, stands. At `now_s` or later.
+        """
+        return max(self.now_s, self._next_transition_s())
+
+    def add(self, fault: Fault) -> None:
+        """One more fault or act of a person; a ValueError when it names what is not there or begins in the past."""
+        _check(fault, self)
+        if fault.at_s < self.now_s - _NEAR_S:
+            raise ValueError(f"{fault.fault} would begin at {fault.at_s} s; it is {self.now_s} s")
+        self.faults.append(fault)
+        self._edges.append((fault.at_s, fault))
+        if fault.until_s is not None:
+            self._edges.append((max(fault.until_s, fault.at_s), None))
+        self._edges.sort(key=lambda edge: edge[0])
+        self._next_s = min(self._next_s, self._edges[0][0])
+
+    def ledger(self) -> dict[str, float]:
+        """Litres (and salts, dS/m litres) that came in less those that went out or are still there: all zero."""
+        return self.truth.ledger()
+
+    def _run_until(self, until_s: float) -> None:
+        """Let constant flows run."""
+        seconds = until_s - self.now_s
+        if seconds <= 0.0:
+            return
+        plumbing = self.plumbing
+        before_l = plumbing.meter_l
+        plumbing.advance(seconds, motor_on=self.motor.on, has_path=any(path > 0.0 for path in self._paths))
+        phantom_l = self.conditions.phantom_l_min / 60.0 * seconds
+        wheel_l = 0.0 if self.conditions.meter_blind else plumbing.meter_l - before_l
+        self.meter.turn(wheel_l + phantom_l, self.now_s, seconds)
+        self.energy_wh += self.pump_amperes * _VOLTS * self.conditions.voltage * _POWER_FACTOR * seconds / 3600.0
+        self.now_s = until_s
+
+    def _change(self) -> None:
+        """All that may have changed at this moment: faults, boards, valves, ground, flows; then what is next."""
+        now_s = self.now_s
+        for valve in self.valves.values():
+            valve.move(now_s)
+        self._come_and_go()
+        if now_s >= self._grid_end_s - _NEAR_S or now_s == self.weather_edge_s:
+            self._move_ground()
+        self.cabinet.tick(now_s)
+        self.buses["cabinet"].boards_down = self.cabinet.units_down(now_s)
+        self._tell_drives()
+        self.plumbing.solve(self._pump_speed(), self._paths, self.conditions)
+        self._watch()
+        self._next_s = min(self._next_transition_s(), self._grid_end_s)
+
+    @property
+    def weather_edge_s(self) -> float:
+        """When rain began or ends next, seen from the last move of the ground."""
+        return self.weather.next_change_s(self._grid_s)
+
+    @property
+    def _grid_end_s(self) -> float:
+        """When ground and weather move next."""
+        if self.now_s < self._busy_until_s:
+            grid_s = _BUSY_S if self.config.pump.supply == "grid" else _SOLAR_S
+        else:
+            grid_s = _DAY_GRID_S if 5.0 <= self.now_s % DAY_S / 3600.0 < 19.0 else _NIGHT_GRID_S
+        return (math.floor(self._grid_s / grid_s + 1e-9) + 1) * grid_s
+
+    def _next_transition_s(self) -> float:
+        return min(
+            self._edges[0][0] if self._edges else math.inf,
+            self.cabinet.next_s(),
+            self.motor.next_s(self.now_s),
+            self.now_s + self.plumbing.next_s(),
+            self.weather_edge_s,
+            *(valve.next_s() for valve in self.valves.values()),
+        )
+
+    # ----------------------------------------------------------------------------------------------------- faults
+
+    def _come_and_go(self) -> None:
+        """Faults whose time has come or gone."""
+        if not self._edges or self._edges[0][0] > self.now_s + _NEAR_S:
+            return
+        self._move_ground()
+        while self._edges and self._edges[0][0] <= self.now_s + _NEAR_S:
+            _, fault = self._edges.pop(0)
+            if fault is not None:
+                self._fire(fault)
+        on = self.conditions = conditions(self.faults, self.now_s + _NEAR_S)
+        if on.voltage < PUMP_STALLS_UNDER:
+            on.silent_buses.add("cabinet")
+        self.cabinet.obey(on, self.now_s)
+        self.senses.obey(on)
+        self._held_count = None if "flow" not in on.frozen else self._held_count or self.meter.count
+        for bus in self.buses.values():
+            bus.conditions = on
+        self._outside = self.outside
+
+    def _fire(self, fault: Fault) -> None:
+        """What happens once."""
+        if isinstance(fault, BoardReboot):
+            self.cabinet.reboot(fault.board, self.now_s, fault.down_s)
+        elif isinstance(fault, ForeignWrite):
+            self.cabinet.write(fault.actuator, fault.on)
+        elif isinstance(fault, MeterReset):
+            self.meter.restart()
+        elif isinstance(fault, FilterCleaned):
+            self.plumbing.filtered_l = 0.0
+
+    # ----------------------------------------------------------------------------------------------------- drives
+
+    def _tell_drives(self) -> None:
+        """Contacts to valves, pump and injectors; then which paths are open."""
+        cabinet, on, now_s = self.cabinet, self.conditions, self.now_s
+        for name, valve in self.valves.items():
+            opens = cabinet.energised(name, now_s)
+            second = f"{name}-close"
+            shuts = cabinet.energised(second, now_s) if second in cabinet.coils else not opens
+            valve.tell(now_s, opens=opens, shuts=shuts, powered=cabinet.powered, jammed=name in on.jammed)
+        self.motor.tell(now_s, self._pump_has_current())
+        for injector in self.plumbing.injectors.values():
+            name = injector.config.id
+            injector.running = cabinet.energised(name, now_s)
+            injector.valve_open = injector.config.valve is None or cabinet.energised(f"{name}-valve", now_s)
+        master = self.valves["master"].openness if "master" in self.valves else 1.0
+        self._paths = [master * self._openness(zone.id) for zone in self.config.zones]
+
+    def openness(self, number: int) -> float:
+        """How open a zone's whole path is, master included, 0 to 1."""
+        return self._paths[number]
+
+    def _openness(self, zone: str) -> float:
+        """How open a zone's path behind the master is: its valve, or what leaks through it."""
+        if zone in self.conditions.blocked:
+            return 0.0
+        return max(self.valves[zone].openness, self.conditions.leaking.get(zone, 0.0))
+
+    def _pump_has_current(self) -> bool:
+        on, config = self.conditions, self.config.pump
+        if on.pump_dead or on.voltage < PUMP_STALLS_UNDER or not self.cabinet.energised("pump", self.now_s):
+            return False
+        if config.contactor is not None and not self.cabinet.contact("contactor", self.now_s):
+            return False
+        return config.supply == "grid" or self._sun_turns_it()
+
+    def _sun_turns_it(self) -> bool:
+        """Whether there is sun enough: it stalls under one speed and starts again above a higher one."""
+        share = self._solar_share()
+        self._solar_runs = share >= (_SOLAR_STALLS if self._solar_runs else _SOLAR_STARTS)
+        return self._solar_runs
+
+    def _solar_share(self) -> float:
+        watts = roof_w(self._outside.sky.sun_w_m2) / 10_000.0 * self.config.pump.solar_w
+        needed = self.config.pump.full_load_a * _VOLTS * _POWER_FACTOR
+        return float(min(1.0, (watts / needed) ** (1 / 3)))
+
+    def _pump_speed(self) -> float:
+        turns = self.motor.speed(self.now_s) * min(1.0, self.conditions.voltage + 1e-12)
+        return turns * (self._solar_share() if self.config.pump.supply == "solar" else 1.0)
+
+    # ------------------------------------------------------------------------------------------------------ ground
+
+    def _move_ground(self) -> None:
+        """Weather, demand, and every ground that is wet or due, up to now."""
+        seconds = self.now_s - self._grid_s
+        if seconds > 0.0:
+            self._pass_weather(seconds)
+        self._grid_s = self.now_s
+        midnight = self.now_s % DAY_S < _NEAR_S
+        for number, line in enumerate(self.plumbing.lines):
+            if line.drip > 0.0 or line.inflow > 0.0 or self._rains_on_beds:
+                self._wet_until_s[number] = self.now_s + _STAYS_BUSY_S
+            waited_s = self.now_s - self._stepped_s[number]
+            enough_s = _BUSY_S if self.now_s <= self._wet_until_s[number] else _DAY_GRID_S
+            if waited_s >= enough_s - _NEAR_S or midnight:
+                self._step_ground(number)
+        if midnight and seconds > 0.0:
+            self._begin_day()
+
+    @property
+    def _rains_on_beds(self) -> bool:
+        return not self.config.weather.cover and self._outside.rain_mm_h > 0.0
+
+    def _pass_weather(self, seconds: float) -> None:
+        """Sun, air and rain of the time since the grid's last move, by its middle."""
+        on, middle_s = self.conditions, self.now_s - seconds / 2
+        weather = self.weather.at(middle_s, on.rain_mm_h, on.warmer_c)
+        demand = demand_mm_h(
+            weather.sky.sun_w_m2, self._air.air_c, weather.sky.vapour_kpa, weather.wind_m_s, self._transmissivity
+        )
+        rain_mm = weather.rain_mm_h * seconds / 3600.0
+        for number, ground in enumerate(self.grounds):
+            self._demand_mm[number] += demand * seconds / 3600.0
+            if rain_mm > 0.0 and not self.config.weather.cover:
+                ground.pour([0.0] * len(ground.subplots), [0.0] * len(ground.subplots), rain_mm)
+        self.rain_mm += rain_mm
+        self.roof_wh += roof_w(weather.sky.sun_w_m2) * seconds / 3600.0
+        step_air(self._air, weather.sky, seconds, self._transmissivity)
+        self._outside = self.weather.at(self.now_s, on.rain_mm_h, on.warmer_c)
+
+    def _step_ground(self, number: int) -> None:
+        hours = (self.now_s - self._stepped_s[number]) / 3600.0
+        if hours <= 0.0:
+            return
+        ground = self.grounds[number]
+        ground.pour(*self.plumbing.take(number), 0.0)
+        ground.step(hours, self._demand_mm[number])
+        self._demand_mm[number], self._stepped_s[number] = 0.0, self.now_s
+        for probe in self.probes.values():
+            if self.ground_of(probe) is ground:
+                follow(probe, ground, hours)
+
+    def _begin_day(self) -> None:
+        day = self.now_s / DAY_S
+        for zone, ground in zip(self.config.zones, self.grounds, strict=True):
+            ground.close_day()
+            ground.grow(zone.age_days + day)
+
+    # ----------------------------------------------------------------------------------------------------- watching
+
+    def _watch(self) -> None:
+        """Tell what has changed, and stay busy while water moves."""
+        plumbing = self.plumbing
+        moving = plumbing.flow > 0.0 or any(line.drip > 0.0 for line in plumbing.lines) or self._rains_on_beds
+        if moving:
+            self._busy_until_s = self.now_s + _STAYS_BUSY_S
+        for name, valve in self.valves.items():
+            way = ("closing", "opening") if valve.moving else ("shut" if valve.position <= 0.0 else "open",) * 2
+            self._tell(name, way[valve.opening])
+        self._tell("pump", "on" if self.motor.on else "off")
+        for zone, line in zip(self.config.zones, plumbing.lines, strict=True):
+            self._tell(f"line:{zone.id}", _line_state(line.inflow > 0.0, line.drip > 0.0))
+        self._tell("tank", "ok" if plumbing.primed else "dry")
+        for number in range(len(self.cabinet.boards)):
+            self._tell(f"board-{number}", "down" if self.cabinet.down(number, self.now_s) else "up")
+        self._tell("rain", "rain" if self._outside.rain_mm_h > 0.0 else "none")
+
+    def _tell(self, subject: str, state: str) -> None:
+        if self._states.get(subject) != state:
+            self._states[subject] = state
+            self.events.append(WorldEvent(self.now_s, subject, state))
+
+    # ------------------------------------------------------------------------------------------- what sensors feel
+
+    @property
+    def outside(self) -> Outside:
+        """The weather now."""
+        return self.weather.at(self.now_s, self.conditions.rain_mm_h, self.conditions.warmer_c)
+
+    @property
+    def climate(self) -> Climate:
+        """Air and light where the climate sensors hang: under the cover, or outside."""
+        sky, air = self.outside.sky, replace(self._air)
+        step_air(air, sky, self.now_s - self._grid_s, self._transmissivity)
+        return climate_at(air, sky, self._transmissivity)
+
+    @property
+    def inside_w_m2(self) -> float:
+        """Sun on the crop."""
+        return self.outside.sky.sun_w_m2 * self._transmissivity
+
+    @property
+    def level_cm(self) -> float:
+        """Water above the tank's floor."""
+        return self.plumbing.tank_l / 10.0 / self.config.tank.area_m2
+
+    @property
+    def meter_count(self) -> int:
+        """Pulses on the meter's counter (frozen when the meter is)."""
+        return self._held_count if self._held_count is not None else self.meter.count
+
+    @property
+    def pump_amperes(self) -> float:
+        """Current of the pump: less against a closed pipe, and less without water."""
+        if not self.motor.on:
+            return 0.0
+        load = 0.55 + 0.45 * min(1.0, self.plumbing.flow * 60.0 / 100.0) if self.plumbing.primed else 0.4
+        return self.config.pump.full_load_a * load * self._pump_speed()
+
+    def soil_c(self, zone: int) -> float:
+        """Warmth of a zone's soil."""
+        return self._air.soil_c + self._natures[zone].temperature_c
+
+    def ground_of(self, probe: Probe) -> Ground:
+        """Where a probe is: its own zone, or where somebody put it."""
+        moved = self.conditions.moved.get(probe.config.id)
+        zones = [zone.id for zone in self.config.zones]
+        return self.grounds[zones.index(moved) if moved is not None else probe.zone]
+
+
+def _valve(part: ValveConfig) -> Valve:
+    return Valve(part.kind, part.travel_s, is_open=part.kind is ValveKind.NORMALLY_OPEN)
+
+
+def _line_state(flows_in: bool, drips: bool) -> str:
+    if flows_in:
+        return "watering" if drips else "filling"
+    return "draining" if drips else "still"
+
+
+def _check(fault: Fault, world: World) -> None:
+    """Whether a fault names what there is."""
+    zones = {zone.id for zone in world.config.zones}
+    known: dict[str, Iterable[object]] = {
+        "actuator": world.cabinet.coils,
+        "zone": zones,
+        "probe": world.probes,
+        "sensor": world.senses.names,
+        "bus": world.buses,
+        "board": range(len(world.cabinet.boards)),
+        "injector": world.plumbing.injectors,
+        "subject": {"pump", *zones},
+    }
+    for key, names in known.items():
+        named = getattr(fault, key, None)
+        if named is not None and named not in names:
+            raise ValueError(f"{fault.fault}: there is no {key} {named!r}; there are {', '.join(map(str, names))}")
