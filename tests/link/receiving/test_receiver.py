@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -197,3 +197,62 @@ async def test_owner_that_fails_with_everything_is_not_asked_for_each(mosquitto_
         await node.hears(20)
     assert {reply.verdict for reply in node.replies} == {Verdict.BUSY}
     assert len(asked) <= 8, "one group, and two of it alone"
+
+
+async def cancelled(_group: Sequence[Received]) -> Sequence[Answer]:
+    """As when a pool is shut down in which the owner's work waits."""
+    raise asyncio.CancelledError
+
+
+async def none_at_all(group: Sequence[Received]) -> Sequence[Any]:
+    return [None] * len(group)
+
+
+@pytest.mark.parametrize("bad", [cancelled, none_at_all])
+async def test_receiver_outlives_whatever_becomes_of_a_commit(
+    mosquitto_broker: str, bad: Callable[[Sequence[Received]], Awaitable[Sequence[Answer]]]
+) -> None:
+    ledger, node = Ledger(), Node(mosquitto_broker)
+    owners = [bad]
+
+    async def commit(group: Sequence[Received]) -> Sequence[Answer]:
+        return await (owners.pop() if owners else ledger.commit)(group)
+
+    session = Session(Broker.parse(mosquitto_broker), client_id="cloud")
+    async with running(session.run(), Receiver(session, commit).run(), node.session.run()):
+        for each in (session, node.session):
+            await each.connected.wait()
+        node.send(node.batch(1, "e1"))
+        await node.hears(1)
+        node.send(node.batch(1, "e1"))
+        await node.hears(2)
+    assert [reply.verdict for reply in node.replies] == [Verdict.BUSY, Verdict.STORED]
+
+
+async def test_nodes_whose_batches_break_the_owner_do_not_starve_the_others(mosquitto_broker: str) -> None:
+    """Two of them are always there, and always first."""
+    ledger, good, plug = Poisoned(), Node(mosquitto_broker), Node(mosquitto_broker, STRANGER)
+    wicked = [Node(mosquitto_broker, Origin("farm", name)) for name in ("wicked-1", "wicked-2")]
+
+    async def commit(group: Sequence[Received]) -> Sequence[Answer]:
+        await ledger.gate.wait()
+        return await ledger.commit(group)
+
+    session = Session(Broker.parse(mosquitto_broker), client_id="cloud")
+    with structlog.testing.capture_logs() as logs:
+        receiver = Receiver(session, commit, log=structlog.get_logger())
+        nodes = [plug, *wicked, good]
+        async with running(session.run(), receiver.run(), *(node.session.run() for node in nodes)):
+            for each in (session, *(node.session for node in nodes)):
+                await each.connected.wait()
+            for turn in (1, 2):
+                ledger.gate.clear()
+                plug.send(plug.batch(turn, "plug"))
+                await until(lambda: receiver.counts["batches"] == 4 * turn - 3, "what is in the commit")  # noqa: B023
+                for count, node in enumerate([*wicked, good], start=1):
+                    node.send(node.batch(turn, "e1" if node is good else "poison"))
+                    await until(lambda: receiver.counts["waiting_live"] == count, "what waits")  # noqa: B023
+                ledger.gate.set()
+                await good.hears(turn)
+    assert good.replies[-1].verdict is Verdict.STORED
+    assert sum(log["event"] == "commit.failed" for log in logs) == 1

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tonnam_link.messages import Verdict
-from tonnam_link.receiving.lanes import GARBLED_KEPT, SAME_AGAIN_S, Received
+from tonnam_link.receiving.lanes import GARBLED_A_NODE, GARBLED_NODES, SAME_AGAIN_S, Received
 from tonnam_link.receiving.reception import (
     BACK_A_GROUP,
     BACK_BUDGET,
@@ -78,12 +78,25 @@ def test_batch_under_a_name_that_did_not_seal_it_is_garbled(reception: Reception
     assert reception.judge(stranger, 6.0) is True
 
 
+def nonsense(of: Origin, number: int) -> Received:
+    return Received(of.tenant, of.node, Channel.UP, b"\x02" + number.to_bytes(9, "big"), 0)
+
+
 def test_memory_of_garbled_bytes_is_bounded(reception: Reception) -> None:
-    several = range(GARBLED_KEPT + 1)
-    bad = [Received("farm", "edge-1", Channel.UP, b"\x02" + number.to_bytes(9, "big"), 0) for number in several]
+    bad = [nonsense(ALONE, number) for number in range(GARBLED_A_NODE + 1)]
     assert {reception.judge(each, 0.0) for each in bad} == {None}
-    assert reception.judge(bad[0], 6.0) is None, "the first made way for the last"
     assert reception.judge(bad[-1], 6.0) is True
+    assert reception.judge(bad[0], 6.0) is None, "the first made way for the last"
+    others = [nonsense(origin(number), 0) for number in range(GARBLED_NODES)]
+    assert {reception.judge(each, 7.0) for each in others} == {None}
+    assert reception.judge(bad[-1], 9.0) is None, "so did the first node"
+
+
+def test_node_that_sends_nonsense_takes_no_other_its_second_chance(reception: Reception) -> None:
+    assert reception.judge(nonsense(origin(1), 0), 0.0) is None
+    for number in range(10_000):
+        reception.judge(nonsense(ALONE, number), 1.0)
+    assert reception.judge(nonsense(origin(1), 0), 6.0) is True
 
 
 def test_garbled_batch_is_answered_once_from_the_owner_and_then_from_memory(reception: Reception) -> None:

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.tls import NOT_YET_VALID, ClientContext, client_context, why
+from tonnam_link.rarely import Rarely
 
 
 class Message(NamedTuple):
@@ -71,6 +72,7 @@ class Session:
         self._make_will = will
         log = log or structlog.get_logger("tonnam.link")
         self._log = log.bind(broker=str(broker), client_id=client_id)
+        self._rarely = Rarely(self._log)
         self._keepalive_s = keepalive_s
         self._pause_s = pause_s
         self._subscriptions: list[tuple[str, OnMessage]] = []
@@ -154,7 +156,7 @@ class Session:
         try:
             callback(*arguments)
         except Exception:  # noqa: BLE001 - the top of a callback: logged, and the session lives on
-            self._log.exception("callback.failed", callback=getattr(callback, "__qualname__", repr(callback)))
+            self._rarely.exception("callback.failed", callback=getattr(callback, "__qualname__", repr(callback)))
 
 
 class _Connection:
@@ -169,6 +171,7 @@ class _Connection:
         self._deliver = deliver
         self._will = will
         self._log = log
+        self._rarely = Rarely(log)
         self._tls: ClientContext | None = None
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -402,7 +405,7 @@ class _Connection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            self._log.warning("message.ignored", reason="its topic is not UTF-8")
+            self._rarely.warn("message.ignored", reason="its topic is not UTF-8")
             return
         self._deliver(Message(topic, bytes(message.payload), bool(message.retain)))
 

@@ -9,7 +9,8 @@ from hashlib import blake2b
 from tonnam_link.topics import Channel, Origin
 
 WEIGHT_OF_ANY = 1_024
-GARBLED_KEPT = 1_024
+GARBLED_A_NODE = 16
+GARBLED_NODES = 1_024
 SAME_AGAIN_S = 1.0
 
 
@@ -108,16 +109,21 @@ class Lane:
 class Doubted:
     """Bytes that were not intact. A wire rarely garbles twice alike: the very same again were sent so.
 
-    They count as sent again only after a while, because a broker may deliver one message twice.
+    They count as sent again only after a while, because a broker may deliver one message twice. Each node has a
+    memory of its own, so that one that sends nonsense takes no other's chance.
     """
 
     def __init__(self) -> None:
-        self._first: OrderedDict[bytes, float] = OrderedDict()
+        self._first: OrderedDict[Origin, OrderedDict[bytes, float]] = OrderedDict()
 
     def came_before(self, origin: Origin, payload: bytes, now: float) -> bool:
         """Whether these bytes came before under this name. Remembers that they came now."""
-        first = self._first.setdefault(fingerprint(origin, payload), now)
-        while len(self._first) > GARBLED_KEPT:
+        mine = self._first.setdefault(origin, OrderedDict())
+        self._first.move_to_end(origin)
+        first = mine.setdefault(fingerprint(origin, payload), now)
+        if len(mine) > GARBLED_A_NODE:
+            mine.popitem(last=False)
+        if len(self._first) > GARBLED_NODES:
             self._first.popitem(last=False)
         return now - first >= SAME_AGAIN_S
 

@@ -22,6 +22,7 @@ from tonnam_link.wire.replies import encode_reply
 __all__ = ["Answer", "Commit", "Received", "Receiver"]
 
 FAILED = Answer(Verdict.BUSY, "this batch could not be committed; it is tried again", 5.0)
+GIVE_UP_AFTER = 2
 
 Commit = Callable[[Sequence[Received]], Awaitable[Sequence[Answer]]]
 
@@ -52,7 +53,8 @@ class Receiver:
         self._clock = clock
         self._log = log or structlog.get_logger("tonnam.link")
         self._reception = Reception()
-        self._failing = False
+        self._told_failing = False
+        self._suspects: set[Origin] = set()
         self._rarely = Rarely(self._log)
         self._wake = asyncio.Event()
         for channel in (Channel.UP, Channel.OUTCOME, Channel.BACK):
@@ -112,32 +114,57 @@ class Receiver:
         answers = await self._committed(group)
         if answers is None:
             return await self._one_by_one(group) if len(group) > 1 else [FAILED]
-        if self._failing:
+        if self._told_failing:
             self._log.info("commit.works_again")
-            self._failing = False
+            self._told_failing = False
+        self._suspects.difference_update(received.origin for received in group)
         return answers
 
     async def _one_by_one(self, group: Sequence[Received]) -> Sequence[Answer]:
-        """One of the group is bad, or nothing can be committed: then two of them have failed one after the other."""
-        answers: list[Answer] = []
-        for received in group:
-            given_up = answers[-2:] == [FAILED, FAILED]
-            alone = None if given_up else await self._committed([received])
-            answers += alone or [FAILED]
+        """One of the group is bad, or nothing can be committed: then two of them fail one after the other.
+
+        Nodes whose batches have failed alone come last: with two of them first, nobody else would ever be tried.
+        """
+        answers = [FAILED] * len(group)
+        failed_in_a_row = 0
+        for number in sorted(range(len(group)), key=lambda number: group[number].origin in self._suspects):
+            origin = group[number].origin
+            alone = await self._committed([group[number]])
+            if alone is not None:
+                answers[number] = alone[0]
+                failed_in_a_row = 0
+                self._suspects.discard(origin)
+                continue
+            self._suspects.add(origin)
+            failed_in_a_row += 1
+            if failed_in_a_row == GIVE_UP_AFTER:
+                break
         return answers
 
     async def _committed(self, group: Sequence[Received]) -> Sequence[Answer] | None:
         """The owner's answers, or None when it fails."""
         try:
-            answers = await self._commit(group)
-            if len(answers) != len(group):
-                raise RuntimeError(f"{len(answers)} answers to {len(group)} batches")
+            return await self._asked(group)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._note_failure(group)  # something that the owner waited for was cancelled, not we
         except Exception:  # noqa: BLE001 - whatever it was, the nodes keep their batches and try again
-            if not self._failing:
-                self._log.exception("commit.failed", batches=len(group))
-            self._failing = True
-            return None
+            self._note_failure(group)
+        return None
+
+    async def _asked(self, group: Sequence[Received]) -> Sequence[Answer]:
+        answers = await self._commit(group)
+        if len(answers) != len(group):
+            raise RuntimeError(f"{len(answers)} answers to {len(group)} batches")
+        if odd := [answer for answer in answers if not isinstance(answer, Answer)]:
+            raise RuntimeError(f"{odd[0]!r} is no answer to a batch")
         return answers
+
+    def _note_failure(self, group: Sequence[Received]) -> None:
+        if self._rarely.exception("commit.failed", batches=len(group)):
+            self._told_failing = True
 
     def _tell(self, responses: Iterable[Response]) -> None:
         for origin, identity, answer, credit in responses:
