@@ -183,8 +183,9 @@ def turn_all_off(
     except BadSiteFile:
         site = _load(site_file, bus) if state is None else _last_site(site_file, state)
     is_off = asyncio.run(_all_off(site, unless_guarded=unless_guarded))
-    typer.echo(told(is_off), err=not is_off)
-    raise typer.Exit(0 if is_off else 1)
+    if is_off is not None:
+        typer.echo(told(is_off), err=not is_off)
+    raise typer.Exit(1 if is_off is False else 0)
 
 
 def _last_site(site_file: Path, state: Path) -> Site:
@@ -214,17 +215,17 @@ def _cloud_key() -> str | None:
     return text
 
 
-async def _all_off(site: Site, *, unless_guarded: bool) -> bool:
-    """Turn everything off, but with `unless_guarded` not what an agent that runs looks after."""
+async def _all_off(site: Site, *, unless_guarded: bool) -> bool | None:
+    """Turn everything off, but with `unless_guarded` not what a running agent looks after. None: nothing is left."""
     with contextlib.closing(PortLocks("tonnam-edge all-off")) as ports:
         others = ports.take_free(site)
         for name, holder in others.items():
             typer.echo(f'Bus "{name}" is used by an agent ({holder}).', err=True)
         if unless_guarded:
-            guarded = {
-                name for name, one in site.actuators.items() if site.devices[one.part.device].part.bus in others
-            }
-            site = replace(site, actuators={n: one for n, one in site.actuators.items() if n not in guarded})
+            free = {n: a for n, a in site.actuators.items() if site.devices[a.part.device].part.bus not in others}
+            site = replace(site, actuators=free)
+        if not site.actuators:
+            return None
         return await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"))
 
 

@@ -110,7 +110,7 @@ class Served:
                 self._may_become(site)
                 self._ports.take(site)
             except BadSiteFile as bad:
-                for problem in bad.problems:
+                for problem in (each for each in bad.problems if each.severity == "error"):
                     self._log.error("site.refused", line=problem.line, where=problem.where, text=problem.text)
             except Misconfigured as wrong:
                 self._log.error("site.refused", text=str(wrong))
