@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -125,6 +126,17 @@ def test_last_of_a_disk_is_kept_for_events_and_for_forgetting_what_was_sent(
     outbox.accept([frame(1)])
     outbox.seal()
     assert contents(outbox).keys() == identities([frame(1)])
+
+
+def test_outbox_whose_folder_is_deleted_refuses_and_does_not_end_the_node(path: Path) -> None:
+    outbox = opened(path)
+    outbox.accept([frame(0)])
+    shutil.rmtree(path.parent)
+    with pytest.raises(OutboxUnavailable, match="is gone"):
+        outbox.accept([frame(1)])
+    outbox.seal()
+    assert contents(outbox).keys() == identities([frame(0)]), "what it has is still sent"
+    outbox.close()
 
 
 def test_read_only_file_is_a_clear_error_and_damages_nothing(path: Path) -> None:

@@ -102,7 +102,10 @@ class Keeper:
 
     def _leave_room_beside(self, path: Path) -> None:
         """Refuse readings before the disk is full to the last byte: then nothing sent could be forgotten on it."""
-        free, least = shutil.disk_usage(path.parent).free, min(RESERVE_BYTES, self._limits.bytes)
+        try:
+            free, least = shutil.disk_usage(path.parent).free, min(RESERVE_BYTES, self._limits.bytes)
+        except OSError as error:
+            raise OutboxUnavailable(f"the folder of the outbox {path} is gone: {error}") from error
         if free < least:
             raise OutboxUnavailable(
                 f"the disk of the outbox {path} is nearly full: {free} bytes are free, and the last {least} are kept"
