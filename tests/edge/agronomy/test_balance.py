@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.agronomy.absurd import anything
@@ -176,6 +176,7 @@ def soils(draw: st.DrawFn) -> Soil:
     )
 
 
+@settings(deadline=None)
 @given(soils(), st.floats(0, 300), st.floats(-5, 130), st.floats(0, 20), st.data())
 def test_water_in_is_stored_used_or_drained(
     soil: Soil, depletion: float, day: float, days: float, data: st.DataObject
@@ -196,6 +197,7 @@ def test_water_in_is_stored_used_or_drained(
     assert not done.marks
 
 
+@settings(deadline=None)
 @given(soils(), st.floats(0, 200), st.floats(0, 12), st.floats(0, 50), st.floats(0, 20))
 def test_more_water_never_leaves_the_soil_drier(
     soil: Soil, depletion: float, et0: float, mm: float, more: float
@@ -207,6 +209,7 @@ def test_more_water_never_leaves_the_soil_drier(
     assert after((mm + more) * soil.area_m2) <= after(mm * soil.area_m2) + 1e-9
 
 
+@settings(deadline=None)
 @given(soils(), st.data())
 def test_whatever_is_said_the_depletion_is_a_number_within_taw(soil: Soil, data: st.DataObject) -> None:
     names = ("day", "days", "et0_mm", "kc_trim", "rain_mm", "irrigation_l")

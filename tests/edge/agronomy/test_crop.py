@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tonnam_edge.agronomy import defaults
@@ -82,6 +82,7 @@ def test_what_no_crop_has_is_refused(field: str, value: float) -> None:
         replace(MELON, **{field: value})
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(KC)), st.floats(-1e6, 1e6))
 def test_on_any_day_kc_and_roots_lie_within_the_crops_own(key: str, day: float) -> None:
     crop = defaults.crops()[key].crop

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.agronomy.absurd import anything
@@ -108,6 +108,7 @@ def test_the_state_comes_back_from_json() -> None:
     assert light_sum.restored({"j_cm2": "much", "trim": 9, "since_dose_s": -1, "trimmed_day": 1.5}) == State()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(1, 3600), anything), max_size=60))
 def test_whatever_the_light_is_said_to_be_doses_keep_their_intervals(said: list[tuple[float, float]]) -> None:
     state, clock, last = State(), 0.0, 0.0
@@ -122,6 +123,7 @@ def test_whatever_the_light_is_said_to_be_doses_keep_their_intervals(said: list[
         assert 0 <= state.j_cm2 <= 200
 
 
+@settings(deadline=None)
 @given(anything, anything, anything, anything)
 def test_whatever_is_said_the_state_stays_bounded(seconds: float, light: float, drained: float, ec: float) -> None:
     state = light_sum.advance(State(), MELON, seconds=seconds, light_w_m2=light)

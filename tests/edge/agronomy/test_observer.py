@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.agronomy.absurd import anything
@@ -194,6 +194,7 @@ def test_the_state_comes_back_from_json() -> None:
     assert observer.restored(nonsense) == State()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(anything, anything, anything), min_size=1, max_size=12), st.floats(0, 56), st.floats(0.5, 12)
 )
@@ -216,6 +217,7 @@ def test_whatever_a_probe_says_steps_and_trims_stay_bounded(
         assert observer.restored(json.loads(json.dumps(asdict(state)))) == state
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=10, max_size=40), st.floats(1, 10))
 def test_on_no_more_than_two_days_of_seven_a_probe_leaves_less_than_70_per_cent(
     said: list[float], demand: float
@@ -229,6 +231,7 @@ def test_on_no_more_than_two_days_of_seven_a_probe_leaves_less_than_70_per_cent(
     assert all(sum(below[start : start + 7]) <= 2 for start in range(len(below)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(anything, anything), max_size=12))
 def test_whatever_was_watched_a_plateau_is_a_moisture_or_none(seen: list[tuple[float, float]]) -> None:
     found = observer.plateau(seen)

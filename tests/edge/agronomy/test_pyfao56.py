@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-import pyfao56  # type: ignore[import-untyped]
 import pytest
 
 from tests.edge.agronomy.weather import Day, synthetic_year
@@ -63,6 +62,8 @@ def season(case: Case, crop: Crop) -> list[tuple[float, float, float]]:
 
 
 def theirs(case: Case, crop: Crop, soil: Soil, water: list[tuple[float, float, float]]) -> list[tuple[float, ...]]:
+    import pyfao56  # type: ignore[import-untyped]
+
     moisture = soil.wilting_point + case.start_moisture_share * (soil.field_capacity - soil.wilting_point)
     parameters = pyfao56.Parameters(
         Kcbini=crop.kc_initial, Kcbmid=crop.kc_middle, Kcbend=crop.kc_end,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.agronomy.absurd import anything
@@ -151,6 +151,7 @@ def test_the_solar_roof_is_measured_by_its_clearest_day_but_one() -> None:
     assert radiation.inverter_share(None, 28, days) is None
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from([DAY, NOON, NIGHT]), st.booleans())
 def test_whatever_is_said_the_light_is_a_number_that_can_be_true(
     data: st.DataObject, above: Sky, cover: bool
@@ -165,6 +166,7 @@ def test_whatever_is_said_the_light_is_a_number_that_can_be_true(
         assert found.marks or said["pyranometer_mj_m2"] == found.mj_m2
 
 
+@settings(deadline=None)
 @given(anything, anything, st.lists(st.tuples(anything, anything), max_size=9))
 def test_whatever_a_solar_roof_says_its_share_is_a_number_or_unknown(
     kwh: float, clear: float, days: list[tuple[float, float]]
@@ -173,6 +175,7 @@ def test_whatever_a_solar_roof_says_its_share_is_a_number_or_unknown(
     assert share is None or share >= 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.dates(), anything), max_size=5), st.dates())
 def test_whatever_is_set_the_transmissivity_is_a_share(settings: list[tuple[date, float]], day: date) -> None:
     share, _ = radiation.transmissivity_on(day, [Transmissivity(*setting) for setting in settings])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edge.agronomy.absurd import anything
@@ -192,6 +192,7 @@ def test_a_night_whose_evening_was_not_seen_is_marked() -> None:
     assert reference_et.clearness_of([radiation.outside(night, Outside())]) is None
 
 
+@settings(deadline=None)
 @given(st.data(), st.booleans())
 def test_whatever_a_day_says_et0_is_a_number_within_bounds(data: st.DataObject, cover: bool) -> None:
     fields = ("vapour_kpa", "dew_point_c", "rh_max_pct", "rh_min_pct", "rh_mean_pct")
@@ -212,6 +213,7 @@ def test_whatever_a_day_says_et0_is_a_number_within_bounds(data: st.DataObject, 
     assert low <= et0.mm <= high
 
 
+@settings(deadline=None)
 @given(st.data(), st.booleans())
 def test_whatever_an_hour_says_et0_is_a_number_within_bounds(data: st.DataObject, cover: bool) -> None:
     humidity = Humidity(vapour_kpa=data.draw(anything), rh_mean_pct=data.draw(anything))
@@ -224,6 +226,7 @@ def test_whatever_an_hour_says_et0_is_a_number_within_bounds(data: st.DataObject
     assert 0 <= et0.mm <= (0.8 if cover else 1.5)
 
 
+@settings(deadline=None)
 @given(st.floats(5, 28), st.floats(0, 5), st.floats(3, 6), st.floats(0.5, 2.5))
 def test_more_sun_drier_air_more_et0(light: float, more: float, wind: float, vapour: float) -> None:
     def et0(mj_m2: float, vapour_kpa: float) -> float:

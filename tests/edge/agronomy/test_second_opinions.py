@@ -1,6 +1,7 @@
 """Daily ET0 over a year of weather against refet and pyet. Where they and FAO-56 differ is said here.
 
-Beside the synthetic year the recorded one is taken where TONNAM_RECORDED_DATA names the folder that has it.
+Beside the synthetic year the recorded one is taken where TONNAM_RECORDED_DATA names the folder that has it. The two
+are imported where they are used, so that the processes of other tests stay small.
 """
 
 from __future__ import annotations
@@ -8,11 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy
-import pandas  # type: ignore[import-untyped]
-import pyet  # type: ignore[import-untyped]
 import pytest
-import refet  # type: ignore[import-untyped]
 
 from tests.edge.agronomy.weather import Year, years
 from tonnam_edge.agronomy import radiation, reference_et, sky
@@ -63,10 +60,15 @@ def vapour(year: Year) -> list[float]:
 
 
 def series(values: list[float], year: Year) -> Any:
+    import pandas  # type: ignore[import-untyped]
+
     return pandas.Series(values, index=pandas.DatetimeIndex([day.day for day in year.days]))
 
 
 def test_daily_et0_agrees_with_refet_over_a_year(year: Year) -> None:
+    import numpy
+    import refet  # type: ignore[import-untyped]
+
     theirs = refet.Daily(
         tmin=[d.t_min_c for d in year.days],
         tmax=[d.t_max_c for d in year.days],
@@ -85,6 +87,8 @@ def test_daily_et0_agrees_with_refet_over_a_year(year: Year) -> None:
 
 
 def test_daily_et0_agrees_with_pyet_over_a_year(year: Year) -> None:
+    import pyet  # type: ignore[import-untyped]
+
     theirs = pyet.pm_fao56(
         tmean=series([(d.t_max_c + d.t_min_c) / 2 for d in year.days], year),
         wind=series(wind_2m(year), year),
@@ -101,6 +105,8 @@ def test_daily_et0_agrees_with_pyet_over_a_year(year: Year) -> None:
 
 def test_under_cover_et0_is_near_pyets_full_penman_monteith_with_150_s_m(year: Year) -> None:
     """pyet's `pm` takes the resistances themselves: 208/u = 150 s/m, and 69 s/m of the grass."""
+    import pyet
+
     through = 0.65
     clear = [through * sky.of_day(year.place, day.day_of_year).clear_mj_m2 for day in year.days]
     theirs = pyet.pm(
