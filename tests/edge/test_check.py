@@ -71,6 +71,9 @@ def test_datastream_names_are_unique_for_people() -> None:
         ("latitude = 14.4", "latitude = 144", "latitude = 144", "less than or equal to 90"),
         ('id = "edge-1"', 'id = "Edge 1"', 'id = "Edge 1"', "small letters"),
         ("low_cm = 20", "low_cm = 220", "low_cm = 220", "below full_cm"),
+        ("longitude = 101.8", 'longitude = "101.8"', "longitude =",
+         "site.longitude: '101.8' is not allowed: it should be a valid number"),
+        ("unit = 3", "unit = true", "unit = true", "should be a valid integer"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: str, at: str, says: str) -> None:
@@ -78,6 +81,23 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, before: str, after: st
     text = SITE.replace(before, after) if before != "coil = 2" else SITE.replace(before, after, 1)
     told = wrong(tmp_path, text)
     assert any(f"site.toml:{line_of(text, at)}: " in line and says in line for line in told), told
+
+
+def test_a_probe_that_two_zones_name_is_refused_at_the_second(tmp_path: Path) -> None:
+    text = SITE.replace('probes = ["probe-2"]', 'probes = ["probe-2", "probe-1"]')
+    (told,) = wrong(tmp_path, text)
+    line = line_of(text, 'probes = ["probe-2", "probe-1"]')
+    assert told.startswith(f"site.toml:{line}: ")
+    assert 'zone "zone-2", probes[1]: "probe-1" stands in "zone-1" already' in told
+    (told,) = wrong(tmp_path, SITE.replace('probes = ["probe-2"]', 'probes = ["probe-2", "probe-2"]'))
+    assert '"probe-2" is named twice' in told
+
+
+def test_a_site_without_zones_is_told_that_nothing_will_be_watered(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE[: SITE.index("[[zone]]")], encoding="utf-8")
+    _, warnings = load_site(path)
+    assert "there is no [[zone]]: nothing will be watered, only measured" in [warning.text for warning in warnings]
 
 
 def test_the_mark_that_windows_notepad_writes_first_is_passed_over(tmp_path: Path) -> None:

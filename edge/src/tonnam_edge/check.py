@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -168,7 +169,8 @@ def _program_model(one: Any, path: tuple[str, int], problems: Problems) -> type[
 
 def _part(given: Any, model: type[BaseModel], path: tuple[str | int, ...], problems: Problems) -> BaseModel | None:
     try:
-        return model.model_validate(given)
+        # By way of JSON, which has lists for tuples: strictly, for "101.8" is a text, and true is no number.
+        return model.model_validate_json(json.dumps(given, default=str), strict=True)
     except ValidationError as failure:
         explain(failure, model, path, problems)
         return None

@@ -188,6 +188,8 @@ def _unused_valves(parts: Parts, problems: Problems) -> None:
 def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
     actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
     valves: dict[str, str] = {}
+    _no_zone(parts, problems)
+    _shared_probes(parts, problems)
     for index, zone in parts.of(ZonePart, "zone"):
         path = ("zone", index)
         _uses(parts, zone.valve, "valve", path, problems)
@@ -206,6 +208,24 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
         for actuator in (actuators.get(zone.valve), actuators.get(zone.pump or "")):
             if actuator is not None:
                 _deadline(zone, actuator, profiles.get(actuator.device), path, problems)
+
+
+def _no_zone(parts: Parts, problems: Problems) -> None:
+    if not parts.ids["zone"] and not parts.lists["zone"]:
+        problems.warning((), "there is no [[zone]]: nothing will be watered, only measured")
+
+
+def _shared_probes(parts: Parts, problems: Problems) -> None:
+    """A probe stands in one place: two zones that go by the same one would water by the soil of the other."""
+    first: dict[str, str] = {}
+    for index, zone in parts.of(ZonePart, "zone"):
+        for n, probe in enumerate(zone.probes):
+            if probe in zone.probes[:n]:
+                problems.error(("zone", index, "probes", n), f'"{probe}" is named twice')
+            elif probe in first:
+                text = f'"{probe}" stands in "{first[probe]}" already: a probe knows the soil of one zone only'
+                problems.error(("zone", index, "probes", n), text)
+            first.setdefault(probe, zone.id)
 
 
 def _uses(parts: Parts, name: str, kind: str, path: tuple[str | int, ...], problems: Problems) -> None:
