@@ -20,13 +20,15 @@ from tests.cloud.scene import (
     Scene,
     playing,
 )
-from tests.cloud.told import ended, event, started
+from tests.cloud.told import described, ended, event, planned, started, words
 from tonnam_cloud.alerts.rules import load_rules
 from tonnam_cloud.database import Database
 from tonnam_cloud.ingest import live
 from tonnam_cloud.registry import application
 from tonnam_cloud.registry.application import Source
 from tonnam_cloud.store.port import Store
+from tonnam_cloud.times import utc
+from tonnam_link.messages import Event
 from tonnam_link.quality import Quality
 
 SUSPECT = int(Quality.CLOCK_SUSPECT)
@@ -120,6 +122,39 @@ async def test_events_of_1970_break_no_page(scene: Scene) -> None:
     found = await pages(scene)
     run = found["/api/overview"]["sites"][0]["zones"][0]["last_run"]
     assert run["ended_at"] == "1970-01-01T00:00:09.000Z"
+
+
+async def test_what_a_suspect_clock_says_of_hours_ahead_hides_nothing_that_is_known(scene: Scene) -> None:
+    """A boot that never knew the time is over when its events are sealed: they are old, whatever they claim."""
+    ahead_ms = NOW_MS + 6 * 3_600_000
+    running = started("run-now", NOW_MS - 60_000)
+    over = (started("run-before", NOW_MS - 900_000), ended("run-before", NOW_MS - 840_000))
+    guessed = (started("run-guess", ahead_ms), ended("run-guess", ahead_ms + 60_000))
+    tell(scene, *over, running, *(suspect(each) for each in guessed), suspect(started("run-cut", ahead_ms + 90_000)))
+    zone = (await pages(scene))["/api/overview"]["sites"][0]["zones"][0]
+    assert (zone["run"]["id"], zone["last_run"]["id"]) == ("run-now", "run-before")
+
+
+async def test_a_plan_and_a_description_of_a_suspect_clock_give_way_to_any_other(scene: Scene) -> None:
+    ahead_ms = NOW_MS + 6 * 3_600_000
+    wrong = described(site={**described()["site"], "name": words("Wrong")})
+    tell(scene, suspect(planned(5, ahead_ms)), suspect(event("site.described", wrong, ahead_ms)))
+    tell(scene, planned(NOW_MS + 9_000, NOW_MS), event("site.described", described(), NOW_MS + 1))
+    tell(scene, suspect(planned(6, ahead_ms)), suspect(event("site.described", wrong, ahead_ms)))
+    site = (await pages(scene))["/api/overview"]["sites"][0]
+    assert site["name"]["en"] == "Greenhouse"
+    assert site["zones"][0]["next"]["at"] == utc(NOW_MS + 9_000).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def suspect(told: Event) -> Event:
+    """As the link seals it when its boot never knew the time."""
+    return Event(told.id, told.kind, told.at_ms, {**told.body, "clock_suspect": True})
+
+
+def tell(scene: Scene, *events: Event) -> None:
+    with scene.database.writing() as session:
+        for told in events:
+            application.apply_event(session, Source("demo-farm", "edge-1", NOW_MS), told)
 
 
 def test_the_live_bus_never_carries_a_suspect_time() -> None:

@@ -49,10 +49,10 @@ def datastream(session: Session, name: str | None) -> Datastream | None:
 
 def newest_runs(session: Session, tenants: Collection[str]) -> tuple[Sequence[Run], Sequence[Run]]:
     """Of each zone the newest run if it has not ended, and the newest ended one: steps into an index, however many
-    runs there are."""
+    runs there are. One whose time nobody knows is neither."""
     run = aliased(Run)
     mine = select(run.run_id).where(run.tenant == Zone.tenant, run.site == Zone.site, run.zone == Zone.id)
-    mine = mine.order_by(run.started_ms.desc()).limit(1)
+    mine = mine.where(~run.suspect).order_by(run.started_ms.desc()).limit(1)
     newest, ended = (
         select(Run).join(Zone, (Run.tenant == Zone.tenant) & (Run.run_id == found.correlate(Zone).scalar_subquery()))
         for found in (mine, mine.where(run.ended_ms.is_not(None)))

@@ -71,13 +71,18 @@ def _do(session: Session, source: Source, event: messages.Event, content: told.T
         case told.SiteDescribed():
             _describe(session, source, event, content)
         case told.RunStarted():
-            _start_run(session, source, event.at_ms, content)
+            _start_run(session, source, event, content)
         case told.RunEnded():
-            _end_run(session, source, event.at_ms, content)
+            _end_run(session, source, event, content)
         case told.ZonePlanned():
-            _plan(session, source, event.at_ms, content)
+            _plan(session, source, _newness(event), content)
         case told.NodeStarted() | told.ReadingsGap():
             _note_gap(session, _owner(source, content), event, content)
+
+
+def _newness(event: messages.Event) -> int:
+    """By what an event counts before others: its time, but none where the clock was suspect."""
+    return 0 if told.is_suspect(event) else event.at_ms
 
 
 def _check_gap(session: Session, source: Source, event: messages.Event, content: told.Gapped) -> None:
@@ -138,7 +143,7 @@ def _describe(session: Session, source: Source, event: messages.Event, content: 
     """The site becomes what is told, unless a newer description is known. What is told no more goes."""
     tenant, site_id = source.tenant, content.site.id
     site = session.get(Site, (tenant, site_id))
-    if site is not None and site.described_ms > event.at_ms:
+    if site is not None and site.described_ms > _newness(event):
         return
     tank = content.tank
     session.merge(
@@ -154,7 +159,7 @@ def _describe(session: Session, source: Source, event: messages.Event, content: 
             tank=_full(tenant, tank.datastream if tank else None),
             tank_full_cm=tank.full_cm if tank else None,
             flow=_full(tenant, content.flow),
-            described_ms=event.at_ms,
+            described_ms=_newness(event),
         )
     )
     session.flush()
@@ -239,18 +244,18 @@ def _full(tenant: str, name: str | None) -> str | None:
     return None if name is None else f"{tenant}/{name}"
 
 
-def _start_run(session: Session, source: Source, at_ms: int, content: told.RunStarted) -> None:
+def _start_run(session: Session, source: Source, event: messages.Event, content: told.RunStarted) -> None:
     run = _run(session, source, content)
-    run.started_ms = at_ms
+    run.started_ms, run.suspect = event.at_ms, told.is_suspect(event)
     run.cause, run.program, run.command_id = content.cause, content.program, content.command_id
     run.planned_s, run.start_reason = content.planned_s, told.as_words(content.reason)
 
 
-def _end_run(session: Session, source: Source, at_ms: int, content: told.RunEnded) -> None:
+def _end_run(session: Session, source: Source, event: messages.Event, content: told.RunEnded) -> None:
     run = _run(session, source, content)
     if run.started_ms is None:
-        run.started_ms = at_ms - round(content.duration_s * 1000)
-    run.ended_ms, run.outcome = at_ms, content.outcome
+        run.started_ms, run.suspect = event.at_ms - round(content.duration_s * 1000), told.is_suspect(event)
+    run.ended_ms, run.outcome = event.at_ms, content.outcome
     run.duration_s, run.litres, run.end_reason = content.duration_s, content.litres, told.as_words(content.reason)
 
 
@@ -273,14 +278,15 @@ def _plan_from_before(session: Session, source: Source, site: str, zone: str) ->
     """A plan may have come before the zone was described."""
     mine = (Event.tenant == source.tenant, Event.node == source.node, Event.kind == "zone.planned")
     newest = select(Event).where(*mine).order_by(Event.at_ms.desc()).limit(PLANS_TO_LOOK_AT)
-    for event in session.scalars(newest):
+    events = [messages.Event(row.id, row.kind, row.at_ms, row.body) for row in session.scalars(newest)]
+    for event in sorted(events, key=_newness, reverse=True):
         if (event.body.get("site"), event.body.get("zone")) == (site, zone):
             try:
-                content = told.read(messages.Event(event.id, event.kind, event.at_ms, event.body))
+                content = told.read(event)
             except Rejected:
                 continue  # an older version took what this one does not
             assert isinstance(content, told.ZonePlanned)
-            _plan(session, source, event.at_ms, content)
+            _plan(session, source, _newness(event), content)
             return
 
 

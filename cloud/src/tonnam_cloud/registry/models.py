@@ -183,6 +183,8 @@ class Run(Base):
     command_id: Mapped[str | None] = mapped_column(String(64))
     planned_s: Mapped[float | None]
     started_ms: Mapped[Millis]
+    suspect: Mapped[bool] = mapped_column(default=False)
+    """Whether a node that did not know the time said when it started: then it is never the newest."""
     start_reason: Mapped[Text2 | None]
     ended_ms: Mapped[Millis | None]
     outcome: Mapped[str | None] = mapped_column(String(16))

@@ -193,6 +193,11 @@ class _Heading(msgspec.Struct, frozen=True):
     at_ms: Millis
 
 
+def is_suspect(event: Event) -> bool:
+    """Whether the node did not know the time when it happened. Its boot was over when it was sealed, so it is old."""
+    return event.body.get("clock_suspect") is True
+
+
 def read(event: Event) -> Told:
     """The checked body of an event. Raises Rejected that says what is wrong with it."""
     try:
