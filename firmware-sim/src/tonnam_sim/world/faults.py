@@ -409,7 +409,7 @@ class MeterReset(BaseFault):
 
 
 class CabinetSwitch(BaseFault):
-    """Somebody turns a zone's switch, or that of "pump" (and master). Hand: energised whatever the coil; off: never."""
+    """Somebody turns a zone's switch, or "pump" (and master). Hand: energised whatever the coil says; off: never."""
 
     fault: Literal["cabinet_switch"] = "cabinet_switch"
     subject: str

@@ -1,0 +1,165 @@
+"""What hypothesis draws of worlds: faults of every kind at any instant, and stories of writes to the relay board."""
+
+from __future__ import annotations
+
+import struct
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tonnam_sim.world import Fault, World, WorldConfig
+from tonnam_sim.world.cabinet import coils_of
+from tonnam_sim.world.config import (
+    CLAY_LOAM,
+    COCO_BAG,
+    SAND,
+    BoardConfig,
+    Coil,
+    InjectorConfig,
+    ProbeConfig,
+    PumpConfig,
+    TankConfig,
+    ValveConfig,
+    ValveKind,
+    WeatherConfig,
+    ZoneConfig,
+)
+
+FAULTS: tuple[type[Any], ...] = typing.get_args(Fault)
+
+
+def rich_config(**changes: Any) -> WorldConfig:
+    """A farm with everything: four kinds of valves, two boards, master, contactor, injector, rain, several soils."""
+    kinds = (ValveKind.NORMALLY_CLOSED, ValveKind.NORMALLY_OPEN, ValveKind.LATCHING, ValveKind.MOTORISED)
+    soils = (CLAY_LOAM, SAND, COCO_BAG, CLAY_LOAM)
+    zones = tuple(
+        ZoneConfig(
+            f"zone-{number}",
+            ValveConfig(Coil(0, number), kind, travel_s=(2.0, 0.0, 0.5, 20.0)[number - 1]),
+            (ProbeConfig(f"probe-{number}-a", number, 1),),
+            drain_meter=number == 3,
+            soil=soils[number - 1],
+        )
+        for number, kind in enumerate(kinds, start=1)
+    )
+    config: dict[str, Any] = {
+        "zones": zones,
+        "boards": (BoardConfig(1), BoardConfig(11, renewal="ignored", clock_rate=1.03)),
+        "pump": PumpConfig(contactor=Coil(0, 7)),
+        "master": ValveConfig(Coil(1, 0), travel_s=4.0),
+        "injectors": (InjectorConfig("injector-a", Coil(1, 1), Coil(1, 2)),),
+        "tank": TankConfig(start_l=2_000.0),
+        "weather": WeatherConfig(cover=False, wet_days=0.6),
+        "start_hour": 10.0,
+    }
+    return WorldConfig(**{**config, **changes})
+
+
+def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
+    probes = [probe.id for zone in config.zones for probe in zone.probes]
+    zones = [zone.id for zone in config.zones]
+    sensors = ["level", "flow", "air", "light", "sun", "wind", "rain", "current", *probes]
+    return {
+        "actuator": st.sampled_from(sorted(coils_of(config))),
+        "zone": st.sampled_from(zones),
+        "probe": st.sampled_from(probes),
+        "sensor": st.sampled_from(sensors),
+        "bus": st.sampled_from(["cabinet", "climate", "soil", "inverter"]),
+        "unit": st.integers(1, 9),
+        "board": st.integers(0, len(config.boards) - 1),
+        "injector": st.sampled_from([each.id for each in config.injectors] or ["none"]),
+        "subject": st.sampled_from(["pump", *zones]),
+        "offset": st.floats(-20.0, 20.0),
+        "down_s": st.floats(0.0, 600.0),
+    }
+
+
+def _field(kind: type[Any], name: str, named: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """Values for one field of a fault: names that exist, literals, or numbers within the field's own bounds."""
+    if name in named:
+        return named[name]
+    part = kind.model_fields[name]
+    annotation = part.annotation
+    if typing.get_origin(annotation) is typing.Literal:
+        return st.sampled_from(typing.get_args(annotation))
+    if annotation is bool:
+        return st.booleans()
+    low: float | None = None
+    high: float | None = None
+    for bound in part.metadata:
+        low = getattr(bound, "ge", getattr(bound, "gt", None)) if low is None else low
+        high = getattr(bound, "le", None) if high is None else high
+    if annotation is int:
+        return st.integers(int(low or 0), int(high or 0))
+    assert annotation is float
+    return st.floats(max(low or 0.0, 0.01), high or 1.0)
+
+
+def faults(
+    config: WorldConfig, from_s: float, until_s: float, kinds: tuple[type[Any], ...] = FAULTS
+) -> st.SearchStrategy[Any]:
+    """One fault of any of these kinds, beginning and perhaps ending within the span, on whole tenths of a second."""
+    named = _names(config)
+    moments = st.integers(round(from_s * 10), round(until_s * 10)).map(lambda tenths: tenths / 10)
+    able = [kind for kind in kinds if config.injectors or "injector" not in kind.model_fields]
+
+    def of(kind: type[Any]) -> st.SearchStrategy[Any]:
+        own = {
+            name: _field(kind, name, named) for name in kind.model_fields if name not in {"fault", "at_s", "until_s"}
+        }
+        return st.builds(kind, at_s=moments, until_s=st.none() | moments, **own)
+
+    return st.one_of([of(kind) for kind in able])
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write to a relay board after a wait: a coil on, off, or on for so long."""
+
+    wait_s: float
+    actuator: str
+    hold_s: float | None
+
+
+def stories(config: WorldConfig, longest_wait_s: float = 900.0) -> st.SearchStrategy[list[Write]]:
+    """Up to ten things done: single writes to any actuator, and waterings that open all that it takes."""
+    waits = st.integers(0, round(longest_wait_s * 10)).map(lambda tenths: tenths / 10)
+    times = st.floats(1.0, 1800.0).map(lambda hold: round(hold, 1))
+    actuators = sorted(coils_of(config))
+    also = [name for name in ("contactor", "master", "injector-a-valve", "injector-a") if name in actuators]
+    single = st.builds(
+        lambda *parts: [Write(*parts)], waits, st.sampled_from(actuators), st.none() | st.just(0.0) | times
+    )
+
+    def watering(wait_s: float, zone: str, hold_s: float) -> list[Write]:
+        writes = [Write(wait_s if name == zone else 0.0, name, hold_s) for name in (zone, *also)]
+        return [*writes, Write(3.0, "pump", hold_s)]
+
+    waterings = st.builds(watering, waits, st.sampled_from([zone.id for zone in config.zones]), times)
+    return st.lists(single | waterings, max_size=10).map(lambda groups: [each for group in groups for each in group])
+
+
+def write(world: World, actuator: str, hold_s: float | None) -> None:
+    """`hold_s` None: off; 0: on; else on for so long by the board's timer. A board that is silent stays as it is."""
+    coil = world.cabinet.coils[actuator]
+    address, value = coil.channel, 0xFF00 if hold_s == 0.0 else 0
+    if hold_s:
+        address, value = 0x0200 + coil.channel, max(1, round(hold_s * 10))
+    world.buses["cabinet"].execute(world.config.boards[coil.board].unit, struct.pack(">BHH", 5, address, value))
+
+
+def tell(world: World, story: list[Write], step_s: float = 1e9) -> None:
+    """Live through a story in steps of at most that long."""
+    for each in story:
+        pass_time(world, each.wait_s, step_s)
+        write(world, each.actuator, each.hold_s)
+
+
+def pass_time(world: World, seconds: float, step_s: float = 1e9) -> None:
+    """So much time, in steps of at most `step_s`."""
+    end_s = world.now_s + seconds
+    while world.now_s < end_s - 1e-6:
+        world.step(min(step_s, end_s - world.now_s))
