@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.link.harming import PAGE, Told, as_after_kill, harm, used_again
 from tests.link.harness import SPECS, START_MS, frame, identities
 from tests.link.outbox.test_outbox_forwards import DICTIONARY, NODE, SPEC, definition, readings, words
-from tests.link.outboxes import Arrived, drained, opened, stamped, tidy
+from tests.link.outboxes import Arrived, batches, drained, opened, stamped, tidy
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import CommandState, Event, Frame, Outcome, Sample, Stamp
 from tonnam_link.outbox.outbox import Backlog, Outbox
@@ -223,6 +224,29 @@ def test_garbled_row_that_waits_is_never_sealed(path: Path, table: str) -> None:
     assert len(lost) == (0 if table == "word" else 4)
     assert {f"e{n}" for n in range(10)} - found.events.keys() == ({"e3"} if table == "word" else set())
     assert len(found.gaps()) == 1
+
+
+@pytest.mark.parametrize("table", ["pending", "untimed", "word", "batch"])
+def test_row_that_cannot_be_found_any_more_is_told(path: Path, table: str) -> None:
+    """A garbled page may look like one with fewer rows on it."""
+    outbox = opened(path)
+    outbox.begin("b1")
+    outbox.accept(events=[Event("sealed", "run.ended", START_MS, {})])
+    for n in range(10):
+        outbox.accept([frame(n), stamped(frame(n), "b1", n * 1000)])
+        outbox.accept(events=[Event(f"e{n}", "run.ended", 0, {"n": n}, Stamp("b1", n * 1000))])
+    outbox._db.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")
+    found = Arrived()
+    for _ in range(3):
+        with contextlib.suppress(OutboxUnavailable):
+            tidy(outbox)
+            learn_and_seal(outbox)
+            while sent := batches(outbox):
+                found.take(sent)
+                outbox.release([batch.sequence for batch in sent])
+    assert outbox.set_aside is not None
+    assert [gap["from_ms"] for gap in found.gaps()] == [None]
+    assert len(found.readings) + len(found.events) >= 80
 
 
 def test_what_waits_for_the_time_and_the_time_itself_survive_damage(path: Path) -> None:

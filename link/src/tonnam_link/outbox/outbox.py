@@ -276,9 +276,10 @@ class Outbox:
         skipped = {*but, *self._shelf.released}
         with self._shelf.using("read") as book:
             kept, *others = (self._first(book, rank, skipped) for rank in Rank)
-        if kept is not None:
-            return kept
-        return min((other for other in others if other is not None), default=None)
+            found = kept or min((other for other in others if other is not None), default=None)
+            if found is None and book.state.batches > len(skipped):
+                raise Damaged("there are batches that cannot be found")
+        return found
 
     def _first(self, book: Book, rank: Rank, skipped: Collection[int]) -> Sealed | None:
         query = "SELECT sequence, kind, dictionary, readings, size, inner FROM batch WHERE rank = ? ORDER BY sequence"

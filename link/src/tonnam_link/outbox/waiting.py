@@ -137,6 +137,8 @@ class Waiting:
                 timing = decided.get(row[1])
                 if timing is not None:
                     words.append(timed_word(read_word(row), Stamp(row[1], row[2]), timing))
+            if len(words) != sum(count for boot, count in self.counts.words.items() if decided[boot] is not None):
+                raise Damaged("there are events that cannot be found")
             self._seal_words(words)
             for boot in [boot for boot, timing in decided.items() if timing is not None]:
                 self._db.execute("DELETE FROM word WHERE boot = ?", (boot,))
@@ -194,6 +196,8 @@ class Waiting:
         for row in self._db.execute(f"{query} ORDER BY observed_at_ms, id", (free,)):
             verify(row[-1], *row[:-1])
             waiting.setdefault(row[0], []).append(Row(row[1], unpack_samples(row[2])))
+        if readings_in(waiting) != self.counts.pending + self.counts.held * free:
+            raise Damaged("there are readings that cannot be found")
         self._db.execute("DELETE FROM pending WHERE held <= ?", (free,))
         self.counts.pending = 0
         if free:
@@ -202,7 +206,7 @@ class Waiting:
 
     def _take_timed(self, boot: str, waiting: Rows) -> None:
         timing = self._timing_of(boot)
-        taken = sum(len(row.samples) for rows in waiting.values() for row in rows)
+        taken = readings_in(waiting)
         if timing is not None and taken < READINGS_AT_ONCE:
             self._take_untimed(boot, timing, READINGS_AT_ONCE - taken, waiting)
 
@@ -219,6 +223,8 @@ class Waiting:
             waiting.setdefault(dictionary, []).append(frame)
             numbers.append(number)
             taken += readings
+        if taken < min(most, self.counts.untimed[boot]):
+            raise Damaged("there are readings that cannot be found")
         self._db.executemany("DELETE FROM untimed WHERE id = ?", [(number,) for number in numbers])
         self.counts.untimed[boot] -= taken
         if self.counts.untimed[boot] <= 0:
@@ -296,6 +302,11 @@ def times_of_all(db: sqlite3.Connection, state: State, counts: Counts, current: 
             first_ms, last_ms = db.execute(query, (boot,)).fetchone()
             found.append((first_ms + timing.offset_ms, last_ms + timing.offset_ms))
     return reduce(add, found, state.spans)
+
+
+def readings_in(rows: Rows) -> int:
+    """How many readings there are in frames."""
+    return sum(len(row.samples) for frames in rows.values() for row in frames)
 
 
 def timed_row(row: Row, stamp: Stamp, timing: Timing) -> Row:
