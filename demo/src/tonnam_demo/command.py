@@ -110,7 +110,14 @@ def _make_home(data: Path) -> None:
 
 def _log_to(path: Path) -> None:
     """What the cloud's code logs in this process is not for the terminal."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(path.open("w")))
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(path.open("w")),
+    )
 
 
 def _first(group: BaseExceptionGroup[CannotStart]) -> BaseException:
