@@ -103,8 +103,8 @@ def test_a_watering_alone_takes_no_time() -> None:
 def test_a_week_off_dries_the_soil_as_seven_days_do() -> None:
     state = State(0)
     for day in range(7):
-        state = step(state, day=MIDDLE - 3 + day).state
-    week = step(State(0), day=MIDDLE - 3, days=7.0, et0_mm=7 * 5 / 1.05)
+        state = step(state, day=25 + day).state  # while Kc climbs
+    week = step(State(0), day=25, days=7.0, et0_mm=7 * 5 / 1.05)
     assert week.state.depletion_mm == pytest.approx(state.depletion_mm)
 
 
@@ -120,6 +120,23 @@ def test_an_unknown_et0_goes_on_with_the_crops_use_of_late_and_says_so() -> None
     assert done.state.depletion_mm == pytest.approx(14)
     assert done.marks == {Mark.ET0_UNKNOWN}
     assert step(State(10, demand_mm_day=4), et0_mm=float("nan")).marks == {Mark.ET0_UNKNOWN, Mark.REJECTED}
+
+
+@pytest.mark.parametrize(
+    ("days", "et0_mm", "believed"),
+    [
+        (1.0, 15.0, True),
+        (1.0, 15.1, False),
+        (7.0, 105.0, True),
+        (7.0, 106.0, False),
+        (1 / 24, 1.5, True),
+        (1 / 24, 1.6, False),
+        (1 / 1440, 0.1, False),
+        (0.9, 15.1, False),
+    ],
+)
+def test_an_et0_beyond_15_mm_a_day_or_1_5_an_hour_is_not_believed(days: float, et0_mm: float, believed: bool) -> None:
+    assert (Mark.ET0_UNKNOWN not in step(State(10), days=days, et0_mm=et0_mm).marks) == believed
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_a_probe_stuck_wet_cuts_below_70_per_cent_of_etc_on_two_days_of_seven_on
     below = [left < 0.7 * 3.0 - 1e-9 for _, left in cut]
     assert below == [True, True, *[False] * 5, True, True, *[False] * 5]
     assert [limited for limited, _ in cut] == [not low for low in below]
+    assert [left for limited, left in cut if limited] == pytest.approx([0.7 * 3.0] * 10)
     assert state.kc_trim >= 0.7
 
 
@@ -163,7 +164,11 @@ def test_field_capacity_is_the_plateau_after_drainage() -> None:
     assert observer.plateau(night([0.40, 0.39, 0.38, 0.37, 0.36, 0.35, 0.34])) is None  # still draining
     assert observer.plateau(night([0.351] * 7)) is None  # never had more
     assert observer.plateau(drained[:4]) is None  # 11 h after water
+    assert observer.plateau(night([0.40, 0.37, 0.356, 0.354, 0.352])) is None  # 0.2 % by volume an hour
+    assert observer.plateau(night([0.354, 0.3515, 0.3512, 0.351, 0.351])) is None  # a peak too slight to tell
+    assert observer.plateau(night([0.357, 0.3515, 0.3512, 0.351, 0.351])) == 0.351
     assert observer.plateau(drained[:1] + drained[-2:]) is None  # not watched long enough
+    assert observer.plateau([*drained, (30.0, 0.3505)]) is None  # nor lately
     assert observer.plateau([]) is None
 
 

@@ -36,6 +36,14 @@ def test_example_10_rio_in_may_by_sunshine() -> None:
     assert seen.mj_m2 == pytest.approx(14.5, abs=0.1)
 
 
+def test_the_hour_of_example_19_gets_its_extraterrestrial_radiation() -> None:
+    dakar = Place(latitude_deg=16 + 13 / 60, longitude_deg=-16.25, elevation_m=8)
+    hour = sky.of_hours(dakar, datetime(2025, 10, 1, 15, 30, tzinfo=UTC))
+    assert hour.extraterrestrial_mj_m2 == pytest.approx(3.543, abs=0.002)
+    half = [sky.of_hours(dakar, datetime(2025, 10, 1, 15, minute, tzinfo=UTC), 0.5) for minute in (15, 45)]
+    assert sum(part.extraterrestrial_mj_m2 for part in half) == pytest.approx(hour.extraterrestrial_mj_m2)
+
+
 def test_the_sun_that_does_not_set_or_rise_is_no_error() -> None:
     svalbard = Place(latitude_deg=78.2, longitude_deg=15.6)
     assert sky.of_day(svalbard, 172).daylight_h == pytest.approx(24)
@@ -114,6 +122,24 @@ def test_a_pyranometer_that_cannot_be_right_gives_way_to_the_next_witness(broken
     assert found.marks == {Mark.REJECTED, Mark.RADIATION_FROM_SUNSHINE}
     under = radiation.inside(DAY, Inside(pyranometer_mj_m2=broken, outside_mj_m2=20), SIXTY)
     assert under.marks == {Mark.REJECTED, Mark.RADIATION_FROM_OUTSIDE}
+
+
+@pytest.mark.parametrize(("share", "believed"), [(0.019, False), (0.021, True), (1.0, True), (1.01, False)])
+def test_a_day_in_the_open_has_2_to_100_per_cent_of_the_suns_light(share: float, believed: bool) -> None:
+    said = share * DAY.extraterrestrial_mj_m2
+    assert (radiation.outside(DAY, Outside(pyranometer_mj_m2=said)).mj_m2 == said) == believed
+
+
+@pytest.mark.parametrize(("share", "believed"), [(0.0049, False), (0.0051, True)])
+def test_a_day_under_cover_has_at_least_half_a_per_cent(share: float, believed: bool) -> None:
+    said = share * DAY.extraterrestrial_mj_m2
+    assert (radiation.inside(DAY, Inside(pyranometer_mj_m2=said), SIXTY).mj_m2 == said) == believed
+
+
+def test_a_solar_roof_at_its_best_means_a_clear_sky_and_not_more() -> None:
+    assert radiation.outside(DAY, Outside(inverter_share=1.1)).mj_m2 == DAY.clear_mj_m2
+    assert radiation.inside(DAY, Inside(inverter_share=1.1), SIXTY).mj_m2 == pytest.approx(0.6 * DAY.clear_mj_m2)
+    assert Mark.REJECTED in radiation.outside(DAY, Outside(inverter_share=1.2)).marks
 
 
 def test_an_hour_may_be_dark_but_a_night_has_no_light() -> None:

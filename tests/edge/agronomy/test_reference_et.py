@@ -116,8 +116,9 @@ def test_no_wind_means_two_metres_a_second_and_still_air_half_a_metre() -> None:
     unknown = DayAir(t_max_c=34, t_min_c=24, humidity=FULL_DAY.humidity)
     still = DayAir(t_max_c=34, t_min_c=24, humidity=FULL_DAY.humidity, wind_m_s=0)
     breath = DayAir(t_max_c=34, t_min_c=24, humidity=FULL_DAY.humidity, wind_m_s=0.5)
+    breeze = DayAir(t_max_c=34, t_min_c=24, humidity=FULL_DAY.humidity, wind_m_s=0.55)
     assert in_the_open(unknown) == Et0(in_the_open(FULL_DAY).mm, frozenset({Mark.WIND_DEFAULT}))
-    assert in_the_open(still).mm == in_the_open(breath).mm
+    assert in_the_open(still).mm == in_the_open(breath).mm != in_the_open(breeze).mm
 
 
 def test_a_lowest_temperature_above_the_highest_is_rejected() -> None:
@@ -154,6 +155,64 @@ def test_a_result_outside_0_3_to_8_under_cover_is_marked_and_replaced() -> None:
     replaced = under_cover(desert, bright, recent=(3.0, 3.5, 4.0))
     assert replaced.mm == 3.5
     assert {Mark.BOUNDED, Mark.MEDIAN} <= replaced.marks
+
+
+def test_an_hour_beyond_1_5_mm_under_cover_0_8_is_marked_and_replaced() -> None:
+    noon = sky.of_hours(WANG_NAM_KHIAO, datetime(2025, 4, 15, 5, 30, tzinfo=UTC))
+    light = radiation.outside(noon, Outside(pyranometer_mj_m2=3.6))
+    storm = HourAir(t_c=55, humidity=Humidity(rh_mean_pct=3), wind_m_s=30)
+    for cover, most in ((False, 1.5), (True, 0.8)):
+        capped = reference_et.hourly(WANG_NAM_KHIAO, storm, light, under_cover=cover)
+        assert capped == Et0(most, frozenset({Mark.BOUNDED}))
+        usual = reference_et.hourly(WANG_NAM_KHIAO, storm, light, under_cover=cover, recent_mm=(0.5, 0.6, 9.9))
+        assert usual == Et0(0.55, frozenset({Mark.BOUNDED, Mark.MEDIAN}))
+
+
+def test_an_hour_without_temperature_is_the_usual_one_else_that_of_a_usual_day() -> None:
+    noon = sky.of_hours(WANG_NAM_KHIAO, datetime(2025, 4, 15, 5, 30, tzinfo=UTC))
+    light = radiation.outside(noon, Outside(pyranometer_mj_m2=2.8))
+    air = Humidity(vapour_kpa=2.5)
+
+    def et0(t_c: float | None, recent: tuple[float, ...] = ()) -> Et0:
+        weather = HourAir(t_c=t_c, humidity=air, wind_m_s=2)
+        return reference_et.hourly(WANG_NAM_KHIAO, weather, light, under_cover=False, recent_mm=recent)
+
+    assert et0(None) == Et0(et0(28).mm, frozenset({Mark.TEMPERATURE_DEFAULT}))
+    assert et0(None, (0.4, 0.5, 0.6)) == Et0(0.5, frozenset({Mark.MEDIAN}))
+
+
+@pytest.mark.parametrize(
+    ("humidity", "night_t_min_c", "same_as_rh_pct", "mark"),
+    [
+        (Humidity(dew_point_c=-5, rh_mean_pct=70), None, 10.66, None),
+        (Humidity(), 24.0, 70.22, Mark.HUMIDITY_FROM_TMIN),
+        (Humidity(), None, 70.0, Mark.HUMIDITY_DEFAULT),
+    ],
+)
+def test_an_hours_humidity_comes_from_dew_point_else_the_night_else_70_per_cent(
+    humidity: Humidity, night_t_min_c: float | None, same_as_rh_pct: float, mark: Mark | None
+) -> None:
+    noon = sky.of_hours(WANG_NAM_KHIAO, datetime(2025, 4, 15, 5, 30, tzinfo=UTC))
+    light = radiation.outside(noon, Outside(pyranometer_mj_m2=2.8))
+    said = HourAir(t_c=30.05, humidity=humidity, wind_m_s=2, night_t_min_c=night_t_min_c)
+    same = HourAir(t_c=30.05, humidity=Humidity(rh_mean_pct=same_as_rh_pct), wind_m_s=2)
+    found = reference_et.hourly(WANG_NAM_KHIAO, said, light, under_cover=False)
+    assert found.mm == pytest.approx(
+        reference_et.hourly(WANG_NAM_KHIAO, same, light, under_cover=False).mm, abs=0.003
+    )
+    assert found.marks == ({mark} if mark else set())
+
+
+def test_net_radiation_knows_no_cloud_denser_than_0_3_and_a_night_by_its_evening() -> None:
+    def net(mj_m2: float, clear: float, evening: float) -> float:
+        return reference_et.net_radiation_mj_m2(Radiation(mj_m2, clear, frozenset()), 40, 2.25, evening)
+
+    emitted = 40 * (0.34 - 0.14 * 1.5)
+    assert net(2, 20, 0.9) == pytest.approx(0.77 * 2 - emitted * (1.35 * 0.3 - 0.35))
+    assert net(15, 20, 0.9) == pytest.approx(0.77 * 15 - emitted * (1.35 * 0.75 - 0.35))
+    assert net(25, 20, 0.9) == pytest.approx(0.77 * 25 - emitted)
+    assert net(0, 0, 0.9) == pytest.approx(-emitted * (1.35 * 0.9 - 0.35))
+    assert net(0.01, 0.1, 0.6) == pytest.approx(0.77 * 0.01 - emitted * (1.35 * 0.6 - 0.35))
 
 
 def test_a_result_outside_0_to_15_in_the_open_is_marked_and_replaced() -> None:

@@ -140,10 +140,10 @@ def plateau(after_water: Sequence[tuple[float, float]]) -> float | None:
     if not seen or seen[-1][0] < PLATEAU_HOURS_AFTER_WATER:
         return None
     last_h, last = seen[-1]
-    span = [(h, m) for h, m in seen if h >= last_h - PLATEAU_SPAN_H * 1.5]
-    first_h, first = span[0]
-    if last_h - first_h < PLATEAU_SPAN_H:
+    earlier = [(h, m) for h, m in seen if PLATEAU_SPAN_H <= last_h - h <= 1.5 * PLATEAU_SPAN_H]
+    if not earlier:
         return None
+    first_h, first = earlier[-1]
     flat = abs(last - first) / (last_h - first_h) <= PLATEAU_SLOPE_PER_H
     return last if flat and max(m for _, m in seen) - last >= PLATEAU_FALL else None
 
@@ -212,7 +212,7 @@ def _limited(state: State, untrimmed_etc_mm: float, step_mm: float, day: int) ->
     less than 70 % of the untrimmed ETc; on the others the step is cut so that it is not.
     """
     recent = tuple(d for d in state.below if abs(day - d) < WINDOW_DAYS)
-    least = min((LEAST_SHARE_OF_ETC - state.kc_trim) * untrimmed_etc_mm, 0.0)
+    least = (LEAST_SHARE_OF_ETC - state.kc_trim) * untrimmed_etc_mm  # never above zero: the trim is at least that
     if step_mm >= least:
         return replace(state, below=recent), step_mm
     if len(recent) < DAYS_BELOW_LEAST:
