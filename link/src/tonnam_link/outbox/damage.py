@@ -12,7 +12,6 @@ import msgspec
 DAMAGE = {11, 17, 18, 19, 20, 24, 26}
 DAMAGE_IN_DETAIL = {8202, 8458}  # SQLITE_IOERR_DATA, SQLITE_IOERR_CORRUPTFS
 
-
 TROUBLES = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite's driver raises; the second when what should be text is none, be it only in its own message."""
 

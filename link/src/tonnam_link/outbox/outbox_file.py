@@ -23,7 +23,6 @@ FILE_VERSION = 2
 WAL_PAGES = 1_000
 LONG_WAL_BYTES = 16 * 1024 * 1024
 CHECKED_BYTES = 16 * 1024 * 1024
-KEPT_ASIDE = 2
 
 # `rank` says what may become of a batch when the outbox is full: 0 nothing, 1 it may be thinned, 2 it may be dropped.
 # What is `held` waits for the raw readings after it: one minute of both is to become one aggregate.
@@ -53,11 +52,14 @@ STATEMENTS = [statement.strip() for statement in SCHEMA.split(";") if statement.
 
 
 def lock(path: Path) -> IO[bytes]:
-    """Hold the outbox for this process until the answer is closed. Raises OutboxInUse, OutboxUnavailable."""
+    """Hold the outbox for this process until the file that is returned is closed; `progress` is noted in it.
+
+    Raises OutboxInUse, OutboxUnavailable.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock_path = path.with_name(f"{path.name}.lock")
-        handle = open(os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)  # noqa: SIM115
+        number = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        handle = open(number, "r+b", buffering=0)  # noqa: SIM115 - what is noted in it stays
     except OSError as error:
         raise OutboxUnavailable(f"the outbox {path} cannot be opened: {error}") from error
     try:
@@ -166,6 +168,7 @@ def free_pages(db: sqlite3.Connection) -> int:
 
 
 def page_bytes(db: sqlite3.Connection) -> int:
+    """How large a page is."""
     return int(db.execute("PRAGMA page_size").fetchone()[0])
 
 

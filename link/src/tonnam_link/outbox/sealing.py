@@ -26,7 +26,6 @@ WORDS_A_BATCH = 1_000
 READINGS_A_BATCH = 16_384
 
 W = TypeVar("W", Event, Outcome)
-R = TypeVar("R")
 
 
 class Rank(IntEnum):
