@@ -135,9 +135,9 @@ class Uplink:
         Events and outcomes are sent at once; frames at the next beat, or at once when `at_once` (if the disk does
         not take that second step, at the next beat). What has a stamp is sent when the time is known.
 
-        Raises as `Outbox.accept` does; nothing was accepted then. When it is cancelled, or the disk hangs, it may have
-        been accepted or not. To accept the same again is safe either way. After OutboxUnavailable it is the owner's
-        duty: what was offered has only been sent, if that was possible.
+        Raises as `Outbox.accept` does; nothing was accepted then. When it is cancelled, or the disk hangs, it may be
+        or not. To accept the same again is safe either way. After OutboxUnavailable it is the owner's duty: what was
+        offered has only been sent, if that was possible.
         """
         try:
             sealed = await self._disk(Outbox.accept, [self._timed(frame) for frame in frames], events, outcomes)
