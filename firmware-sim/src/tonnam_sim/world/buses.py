@@ -15,13 +15,21 @@ _UNITS_A_BUS = 1_000_000_007
 
 
 class WorldBus(Bus):
-    """A bus that keeps its time. `spent_s` is how long its transactions have held the wires since `take_spent_s`.
+    """A bus that keeps its time. `before` is called before a write is carried out, `written` after it.
+    `spent_s` is how long its transactions have held the wires since `take_spent_s`.
 
     The world does not wait for it: who drives the world steps it by that time, as a real master would have waited.
     """
 
     def __init__(
-        self, name: str, number: int, config: BusConfig, devices: Mapping[int, Device], written: Callable[[], None]
+        self,
+        name: str,
+        number: int,
+        config: BusConfig,
+        devices: Mapping[int, Device],
+        *,
+        before: Callable[[], None],
+        written: Callable[[], None],
     ) -> None:
         super().__init__(name, devices)
         self.config = config
@@ -31,7 +39,7 @@ class WorldBus(Bus):
         self.seed = 0
         self._number = number
         self._count = 0
-        self._written = written
+        self._before, self._written = before, written
 
     def execute(self, unit: int, request: bytes) -> bytes | None:
         """Carry a request PDU to a unit and return its response PDU; None when nobody answers."""
@@ -54,10 +62,16 @@ class WorldBus(Bus):
         if code is not None and unit in self.devices and unit not in self.dead:
             response: bytes | None = bytes([request[0] | 0x80, code])
         else:
-            response = super().execute(unit, request)
-            if request[0] in WRITES:
-                self._written()
+            response = self._execute(unit, request)
         return None if lost == "answers" else response
+
+    def _execute(self, unit: int, request: bytes) -> bytes | None:
+        if request[0] not in WRITES:
+            return super().execute(unit, request)
+        self._before()
+        response = super().execute(unit, request)
+        self._written()
+        return response
 
     def _lost(self) -> str | None:
         """What of this transaction the cable loses."""

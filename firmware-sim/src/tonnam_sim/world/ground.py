@@ -18,7 +18,7 @@ from .nature import SUBPLOTS
 
 _DRAINS_ABOVE, _STILL = 0.15, 2e-5  # wetness, and share an hour, under which nothing drains
 _FC_DRAINS_MM_D = 1.0  # field capacity is where drainage has fallen to this
-_LEVELS_H = 36.0  # neighbours level out over this time
+_LEVELS_H, _LEVELS_AT = 8.0, 0.7  # neighbours level out over this time at this wetness; sooner when wetter
 _COMPENSATES_BELOW = 0.85  # roots in wet layers make up for dry ones while the mean stress is above this (Jarvis)
 _EASY_M, _EASY_HOT_M = 10.0, 5.0  # tension at which stress begins, at low and at high demand
 _WILTS_M = 153.0
@@ -163,7 +163,7 @@ class Ground:
         rate_mm_d = demand_mm / hours * 24.0 if hours > 0 else 0.0
         hot = min(1.0, max(0.0, (rate_mm_d - 2.0) / 8.0))
         ln_easy = math.log(_EASY_M) + hot * math.log(_EASY_HOT_M / _EASY_M)
-        levels = -math.expm1(-hours / _LEVELS_H)
+        levels = hours / _LEVELS_H
         for plot in self.subplots:
             self._drain(plot, hours)
             self._soak(plot, hours)
@@ -232,7 +232,10 @@ class Ground:
             below = above + 1
             f_above, f_below = full[above], full[below]
             # (w1 / f1 - w2 / f2) f1 f2 / (f1 + f2): what evens them out
-            moved = share * (water[above] * f_below - water[below] * f_above) / (f_above + f_below)
+            wetness = (water[above] + water[below]) / (f_above + f_below) / _LEVELS_AT
+            moved = (
+                min(1.0, share * wetness**6) * (water[above] * f_below - water[below] * f_above) / (f_above + f_below)
+            )
             source = above if moved > 0.0 else below
             carried = salt[source] * moved / water[source]
             water[above] -= moved

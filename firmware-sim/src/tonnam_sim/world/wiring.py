@@ -69,7 +69,7 @@ def _soil_felt(world: World, name: str) -> SoilFelt:
     return felt_soil(world.senses.say(name), probe.seen, temperature, ec, on, name)
 
 
-def wire(world: World, written: Callable[[], None]) -> dict[str, WorldBus]:
+def wire(world: World, *, before: Callable[[], None], written: Callable[[], None]) -> dict[str, WorldBus]:
     """The four buses of a world."""
     config = world.config
     parts: dict[str, tuple[BusConfig, dict[int, Device]]] = {
@@ -82,7 +82,7 @@ def wire(world: World, written: Callable[[], None]) -> dict[str, WorldBus]:
         "inverter": (config.inverter, {1: _inverter(world)}),
     }
     return {
-        name: WorldBus(name, number, bus, devices, written)
+        name: WorldBus(name, number, bus, devices, before=before, written=written)
         for number, (name, (bus, devices)) in enumerate(parts.items())
     }
 

@@ -107,7 +107,7 @@ class World:
         self.inputs = inputs_of(config)
         self.senses = Senses(self.seed, feels(self), lambda: self.now_s)
         self._held_count: int | None = None
-        self.buses = MappingProxyType(wire(self, self._change))
+        self.buses = MappingProxyType(wire(self, before=lambda: self.cabinet.tick(self.now_s), written=self._change))
         for bus in self.buses.values():
             bus.seed = self.seed
 
