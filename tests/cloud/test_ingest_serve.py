@@ -22,7 +22,10 @@ from tests.cloud.readings import rows
 from tests.cloud.told import NODE, SITE, SPECS, TENANT, described, event, words
 from tests.servers import HOST, BrokerServer, InfluxServer, executable, free_port, influx_server, running, wait_until
 from tonnam_cloud.database import Database
+from tonnam_cloud.opening import open_database
+from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Node, Site
+from tonnam_cloud.settings import Settings
 from tonnam_cloud.store.embedded import EmbeddedReader, EmbeddedStore
 from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
 from tonnam_link.messages import Frame, Sample
@@ -94,8 +97,10 @@ def make_cloud(tmp_path: Path) -> Iterator[Callable[..., Cloud]]:
     def make(broker: str, **settings: str) -> Cloud:
         cloud = Cloud(tmp_path / f"cloud-{len(clouds)}", broker, settings)
         clouds.append(cloud)
-        added = cloud.command("node", "add", TENANT, NODE, "--name-en", "Cabinet")
-        assert added.returncode == 0, added.stderr
+        database = open_database(Settings(data=cloud.data))
+        with database.writing() as session:
+            repository.add_node(session, TENANT, NODE, words("Cabinet"), 0)
+        database.close()
         return cloud
 
     yield make
@@ -165,17 +170,18 @@ async def test_a_cloud_killed_again_and_again_stores_every_reading_once(
     cloud = make_cloud(nats_server.url)
     now_ms = int(time.time() * 1000)
     times: list[int] = []
+    await asyncio.to_thread(cloud.start)
     async with node_running(tmp_path / "outbox.db", nats_server.url) as uplink:
         for turn in range(2):
-            await asyncio.to_thread(cloud.start)
+            before = len(stored(cloud)) if turn else 0
             for part in range(10):
                 new = [now_ms + 1000 * turn + 100 * part + i for i in range(20)]
                 await uplink.accept([frame(at_ms, 26.0) for at_ms in new])
                 times += new
                 if part == 4:
-                    await until(lambda: len(stored(cloud)) > 0, "the first readings")
+                    await until(lambda: len(stored(cloud)) > before, "the first readings of a turn")  # noqa: B023
             await asyncio.to_thread(cloud.end, signal.SIGKILL)
-        await asyncio.to_thread(cloud.start)
+            await asyncio.to_thread(cloud.start)
         await until(lambda: len(stored(cloud)) >= len(times), "all readings")
     assert stored(cloud) == times
     assert await asyncio.to_thread(cloud.end) == 0
