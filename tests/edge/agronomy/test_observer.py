@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from tests.edge.agronomy.absurd import anything
 from tonnam_edge.agronomy import balance, defaults, observer
 from tonnam_edge.agronomy.balance import Soil
-from tonnam_edge.agronomy.observer import Correction, Outcome, Reading, State
+from tonnam_edge.agronomy.observer import Correction, Outcome, Reading, State, Watched
 
 MELON = defaults.crops()["melon-greenhouse"].crop
 MIDDLE = MELON.middle_of_season
 SOIL = Soil(field_capacity=0.32, wilting_point=0.18, area_m2=1600, rained_on=False)
+LEARNED = State(field_capacity=0.32, plateaus=1)
 TAW, RAW = 56.0, 22.4  # 1000 * 0.14 * 0.40 m, and 0.4 of it at 5 mm/day
 
 
@@ -38,7 +39,7 @@ def correct(state: State, depletion_mm: float, reading: Reading, demand_mm_day: 
     [(20, 2), (0, -2), (36, 5.2), (37.9, 5.58)],
 )
 def test_the_depletion_moves_a_fifth_of_the_way(measured_mm: float, step_mm: float) -> None:
-    found = correct(State(), 10, reading_of(measured_mm))
+    found = correct(LEARNED, 10, reading_of(measured_mm))
     assert found.outcome is Outcome.CORRECTED
     assert found.step_mm == pytest.approx(step_mm)
     assert found.water.depletion_mm == pytest.approx(10 + step_mm)
@@ -46,7 +47,7 @@ def test_the_depletion_moves_a_fifth_of_the_way(measured_mm: float, step_mm: flo
 
 def test_a_small_raw_bounds_the_step() -> None:
     """At 12 mm/day p falls to 0.12: RAW is 6.72 mm, and a quarter of that is less than a fifth of the difference."""
-    found = correct(State(), 10, reading_of(36), demand_mm_day=12)
+    found = correct(LEARNED, 10, reading_of(36), demand_mm_day=12)
     assert found.step_mm == pytest.approx(0.25 * 0.12 * TAW)
 
 
@@ -64,13 +65,13 @@ def test_a_small_raw_bounds_the_step() -> None:
     ],
 )
 def test_a_probe_is_heard_before_dawn_and_six_hours_after_water(said: dict[str, Any], outcome: Outcome) -> None:
-    found = correct(State(), 10, reading_of(20, **said))
+    found = correct(LEARNED, 10, reading_of(20, **said))
     assert found.outcome is outcome
     assert (found.step_mm != 0) == (outcome is Outcome.CORRECTED)
 
 
 def test_a_probe_is_heard_once_a_day_and_again_after_the_clock_went_back() -> None:
-    first = correct(State(), 10, reading_of(20, day=100))
+    first = correct(LEARNED, 10, reading_of(20, day=100))
     assert correct(first.state, 10, reading_of(20, day=100)).outcome is Outcome.DONE_TODAY
     assert correct(first.state, 10, reading_of(20, day=101)).outcome is Outcome.CORRECTED
     assert correct(first.state, 10, reading_of(20, day=3)).outcome is Outcome.CORRECTED
@@ -78,12 +79,12 @@ def test_a_probe_is_heard_once_a_day_and_again_after_the_clock_went_back() -> No
 
 @pytest.mark.parametrize("moisture", [None, math.nan, math.inf, -0.1, 26.0])
 def test_no_reading_changes_nothing_and_is_no_rejection(moisture: float | None) -> None:
-    found = correct(State(), 10, Reading(moisture, 1, 1.0, 8.0))
-    assert found == (State(), balance.State(10), Outcome.NO_READING, 0, 0)
+    found = correct(LEARNED, 10, Reading(moisture, 1, 1.0, 8.0))
+    assert found == (LEARNED, balance.State(10), Outcome.NO_READING, 0, 0)
 
 
 def test_three_rejections_in_a_row_are_an_alert_which_ends_with_a_good_reading() -> None:
-    state, alerts = State(), []
+    state, alerts = LEARNED, []
     for day in range(1, 5):
         found = correct(state, 10, reading_of(10 + 0.51 * TAW, day))
         assert found.outcome is Outcome.REJECTED
@@ -97,11 +98,11 @@ def test_three_rejections_in_a_row_are_an_alert_which_ends_with_a_good_reading()
 def test_a_probe_pulled_out_of_the_soil_is_never_believed() -> None:
     for depletion in (0.0, 10.0, 22.4, 40.0, 56.0):
         for moisture in (0.0, 0.03, 0.08):
-            assert correct(State(), depletion, Reading(moisture, 1, 1.0, 8.0)).outcome is Outcome.REJECTED
+            assert correct(LEARNED, depletion, Reading(moisture, 1, 1.0, 8.0)).outcome is Outcome.REJECTED
 
 
 def test_a_lasting_sign_trims_kc_by_two_per_cent_a_day_within_bounds() -> None:
-    state, trims = State(), []
+    state, trims = LEARNED, []
     for day in range(1, 30):
         state = correct(state, 20, reading_of(20 + 0.25 * TAW, day)).state
         trims.append(state.kc_trim)
@@ -115,7 +116,7 @@ def test_a_lasting_sign_trims_kc_by_two_per_cent_a_day_within_bounds() -> None:
 
 
 def test_a_sign_that_changes_or_is_slight_trims_nothing() -> None:
-    state = State()
+    state = LEARNED
     for day in range(1, 30):
         state = correct(state, 20, reading_of(20 + (6 if day % 3 else -6), day)).state
     assert state.kc_trim == 1
@@ -126,7 +127,7 @@ def test_a_sign_that_changes_or_is_slight_trims_nothing() -> None:
 
 def test_a_probe_stuck_wet_cuts_below_70_per_cent_of_etc_on_two_days_of_seven_only() -> None:
     """The probe says: nothing is missing. Each day 3 mm are used, the probe takes away up to 5; 2.1 must remain."""
-    state, water, cut = State(), balance.State(27.0), []
+    state, water, cut = LEARNED, balance.State(27.0), []
     for day in range(1, 15):
         water = balance.State(27.0, 3.0 * state.kc_trim)
         found = observer.correct(state, water, SOIL, MELON, crop_day=MIDDLE, reading=reading_of(0, day))
@@ -142,7 +143,7 @@ def test_a_probe_stuck_wet_cuts_below_70_per_cent_of_etc_on_two_days_of_seven_on
 
 def test_the_soil_that_dries_is_followed_though_the_model_uses_too_little() -> None:
     """The crop drinks 6 mm a day, the model says 5: the probe closes the gap and Kc is trimmed towards it."""
-    state, water, truth = State(), balance.State(5.0), 5.0
+    state, water, truth = LEARNED, balance.State(5.0), 5.0
     for day in range(1, 40):
         truth += 6.0
         water = balance.advance(water, SOIL, MELON, day=MIDDLE, days=1, et0_mm=5 / 1.05, kc_trim=state.kc_trim).state
@@ -154,22 +155,41 @@ def test_the_soil_that_dries_is_followed_though_the_model_uses_too_little() -> N
     assert 1.1 < state.kc_trim <= 1.3
 
 
-def night(moistures: list[float], since_h: float = 8.0) -> list[tuple[float, float]]:
-    return [(since_h + hour, moisture) for hour, moisture in enumerate(moistures)]
+def test_until_field_capacity_is_learned_a_probe_may_ask_for_more_water_and_for_no_less() -> None:
+    assert correct(State(), 20, reading_of(10)).outcome is Outcome.LIMITED
+    assert correct(State(), 20, reading_of(10)).step_mm == 0
+    assert correct(State(), 10, reading_of(20)).step_mm == pytest.approx(2)
+    state = State()
+    for day in range(20):
+        state = correct(state, 20, reading_of(10, day)).state
+    assert state.kc_trim == 1
+
+
+def aftermath(moistures: list[float], first_h: int = 8, used_mm_h: float = 0.0) -> list[Watched]:
+    return [Watched(first_h + n, moisture, n * used_mm_h) for n, moisture in enumerate(moistures)]
 
 
 def test_field_capacity_is_the_plateau_after_drainage() -> None:
-    drained = night([0.40, 0.37, 0.352, 0.3515, 0.351, 0.3508, 0.3505])
-    assert observer.plateau(drained) == 0.3505
-    assert observer.plateau(night([0.40, 0.39, 0.38, 0.37, 0.36, 0.35, 0.34])) is None  # still draining
-    assert observer.plateau(night([0.351] * 7)) is None  # never had more
-    assert observer.plateau(drained[:4]) is None  # 11 h after water
-    assert observer.plateau(night([0.40, 0.37, 0.356, 0.354, 0.352])) is None  # 0.2 % by volume an hour
-    assert observer.plateau(night([0.354, 0.3515, 0.3512, 0.351, 0.351])) is None  # a peak too slight to tell
-    assert observer.plateau(night([0.357, 0.3515, 0.3512, 0.351, 0.351])) == 0.351
-    assert observer.plateau(drained[:1] + drained[-2:]) is None  # not watched long enough
-    assert observer.plateau([*drained, (30.0, 0.3505)]) is None  # nor lately
-    assert observer.plateau([]) is None
+    drained = aftermath([0.40, 0.37, 0.352, 0.3515, 0.351, 0.3508, 0.3505])
+    assert observer.plateau(drained, 400) == 0.3505
+    assert observer.plateau(aftermath([0.40, 0.39, 0.38, 0.37, 0.36, 0.35, 0.34]), 400) is None  # still draining
+    assert observer.plateau(aftermath([0.351] * 7), 400) is None  # never had more
+    assert observer.plateau(drained[:4], 400) is None  # 11 h after water
+    assert observer.plateau([w._replace(hours=w.hours + 23) for w in drained], 400) is None  # too long after
+    assert observer.plateau(aftermath([0.40, 0.37, 0.356, 0.354, 0.352]), 400) is None  # 0.2 % by volume an hour
+    assert observer.plateau(aftermath([0.3605, 0.3515, 0.3512, 0.351, 0.351]), 400) is None  # too slight a peak
+    assert observer.plateau(aftermath([0.3615, 0.3515, 0.3512, 0.351, 0.351]), 400) == 0.351
+    assert observer.plateau(drained[:1] + drained[-2:], 400) is None  # not watched long enough
+    assert observer.plateau([*drained, Watched(30, 0.3505, 0)], 400) is None  # nor lately
+    assert observer.plateau([], 400) is None
+
+
+def test_what_the_crop_used_is_added_back_and_is_no_drainage() -> None:
+    """400 mm of root zone, 0.4 mm an hour: soil that only dries falls by 0.001 an hour."""
+    dries = [0.34 - 0.001 * hour for hour in range(24)]
+    assert observer.plateau(aftermath(dries, 0, used_mm_h=0.4), 400) is None
+    drains = [moisture + 0.05 * 0.7**hour for hour, moisture in enumerate(dries)]
+    assert observer.plateau(aftermath(drains, 0, used_mm_h=0.4), 400) == pytest.approx(0.34, abs=0.0005)
 
 
 def test_the_first_plateau_counts_whole_later_ones_a_quarter_within_25_per_cent_of_nominal() -> None:
@@ -227,7 +247,7 @@ def test_whatever_a_probe_says_steps_and_trims_stay_bounded(
 def test_on_no_more_than_two_days_of_seven_a_probe_leaves_less_than_70_per_cent(
     said: list[float], demand: float
 ) -> None:
-    state, below = State(), []
+    state, below = LEARNED, []
     for day, moisture in enumerate(said):
         water = balance.State(25.0, demand * state.kc_trim)
         found = observer.correct(state, water, SOIL, MELON, crop_day=MIDDLE, reading=Reading(moisture, day, 1, 8))
@@ -237,7 +257,8 @@ def test_on_no_more_than_two_days_of_seven_a_probe_leaves_less_than_70_per_cent(
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(anything, anything), max_size=12))
-def test_whatever_was_watched_a_plateau_is_a_moisture_or_none(seen: list[tuple[float, float]]) -> None:
-    found = observer.plateau(seen)
-    assert found is None or 0 < found < 1
+@given(st.lists(st.tuples(anything, anything, anything), max_size=12))
+def test_whatever_was_watched_what_is_learned_is_near_the_nominal(seen: list[tuple[float, float, float]]) -> None:
+    found = observer.plateau([Watched(*said) for said in seen], 400)
+    learned = observer.learn_field_capacity(State(), SOIL, found).field_capacity
+    assert learned is None or 0.24 - 1e-9 <= learned <= 0.40 + 1e-9

@@ -33,10 +33,10 @@ LEAST_SHARE_OF_ETC = 0.7
 DAYS_BELOW_LEAST = 2
 WINDOW_DAYS = 7  # no more than DAYS_BELOW_LEAST in so many
 
-PLATEAU_HOURS_AFTER_WATER = 12.0
+PLATEAU_HOURS = (12.0, 36.0)  # after water
 PLATEAU_SPAN_H = 3.0
 PLATEAU_SLOPE_PER_H = 0.0007  # m3/m3; flatter than that, the soil has drained
-PLATEAU_FALL = 0.005  # m3/m3; without a fall from a peak nothing drained
+PLATEAU_FALL = 0.01  # m3/m3 beyond the crop's use; without a fall from a peak nothing drained
 LEARNING_SHARE = 0.25
 LEARNED_WITHIN = 0.25  # of the nominal field capacity
 
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     """What came of a probe's reading."""
 
     CORRECTED = "corrected"
-    LIMITED = "limited"  # corrected, but less than the probe wanted: 70 % of ETc is kept
+    LIMITED = "limited"  # corrected, but the probe wanted to cut more water than it may
     REJECTED = "rejected"  # contradicts the balance by more than half of TAW
     NO_READING = "no_reading"
     NOT_BEFORE_DAWN = "not_before_dawn"
@@ -87,6 +87,14 @@ class Reading(NamedTuple):
     hours_since_water: float | None
 
 
+class Watched(NamedTuple):
+    """A reading after a watering: hours since, m3/m3, and what the balance says the crop has used since, mm."""
+
+    hours: float
+    moisture: float
+    used_mm: float
+
+
 class Correction(NamedTuple):
     """What a reading changed. `innovation_mm` is measured less reckoned depletion, `step_mm` what was added to it."""
 
@@ -102,8 +110,8 @@ def correct(
 ) -> Correction:
     """Pull the depletion towards a probe: gain 0.2, at most 0.25 RAW, once a day before dawn, 6 h after water.
 
-    A difference over 0.5 TAW is rejected; three rejections in a row are an alert. A lasting sign trims Kc. `water`
-    must have been reckoned with `state.kc_trim`.
+    A difference over 0.5 TAW is rejected; three rejections in a row are an alert. A lasting sign trims Kc,
+    once field capacity was learned. `water` must have been reckoned with `state.kc_trim`.
     """
     refusal = _refusal(state, reading)
     if refusal is not None:
@@ -128,16 +136,22 @@ def correct(
     return Correction(counted, corrected, outcome, innovation, depletion - water.depletion_mm)
 
 
-def plateau(after_water: Sequence[tuple[float, float]]) -> float | None:
-    """The moisture at which soil that had more than it holds has stopped draining; None if it has not, or had not.
+def plateau(after_water: Sequence[Watched], root_zone_mm: float) -> float | None:
+    """The moisture at which soil near the probe stops draining, less what the crop has used since; None if it has not
+    stopped, or never had more than it holds.
 
-    `after_water` are (hours since a watering or rain that filled the root zone, m3/m3), oldest first, at night. The
-    last must be at least 12 h after it, below the peak, and flat over three hours.
+    `after_water` is one watering's or rain's aftermath, oldest first, its last reading 12 to 36 h after. A night is
+    flat in any soil: so the crop's use is added back, and what is left must have fallen from a peak, by more than a
+    wrong use could explain, and be flat over three hours. Without that fall nothing drained, and the soil may be dry.
     """
     seen = [
-        (h, m) for h, m in after_water if believable(h, 0, 240) is not None and believable(m, 0.01, 0.95) is not None
+        (w.hours, w.moisture + w.used_mm / root_zone_mm)
+        for w in after_water
+        if believable(w.hours, 0, 240) is not None
+        and believable(w.moisture, 0.01, 0.95) is not None
+        and believable(w.used_mm, 0, root_zone_mm) is not None
     ]
-    if not seen or seen[-1][0] < PLATEAU_HOURS_AFTER_WATER:
+    if not seen or believable(seen[-1][0], *PLATEAU_HOURS) is None:
         return None
     last_h, last = seen[-1]
     earlier = [(h, m) for h, m in seen if PLATEAU_SPAN_H <= last_h - h <= 1.5 * PLATEAU_SPAN_H]
@@ -193,8 +207,11 @@ def _refusal(state: State, reading: Reading) -> Outcome | None:
 
 
 def _trimmed(state: State, innovation_of_taw: float) -> State:
-    """Count the sign; when it has lasted, trim Kc by at most 2 % a day within 0.7 and 1.3."""
-    if abs(innovation_of_taw) < QUIET_OVER_TAW:
+    """Count the sign; when it has lasted, trim Kc by at most 2 % a day within 0.7 and 1.3.
+
+    Not before field capacity was learned: until then a lasting sign may be the probe's offset.
+    """
+    if state.field_capacity is None or abs(innovation_of_taw) < QUIET_OVER_TAW:
         return replace(state, streak=0)
     sign = 1 if innovation_of_taw > 0 else -1
     streak = state.streak + sign if state.streak * sign > 0 else sign
@@ -209,8 +226,11 @@ def _limited(state: State, untrimmed_etc_mm: float, step_mm: float, day: int) ->
     """The step that is allowed today, and the state with today counted if it goes below 70 % of ETc.
 
     What the probe leaves of the day's water is the trimmed ETc plus the step. On two days of any seven that may be
-    less than 70 % of the untrimmed ETc; on the others the step is cut so that it is not.
+    less than 70 % of the untrimmed ETc; on the others the step is cut so that it is not. Until field capacity was
+    learned the probe may be off by more than a crop can bear: it may ask for more water, and for no less.
     """
+    if state.field_capacity is None:
+        return state, max(step_mm, 0.0)
     recent = tuple(d for d in state.below if abs(day - d) < WINDOW_DAYS)
     least = (LEAST_SHARE_OF_ETC - state.kc_trim) * untrimmed_etc_mm  # never above zero: the trim is at least that
     if step_mm >= least:
