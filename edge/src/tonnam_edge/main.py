@@ -20,6 +20,7 @@ import typer
 from tonnam_edge.address import ALLOWED
 from tonnam_edge.all_off import all_off, told
 from tonnam_edge.check import BadSiteFile, load_site
+from tonnam_edge.commission_site import commission_site
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import last_site
 from tonnam_edge.port_locks import PortLocks
@@ -188,6 +189,21 @@ def turn_all_off(
     if is_off is not None:
         typer.echo(told(is_off), err=not is_off)
     raise typer.Exit(1 if is_off is False else 0)
+
+
+@app.command()
+def commission(site_file: SiteArgument, bus: BusOption = None) -> None:
+    """Try every board, valve and pump together with a person who looks, and write the results into SITE.toml.
+
+    The agent must not run, and the pump must be isolated. One thing is on at a time, for seconds; the end of this
+    command, also by Ctrl-C, turns everything off.
+    """
+    site = _load(site_file, bus)
+    try:
+        walk = commission_site(site_file, site, _addresses(bus), sys.stdin.fileno(), typer.echo, None)
+        raise typer.Exit(asyncio.run(walk))
+    except Misconfigured as wrong:
+        _refuse(2, str(wrong))
 
 
 def _last_site(site_file: Path, state: Path) -> Site:

@@ -14,6 +14,7 @@ SlotTime = Annotated[
     str,
     StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|(sunrise|sunset)([+-]([1-9]\d?|1[0-7]\d)m)?)$"),
 ]
+Day = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -72,7 +73,10 @@ class DevicePart(Model):
 
 
 class ActuatorPart(Model):
-    """A valve or pump on one coil of a relay board. Without power it must be closed: its safe state is off."""
+    """A valve or pump on one coil of a relay board. Without power it must be closed: its safe state is off.
+
+    `commissioned` is the day on which a person saw it do what it should.
+    """
 
     id: Id
     kind: Literal["valve", "pump"]
@@ -80,6 +84,7 @@ class ActuatorPart(Model):
     coil: Annotated[int, Field(ge=0, le=63)]
     name: Words
     travel_s: Annotated[float, Field(ge=0, le=120)] = 0.0
+    commissioned: Day | None = None
 
 
 class BandPart(Model):

@@ -1,0 +1,258 @@
+"""Commissioning: each board and each valve is tried, a person says what there is to see, and the results are kept.
+
+Whatever happens, one thing is open at a time, and never longer than the shortest time in which a person can see
+something; the board holds that deadline where it can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tonnam_edge import commission_words as words
+from tonnam_edge.bench import Bench
+from tonnam_edge.errors import Transient
+from tonnam_edge.limits import DECAY_S, FILL_S, OPEN_MARGIN_S, PULSES_TO_WAIT, PUMP_MARGIN_S
+from tonnam_edge.person import Person
+from tonnam_edge.site import Actuator, Device, Zone
+from tonnam_edge.site_file import ActuatorPart
+
+# Travel is written in steps of this: a person presses no button more exactly.
+TRAVEL_STEP_S = 0.5
+METER_EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long things are on, in seconds."""
+
+    power_s: float = 60.0  # for a person to switch a board off and on
+    look_s: float = 10.0  # to see which way a valve moves, and the first try of its travel
+    longest_travel_s: float = 120.0
+    contactor_s: float = 3.0
+    flash_s: float = 3.0
+    fill_s: float = FILL_S
+    flow_s: float = 30.0
+    decay_s: float = DECAY_S
+
+
+class Commissioning:
+    """One walk through a site. `results` are what was found good, as `site_edit.Changes`."""
+
+    def __init__(self, bench: Bench, person: Person, today: str | None, times: Times | None = None) -> None:
+        self._bench, self._person, self._today = bench, person, today
+        self._site = bench.site
+        self._times = times or Times()
+        self._bad_boards: set[str] = set()
+        self._good: set[str] = set()  # pumps whose contactor has pulled in
+        self.results: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+
+    async def walk(self) -> None:
+        """Everything in its order. What is found wrong is told and not written. Raises Gone, NotOff."""
+        for board in self._boards():
+            await self._heeding_silence(self._board, board)
+        for actuator in self._moved("valve"):
+            await self._heeding_silence(self._valve, actuator)
+        for actuator in self._moved("pump"):
+            await self._heeding_silence(self._pump, actuator)
+        for zone in self._site.zones.values():
+            if "travel_s" in self.results["actuator", zone.part.valve] and self._site.flow_total is not None:
+                await self._heeding_silence(self._flow, zone)
+
+    async def _heeding_silence(self, step: Callable[[Any], Any], what: Any) -> None:
+        try:
+            await step(what)
+        except Transient as failure:
+            self._person.tell(words.silent(str(failure)))
+
+    def _boards(self) -> list[Device]:
+        used = {actuator.part.device for actuator in self._site.actuators.values()}
+        return [device for name, device in self._site.devices.items() if name in used]
+
+    def _moved(self, kind: str) -> Iterator[Actuator]:
+        """Those of boards that are as they must be."""
+        for actuator in self._site.actuators.values():
+            if _is_pump(actuator.part) is (kind == "pump") and actuator.part.device not in self._bad_boards:
+                yield actuator
+
+    def _first_of(self, board: Device) -> Actuator:
+        """What is moved to try a board: a valve where it has one."""
+        mine = [one for one in self._site.actuators.values() if one.part.device == board.part.id]
+        return min(mine, key=lambda one: _is_pump(one.part))
+
+    async def _board(self, board: Device) -> None:
+        """Its state after a power cut, and its timers."""
+        self._bad_boards.add(board.part.id)  # until it is found good
+        relay, name, first = board.profile.relay, board.part.name, self._first_of(board)
+        if relay is None:
+            return
+        if relay.deadline_max_s is None and await self._person.ask(words.no_timer(name), "yn") == "n":
+            return
+        if not await self._comes_back_off(board, first):
+            return
+        if relay.deadline_max_s is not None and not await self._timer(board, first):
+            return
+        self._bad_boards.discard(board.part.id)
+
+    async def _comes_back_off(self, board: Device, first: Actuator) -> bool:
+        """Whether a relay that was on is off after a power cut. One that remembers would open a valve at night."""
+        name, relay = board.part.name, first.relay
+        try:
+            async with self._bench.on(first, self._times.power_s):
+                answer = await self._person.ask(words.cut_power(name, self._times.power_s))
+                if answer == "s":
+                    return True
+                off = not any(await self._coils(board, relay.coils))
+        except TimeoutError:
+            await self._person.ask(words.time_over())
+            return False
+        self._person.tell(words.comes_back(name, off=off))
+        return off
+
+    async def _coils(self, board: Device, count: int) -> Sequence[int]:
+        """Its coils, as soon as it answers: a board takes a while to boot."""
+        while True:
+            try:
+                return await self._bench.coils(board.part.id, count)
+            except Transient:
+                await asyncio.sleep(0.2)
+
+    async def _timer(self, board: Device, first: Actuator) -> bool:
+        """Whether the board ends an opening by itself, and what a second one does while the first still runs."""
+        flash_s = self._times.flash_s
+        loop = asyncio.get_running_loop()
+        ended: float | None = None
+        try:
+            began = loop.time()
+            async with self._bench.on(first, flash_s, within_s=3 * flash_s):
+                await asyncio.sleep(flash_s * 2 / 3)
+                await self._bench.renew(first, flash_s)
+                while await self._bench.is_on(first):  # noqa: ASYNC110 - it must be asked
+                    await asyncio.sleep(flash_s / 30)
+                ended = (loop.time() - began) / flash_s
+        except TimeoutError:
+            ended = None
+        closes, renews = ended is not None and ended < 1.85, ended is not None and 1.4 < ended < 1.85
+        self._person.tell(words.timer_result(board.part.name, closes=closes, renews=renews))
+        if closes and "renewable" in ActuatorPart.model_fields:
+            for one in self._site.actuators.values():
+                if one.part.device == board.part.id:
+                    self.results["actuator", one.id]["renewable"] = "verified" if renews else "unknown"
+        return closes
+
+    async def _valve(self, actuator: Actuator) -> None:
+        """Which way it moves, and how long that takes."""
+        name = actuator.part.name
+        seen = await self._look(actuator)
+        if seen != ("c" if str(actuator.part.kind) == "normally_open" else "o"):
+            self._person.tell(words.not_right(name, "c" if seen == "o" else seen))
+            return
+        travel_s = await self._travel(actuator)
+        if travel_s is None:
+            self._person.tell(words.not_right(name, ""))
+            return
+        self._person.tell(words.travel_is(name, travel_s))
+        self.results["actuator", actuator.id]["travel_s"] = travel_s
+        self._passed(actuator)
+
+    def _passed(self, actuator: Actuator) -> None:
+        if self._today is not None:
+            self.results["actuator", actuator.id]["commissioned"] = self._today
+
+    async def _look(self, actuator: Actuator) -> str:
+        """What a person sees when it is on; "" when there was no answer in time."""
+        look_s = self._times.look_s
+        try:
+            async with self._bench.on(actuator, look_s):
+                return await self._person.ask(words.what_moves(actuator.part.name, look_s), "ocwn")
+        except TimeoutError:
+            await self._person.ask(words.time_over())
+            return ""
+
+    async def _travel(self, actuator: Actuator) -> float | None:
+        """The longer of both ways, with the shortest opening that is long enough; None when none is."""
+        hold_s, longest_s = self._times.look_s, self._times.longest_travel_s
+        while True:
+            travelled_s = await self._there_and_back(actuator, hold_s)
+            if travelled_s is not None and travelled_s <= longest_s:
+                return math.ceil(travelled_s / TRAVEL_STEP_S) * TRAVEL_STEP_S
+            if travelled_s is not None or hold_s >= longest_s:
+                return None
+            hold_s = min(2 * hold_s, longest_s)
+
+    async def _there_and_back(self, actuator: Actuator, hold_s: float) -> float | None:
+        loop, name = asyncio.get_running_loop(), actuator.part.name
+        await self._person.ask(words.when_open(name, hold_s))
+        try:
+            async with self._bench.on(actuator, hold_s):
+                began = loop.time()
+                await self._person.ask(words.opens_now(name))
+                there_s = loop.time() - began
+        except TimeoutError:
+            await self._person.ask(words.time_over())
+            return None
+        began = loop.time()
+        await self._person.ask(words.closes_now(name))
+        return max(there_s, loop.time() - began)
+
+    async def _pump(self, actuator: Actuator) -> None:
+        """Its contactor, while its motor has no supply."""
+        seconds = self._times.contactor_s
+        self._person.tell(words.contactor_moves(actuator.part.name, seconds))
+        async with self._bench.on(actuator, seconds, within_s=2 * seconds):
+            await asyncio.sleep(seconds * 2 / 3)
+        if await self._person.ask(words.contactor(actuator.part.name), "yn") == "y":
+            self._passed(actuator)
+            self._good.add(actuator.id)
+
+    async def _flow(self, zone: Zone) -> None:
+        """The zone's flow by the meter, as in a short run: valve, travel, pump; pump, pressure, valve."""
+        name, valve = zone.part.name, self._site.actuators[zone.part.valve]
+        pump = None if zone.part.pump is None else self._site.actuators[zone.part.pump]
+        if pump is not None and pump.id not in self._good:
+            return
+        if await self._person.ask(words.measure_flow(name), "ys") == "s":
+            return
+        travel_s = float(self.results["actuator", valve.id]["travel_s"])
+        runs_s = self._times.fill_s + self._times.flow_s + PUMP_MARGIN_S
+        self._person.tell(words.water_flows(name, runs_s))
+        async with self._bench.on(valve, runs_s + 2 * travel_s + OPEN_MARGIN_S + DECAY_S):
+            await asyncio.sleep(travel_s)
+            l_min = await self._pumped(pump, runs_s)
+        if l_min is None:
+            self._person.tell(words.flow_unknown(name))
+        elif await self._person.ask(words.flow_is(name, l_min), "yn") == "y":
+            self.results["zone", zone.id]["flow_l_min"] = l_min
+
+    async def _pumped(self, pump: Actuator | None, runs_s: float) -> float | None:
+        if pump is None:
+            return await self._metered()
+        async with self._bench.on(pump, runs_s):
+            l_min = await self._metered()
+        await asyncio.sleep(self._times.decay_s)
+        return l_min
+
+    async def _metered(self) -> float | None:
+        """L/min from the first to the last pulse after the pipe is full; None when fewer than three came."""
+        await asyncio.sleep(self._times.fill_s)
+        loop, pulses = asyncio.get_running_loop(), list[tuple[float, float]]()
+        ends, last = loop.time() + self._times.flow_s, await self._bench.value(self._site.flow_total)
+        while loop.time() < ends:
+            total = await self._bench.value(self._site.flow_total)
+            if total is not None and total != last:
+                pulses.append((loop.time(), total))
+                last = total
+            await asyncio.sleep(METER_EVERY_S)
+        if len(pulses) <= PULSES_TO_WAIT or pulses[-1][1] <= pulses[0][1]:
+            return None
+        (from_s, from_l), (to_s, to_l) = pulses[0], pulses[-1]
+        return round((to_l - from_l) / (to_s - from_s) * 60, 1)
+
+
+def _is_pump(part: ActuatorPart) -> bool:
+    """Whether it starts a motor: what is tried of it is its contactor."""
+    return getattr(part, "role", part.kind) in {"pump", "contactor"}
