@@ -8,6 +8,7 @@ FAO-56's depletion. Depths are mm of water on the bed, salt is dS/m times mm; th
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from .nature import SUBPLOTS
 
 _DRAINS_ABOVE, _STILL = 0.15, 2e-5  # wetness, and share an hour, under which nothing drains
 _FC_DRAINS_MM_D = 1.0  # field capacity is where drainage has fallen to this
-_LEVELS_H, _LEVELS_AT = 8.0, 0.7  # neighbours level out over this time at this wetness; sooner when wetter
+# Neighbours whose middles are 100 mm apart level out over this time at this wetness, sooner when wetter or nearer.
+_LEVELS_H, _LEVELS_AT, _LEVELS_OVER_MM = 1.2, 0.7, 100.0
 _COMPENSATES_BELOW = 0.85  # roots in wet layers make up for dry ones while the mean stress is above this (Jarvis)
 _EASY_M, _EASY_HOT_M = 10.0, 5.0  # tension at which stress begins, at low and at high demand
 _WILTS_M = 153.0
@@ -77,6 +79,7 @@ class Retention:
     field_capacity: float
     full: tuple[float, ...]
     driest: tuple[float, ...]
+    nearness: tuple[float, ...]
 
     @classmethod
     def of(cls, soil: SoilKind) -> Retention:
@@ -97,7 +100,13 @@ class Retention:
             field_capacity=soil.field_capacity,
             full=full,
             driest=driest,
+            nearness=tuple(_nearness(*pair) for pair in itertools.pairwise(soil.layers_mm)),
         )
+
+
+def _nearness(above_mm: float, below_mm: float) -> float:
+    """How much of their difference two layers exchange in an hour, by the square of their distance."""
+    return (_LEVELS_OVER_MM / ((above_mm + below_mm) / 2)) ** 2 / _LEVELS_H
 
 
 def cascade(water: list[float], full: Sequence[float], ks_mm_h: float, power: float, hours: float) -> list[float]:
@@ -163,11 +172,10 @@ class Ground:
         rate_mm_d = demand_mm / hours * 24.0 if hours > 0 else 0.0
         hot = min(1.0, max(0.0, (rate_mm_d - 2.0) / 8.0))
         ln_easy = math.log(_EASY_M) + hot * math.log(_EASY_HOT_M / _EASY_M)
-        levels = hours / _LEVELS_H
         for plot in self.subplots:
             self._drain(plot, hours)
             self._soak(plot, hours)
-            self._level(plot, levels)
+            self._level(plot, hours)
             if demand_mm > _NIGHT_MM:
                 self._drink(plot, wish, ln_easy)
                 self._evaporate(plot, sun_mm)
@@ -225,17 +233,16 @@ class Ground:
             self.sums.runoff_l += runs_off * self.bed_m2 / SUBPLOTS
             self.sums.salt_runoff += salt * runs_off * self.bed_m2 / SUBPLOTS
 
-    def _level(self, plot: SubPlot, share: float) -> None:
+    def _level(self, plot: SubPlot, hours: float) -> None:
         """Neighbouring layers exchange water by their difference in wetness; it carries its salt."""
-        water, salt, full = plot.water, plot.salt, self.retention.full
+        water, salt, full, nearness = plot.water, plot.salt, self.retention.full, self.retention.nearness
         for above in range(len(water) - 1):
             below = above + 1
             f_above, f_below = full[above], full[below]
-            # (w1 / f1 - w2 / f2) f1 f2 / (f1 + f2): what evens them out
+            # What evens two layers out is (w1 / f1 - w2 / f2) f1 f2 / (f1 + f2).
             wetness = (water[above] + water[below]) / (f_above + f_below) / _LEVELS_AT
-            moved = (
-                min(1.0, share * wetness**6) * (water[above] * f_below - water[below] * f_above) / (f_above + f_below)
-            )
+            evens = min(1.0, hours * nearness[above] * wetness**8)
+            moved = evens * (water[above] * f_below - water[below] * f_above) / (f_above + f_below)
             source = above if moved > 0.0 else below
             carried = salt[source] * moved / water[source]
             water[above] -= moved

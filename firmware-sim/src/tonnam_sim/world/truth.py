@@ -237,7 +237,7 @@ class Truth:
     @property
     def rain_mm(self) -> float:
         """Fallen outside."""
-        return self._world.rain_mm
+        return self._world.field.rain_mm
 
     def ledger(self) -> dict[str, float]:
         """What came in, less what went out, less what is more than at the beginning: zero, but for rounding.

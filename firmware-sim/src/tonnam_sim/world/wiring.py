@@ -47,7 +47,7 @@ def feels(world: World) -> dict[str, Callable[[], float]]:
         "light": lambda: world.inside_w_m2 * _LUX_PER_W_M2 * (1.0 + 0.004 * world.senses.noise("light")),
         "sun": lambda: world.inside_w_m2 * (1.0 + 0.01 * world.senses.noise("sun")),
         "wind": lambda: world.outside.wind_m_s,
-        "rain": lambda: world.rain_mm,
+        "rain": lambda: world.field.rain_mm,
         "current": lambda: world.pump_amperes,
     }
     for name in world.probes:
@@ -57,15 +57,15 @@ def feels(world: World) -> dict[str, Callable[[], float]]:
 
 def _felt_vwc_pct(world: World, name: str) -> float:
     probe, on = world.probes[name], world.conditions
-    ground = world.ground_of(probe)
-    soil_c = world.soil_c(probe.zone)
+    ground = world.field.ground_of(probe, on)
+    soil_c = world.field.soil_c(probe.zone)
     return felt_vwc_pct(probe, probe.seen, soil_c, pore_ec_ds_m(ground, probe), world.senses.noise(name), on)
 
 
 def _soil_felt(world: World, name: str) -> SoilFelt:
     probe, on = world.probes[name], world.conditions
-    temperature = world.climate.air_c if name in on.pulled else world.soil_c(probe.zone)
-    ec = pore_ec_ds_m(world.ground_of(probe), probe)
+    temperature = world.climate.air_c if name in on.pulled else world.field.soil_c(probe.zone)
+    ec = pore_ec_ds_m(world.field.ground_of(probe, on), probe)
     return felt_soil(world.senses.say(name), probe.seen, temperature, ec, on, name)
 
 
@@ -164,5 +164,5 @@ def _station(world: World) -> WeatherFelt:
 
 def _inverter(world: World) -> SunSpecInverter:
     return SunSpecInverter(
-        lambda: roof_w(world.outside.sky.sun_w_m2), lambda: world.roof_wh, serial=f"TN{world.seed % 10**8:08d}"
+        lambda: roof_w(world.outside.sky.sun_w_m2), lambda: world.field.roof_wh, serial=f"TN{world.seed % 10**8:08d}"
     )

@@ -13,27 +13,24 @@ ground, weather and probes move on a grid of absolute time. So it does not matte
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..physics.greenhouse import AirState, Climate, climate_at, step_air
+from ..physics.greenhouse import Climate
 from ..physics.roof import roof_w
-from ..physics.sky import DAY_S
 from .cabinet import PUMP_STALLS_UNDER, Cabinet
 from .conditions import Conditions
 from .config import ValveConfig, ValveKind, WorldConfig
-from .crop import demand_mm_h
 from .drives import Motor, Valve
 from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, conditions
-from .ground import Ground
+from .field import Field
 from .nature import zone_nature
 from .plumbing import Plumbing
 from .pulses import PulseTrain
-from .senses import Probe, Senses, follow, probes_of, water_content
+from .senses import Senses
 from .truth import Truth
-from .weather import Outside, Weather
+from .weather import Outside
 from .wiring import feels, inputs_of, wire
 
 _NEAR_S = 1e-6
@@ -73,25 +70,11 @@ class World:
 
     def _make_field(self) -> None:
         config, seed = self.config, self.seed
-        self._natures = [zone_nature(config, number, seed) for number in range(len(config.zones))]
-        self.grounds = [
-            Ground(zone, nature.soil, nature.crop) for zone, nature in zip(config.zones, self._natures, strict=True)
-        ]
-        self.plumbing = Plumbing(config, self._natures)
-        self.weather = Weather(config.weather, seed)
-        self._transmissivity = config.weather.transmissivity if config.weather.cover else 1.0
-        self._air = AirState()
-        self._outside = self.weather.at(self.now_s)
-        step_air(self._air, self._outside.sky, 3600.0, self._transmissivity)
-        self.rain_mm = self.energy_wh = self.roof_wh = 0.0
-        self._grid_s = self._roof_s = self.now_s
-        self._busy_until_s = -math.inf
-        self._stepped_s = [self.now_s] * len(self.grounds)
-        self._demand_mm = [0.0] * len(self.grounds)
-        self._wet_until_s = [-math.inf] * len(self.grounds)
-        self.probes: Mapping[str, Probe] = probes_of(config, seed)
-        for probe in self.probes.values():
-            probe.seen = water_content(self.grounds[probe.zone], probe)
+        natures = [zone_nature(config, number, seed) for number in range(len(config.zones))]
+        self.field = Field(config, seed, natures, self.now_s)
+        self.grounds, self.probes = self.field.grounds, self.field.probes
+        self.plumbing = Plumbing(config, natures)
+        self.energy_wh = 0.0
 
     def _make_cabinet(self) -> None:
         config = self.config
@@ -166,28 +149,14 @@ class World:
         for valve in self.valves.values():
             valve.move(now_s)
         self._come_and_go()
-        if now_s >= self._grid_end_s - _NEAR_S or now_s == self.weather_edge_s:
-            self._move_ground()
+        if now_s >= self.field.next_s(now_s) - _NEAR_S:
+            self.field.move(now_s, self.plumbing, self.conditions)
         self.cabinet.tick(now_s)
         self.buses["cabinet"].boards_down = self.cabinet.units_down(now_s)
         self._tell_drives()
         self.plumbing.solve(self._pump_speed(), self._paths, self.conditions)
         self._watch()
-        self._next_s = min(self._next_transition_s(), self._grid_end_s)
-
-    @property
-    def weather_edge_s(self) -> float:
-        """When rain began or ends next, seen from the last move of the ground."""
-        return self.weather.next_change_s(self._grid_s)
-
-    @property
-    def _grid_end_s(self) -> float:
-        """When ground and weather move next."""
-        if self.now_s < self._busy_until_s:
-            grid_s = _BUSY_S if self.config.pump.supply == "grid" else _SOLAR_S
-        else:
-            grid_s = _DAY_GRID_S if 5.0 <= self.now_s % DAY_S / 3600.0 < 19.0 else _NIGHT_GRID_S
-        return (math.floor(self._grid_s / grid_s + 1e-9) + 1) * grid_s
+        self._next_s = min(self._next_transition_s(), self.field.next_s(now_s))
 
     def _next_transition_s(self) -> float:
         return min(
@@ -195,7 +164,7 @@ class World:
             self.cabinet.next_s(),
             self.motor.next_s(self.now_s),
             self.now_s + self.plumbing.next_s(),
-            self.weather_edge_s,
+            self.field.rain_edge_s,
             *(valve.next_s() for valve in self.valves.values()),
         )
 
@@ -205,7 +174,7 @@ class World:
         """Faults whose time has come or gone."""
         if not self._edges or self._edges[0][0] > self.now_s + _NEAR_S:
             return
-        self._move_ground()
+        self.field.move(self.now_s, self.plumbing, self.conditions)
         while self._edges and self._edges[0][0] <= self.now_s + _NEAR_S:
             _, fault = self._edges.pop(0)
             if fault is not None:
@@ -218,7 +187,7 @@ class World:
         self._held_count = None if "flow" not in on.frozen else self._held_count or self.meter.count
         for bus in self.buses.values():
             bus.conditions = on
-        self._outside = self.outside
+        self.field.look_up(self.now_s, on)
 
     def _fire(self, fault: Fault) -> None:
         """What happens once."""
@@ -274,7 +243,7 @@ class World:
         return self._solar_runs
 
     def _solar_share(self) -> float:
-        watts = roof_w(self._outside.sky.sun_w_m2) / 10_000.0 * self.config.pump.solar_w
+        watts = roof_w(self.field.outside.sky.sun_w_m2) / 10_000.0 * self.config.pump.solar_w
         needed = self.config.pump.full_load_a * _VOLTS * _POWER_FACTOR
         return float(min(1.0, (watts / needed) ** (1 / 3)))
 
@@ -282,72 +251,14 @@ class World:
         turns = self.motor.speed(self.now_s) * min(1.0, self.conditions.voltage + 1e-12)
         return turns * (self._solar_share() if self.config.pump.supply == "solar" else 1.0)
 
-    # ------------------------------------------------------------------------------------------------------ ground
-
-    def _move_ground(self) -> None:
-        """Weather, demand, and every ground that is wet or due, up to now."""
-        seconds = self.now_s - self._grid_s
-        if seconds > 0.0:
-            self._pass_weather(seconds)
-        self._grid_s = self.now_s
-        midnight = self.now_s % DAY_S < _NEAR_S
-        for number, line in enumerate(self.plumbing.lines):
-            if line.drip > 0.0 or line.inflow > 0.0 or self._rains_on_beds:
-                self._wet_until_s[number] = self.now_s + _STAYS_BUSY_S
-            waited_s = self.now_s - self._stepped_s[number]
-            enough_s = _BUSY_S if self.now_s <= self._wet_until_s[number] else _DAY_GRID_S
-            if waited_s >= enough_s - _NEAR_S or midnight:
-                self._step_ground(number)
-        if midnight and seconds > 0.0:
-            self._begin_day()
-
-    @property
-    def _rains_on_beds(self) -> bool:
-        return not self.config.weather.cover and self._outside.rain_mm_h > 0.0
-
-    def _pass_weather(self, seconds: float) -> None:
-        """Sun, air and rain of the time since the grid's last move, by its middle."""
-        on, middle_s = self.conditions, self.now_s - seconds / 2
-        weather = self.weather.at(middle_s, on.rain_mm_h, on.warmer_c)
-        demand = demand_mm_h(
-            weather.sky.sun_w_m2, self._air.air_c, weather.sky.vapour_kpa, weather.wind_m_s, self._transmissivity
-        )
-        rain_mm = weather.rain_mm_h * seconds / 3600.0
-        for number, ground in enumerate(self.grounds):
-            self._demand_mm[number] += demand * seconds / 3600.0
-            if rain_mm > 0.0 and not self.config.weather.cover:
-                ground.pour([0.0] * len(ground.subplots), [0.0] * len(ground.subplots), rain_mm)
-        self.rain_mm += rain_mm
-        self.roof_wh += roof_w(weather.sky.sun_w_m2) * seconds / 3600.0
-        step_air(self._air, weather.sky, seconds, self._transmissivity)
-        self._outside = self.weather.at(self.now_s, on.rain_mm_h, on.warmer_c)
-
-    def _step_ground(self, number: int) -> None:
-        hours = (self.now_s - self._stepped_s[number]) / 3600.0
-        if hours <= 0.0:
-            return
-        ground = self.grounds[number]
-        ground.pour(*self.plumbing.take(number), 0.0)
-        ground.step(hours, self._demand_mm[number])
-        self._demand_mm[number], self._stepped_s[number] = 0.0, self.now_s
-        for probe in self.probes.values():
-            if self.ground_of(probe) is ground:
-                follow(probe, ground, hours)
-
-    def _begin_day(self) -> None:
-        day = self.now_s / DAY_S
-        for zone, ground in zip(self.config.zones, self.grounds, strict=True):
-            ground.close_day()
-            ground.grow(zone.age_days + day)
-
     # ----------------------------------------------------------------------------------------------------- watching
 
     def _watch(self) -> None:
         """Tell what has changed, and stay busy while water moves."""
         plumbing = self.plumbing
-        moving = plumbing.flow > 0.0 or any(line.drip > 0.0 for line in plumbing.lines) or self._rains_on_beds
+        moving = plumbing.flow > 0.0 or any(line.drip > 0.0 for line in plumbing.lines) or self.field.rains_on_beds
         if moving:
-            self._busy_until_s = self.now_s + _STAYS_BUSY_S
+            self.field.keep_busy(self.now_s)
         for name, valve in self.valves.items():
             way = ("closing", "opening") if valve.moving else ("shut" if valve.position <= 0.0 else "open",) * 2
             self._tell(name, way[valve.opening])
@@ -357,7 +268,7 @@ class World:
         self._tell("tank", "ok" if plumbing.primed else "dry")
         for number in range(len(self.cabinet.boards)):
             self._tell(f"board-{number}", "down" if self.cabinet.down(number, self.now_s) else "up")
-        self._tell("rain", "rain" if self._outside.rain_mm_h > 0.0 else "none")
+        self._tell("rain", "rain" if self.field.outside.rain_mm_h > 0.0 else "none")
 
     def _tell(self, subject: str, state: str) -> None:
         if self._states.get(subject) != state:
@@ -369,19 +280,17 @@ class World:
     @property
     def outside(self) -> Outside:
         """The weather now."""
-        return self.weather.at(self.now_s, self.conditions.rain_mm_h, self.conditions.warmer_c)
+        return self.field.outside_at(self.now_s, self.conditions)
 
     @property
     def climate(self) -> Climate:
         """Air and light where the climate sensors hang: under the cover, or outside."""
-        sky, air = self.outside.sky, replace(self._air)
-        step_air(air, sky, self.now_s - self._grid_s, self._transmissivity)
-        return climate_at(air, sky, self._transmissivity)
+        return self.field.climate(self.now_s, self.conditions)
 
     @property
     def inside_w_m2(self) -> float:
         """Sun on the crop."""
-        return self.outside.sky.sun_w_m2 * self._transmissivity
+        return self.outside.sky.sun_w_m2 * self.field.transmissivity
 
     @property
     def level_cm(self) -> float:
@@ -400,16 +309,6 @@ class World:
             return 0.0
         load = 0.55 + 0.45 * min(1.0, self.plumbing.flow * 60.0 / 100.0) if self.plumbing.primed else 0.4
         return self.config.pump.full_load_a * load * self._pump_speed()
-
-    def soil_c(self, zone: int) -> float:
-        """Warmth of a zone's soil."""
-        return self._air.soil_c + self._natures[zone].temperature_c
-
-    def ground_of(self, probe: Probe) -> Ground:
-        """Where a probe is: its own zone, or where somebody put it."""
-        moved = self.conditions.moved.get(probe.config.id)
-        zones = [zone.id for zone in self.config.zones]
-        return self.grounds[zones.index(moved) if moved is not None else probe.zone]
 
 
 def _valve(part: ValveConfig) -> Valve:
