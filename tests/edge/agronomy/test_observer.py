@@ -20,7 +20,7 @@ from tonnam_edge.agronomy.observer import Correction, Outcome, Reading, State, W
 MELON = defaults.crops()["melon-greenhouse"].crop
 MIDDLE = MELON.middle_of_season
 SOIL = Soil(field_capacity=0.32, wilting_point=0.18, area_m2=1600, rained_on=False)
-LEARNED = State(field_capacity=0.32, plateaus=1)
+LEARNED = State(field_capacity=0.32)
 TAW, RAW = 56.0, 22.4  # 1000 * 0.14 * 0.40 m, and 0.4 of it at 5 mm/day
 
 
@@ -205,14 +205,14 @@ def test_the_first_plateau_counts_whole_later_ones_a_quarter_within_25_per_cent_
 
 
 def test_a_learned_field_capacity_takes_a_probes_offset_out() -> None:
-    offset = State(field_capacity=0.36, plateaus=1)
+    offset = State(field_capacity=0.36)
     said = Reading(0.32 - 10 / 400 + 0.04, 1, 1.0, 8.0)
     assert correct(offset, 10, said).innovation_mm == pytest.approx(0, abs=1e-9)
     assert correct(State(), 10, said).innovation_mm == pytest.approx(-10)
 
 
 def test_the_state_comes_back_from_json() -> None:
-    state = State(739_000, 2, -7, 0.94, (738_999, 738_998), 0.33, 3)
+    state = State(739_000, 2, -7, 0.94, (738_999, 738_998), 0.33)
     assert observer.restored(json.loads(json.dumps(asdict(state)))) == state
     assert observer.restored({}) == State()
     nonsense = {"last_day": "x", "kc_trim": 40, "below": 7, "field_capacity": math.nan, "rejections": -4}

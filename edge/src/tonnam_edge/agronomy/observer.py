@@ -67,7 +67,6 @@ class State:
     kc_trim: float = 1.0
     below: tuple[int, ...] = ()
     field_capacity: float | None = None
-    plateaus: int = 0
 
     @property
     def alert(self) -> bool:
@@ -171,17 +170,16 @@ def learn_field_capacity(state: State, soil: Soil, reached: float | None) -> Sta
     if believable(reached, nominal * (1 - 2 * LEARNED_WITHIN), nominal * (1 + 2 * LEARNED_WITHIN)) is None:
         return state
     assert reached is not None
-    before = nominal if state.field_capacity is None else state.field_capacity
-    share = 1.0 if state.plateaus == 0 else LEARNING_SHARE
-    learned = before + share * (reached - before)
+    before = state.field_capacity
+    learned = reached if before is None else before + LEARNING_SHARE * (reached - before)
     bounded = min(max(learned, nominal * (1 - LEARNED_WITHIN)), nominal * (1 + LEARNED_WITHIN))
-    return replace(state, field_capacity=bounded, plateaus=min(state.plateaus + 1, 1000))
+    return replace(state, field_capacity=bounded)
 
 
 def restored(kept: Mapping[str, object]) -> State:
     """A state from what was kept as JSON. What cannot be true in it is forgotten."""
     last_day, rejections = _whole(kept.get("last_day")), _whole(kept.get("rejections")) or 0
-    streak, plateaus = _whole(kept.get("streak")) or 0, _whole(kept.get("plateaus")) or 0
+    streak = _whole(kept.get("streak")) or 0
     trim = _real(kept.get("kc_trim"), *TRIM_BOUNDS)
     below = kept.get("below")
     days = [_whole(day) for day in below] if isinstance(below, list | tuple) else []
@@ -192,7 +190,6 @@ def restored(kept: Mapping[str, object]) -> State:
         kc_trim=1.0 if trim is None else trim,
         below=tuple(day for day in days if day is not None)[-WINDOW_DAYS:],
         field_capacity=_real(kept.get("field_capacity"), 0.01, 0.95),
-        plateaus=min(max(plateaus, 0), 1000),
     )
 
 
