@@ -18,6 +18,7 @@ from tests.edge.cabinets import Cabinet, Soil, standing
 from tests.edge.farms import SITE
 from tests.edge.servers import simulated_farm
 from tests.edge.test_agent import EXAMPLE, coils, until_coils
+from tests.edge.test_late_board import TWO_BOARDS
 from tonnam_edge import bench
 from tonnam_edge.check import load_site
 from tonnam_edge.commission import Times
@@ -245,3 +246,18 @@ def test_values_are_set_where_they_belong_however_the_file_is_written() -> None:
     assert after == f"\ufeff[[actuator]]\r\n{first}\r\n\r\n# about b\r\n[[actuator]]\r\n{second}\r\n"
     with pytest.raises(KeyError):
         edited(TABLES, {("actuator", "c"): {}})
+
+
+async def test_a_board_that_is_not_there_is_left_out_and_nothing_is_written_while_it_is_not_proven_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "PATIENCE_S", 0.5)
+    cabinet = Cabinet()
+    cabinet.boards[9].answers = False
+    talk = Talk({"supply off and on": power_cut(cabinet), "Measure the flow": "s"})
+    async with farm(tmp_path, cabinet, TWO_BOARDS) as site:
+        before = site.path.read_bytes()
+        assert await site.commission(talk) == NOT_OFF
+        assert site.path.read_bytes() == before
+    assert talk.heard("Left out, for it does not answer") == 1
+    assert (talk.heard("Valve 1 travels"), talk.heard("Valve 3 travels")) == (1, 0)

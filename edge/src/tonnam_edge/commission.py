@@ -90,6 +90,7 @@ class Commissioning:
         relay, name, first = board.profile.relay, board.part.name, self._first_of(board)
         if relay is None:
             return
+        await self._bench.coils(board.part.id, relay.coils)  # who does not answer is left out
         if relay.deadline_max_s is None and await self._person.ask(words.no_timer(name), "yn") == "n":
             return
         if not await self._comes_back_off(board, first):

@@ -114,6 +114,8 @@ class Served:
                     self._log.error("site.refused", line=problem.line, where=problem.where, text=problem.text)
             except Misconfigured as wrong:
                 self._log.error("site.refused", text=str(wrong))
+            except Exception as failure:  # noqa: BLE001 - what is odd about a file must not end the watering
+                self._log.error("site.refused", text=repr(failure))
             else:
                 self._log.info("site.read", meaning="it counts as soon as nothing runs")
                 if self._agent is not None:
