@@ -69,21 +69,21 @@ name = { th = "หัววัด 2", en = "Probe 2" }
 
 [[actuator]]
 id = "pump"
-kind = "pump"
+role = "pump"
 device = "relay"
 coil = 0
 name = { th = "ปั๊ม", en = "Pump" }
 
 [[actuator]]
 id = "valve-1"
-kind = "valve"
+role = "valve"
 device = "relay"
 coil = 1
 name = { th = "วาล์ว 1", en = "Valve 1" }
 
 [[actuator]]
 id = "valve-2"
-kind = "valve"
+role = "valve"
 device = "relay"
 coil = 2
 name = { th = "วาล์ว 2", en = "Valve 2" }
@@ -172,9 +172,9 @@ class Field:
     def act(self, action: Action, mono_ms: int) -> None:
         if not self.relay_answers:
             return
-        self.coils[action.coil] = action.on
+        self.coils[action.coil] = action.open
         self.until.pop(action.coil, None)
-        if action.on and action.hold_s is not None:
+        if action.open and action.hold_s is not None:
             self.until[action.coil] = mono_ms + action.hold_s * 1000
 
     def pass_time(self, from_ms: int, to_ms: int) -> None:

@@ -64,7 +64,7 @@ def test_datastream_names_are_unique_for_people() -> None:
          "[\"soil_moisture\"]\nname = { th = \"หัววัด 2\"", 'is already "probe-1"'),
         ('level = "tank/level"', 'level = "tank/lvl"', 'level = "tank/lvl"', 'Did you mean "tank/level"?'),
         ('total = "flow/total"', 'total = "flow/rate"', 'total = "flow/rate"', "not a counter"),
-        ('id = "valve-2"', 'id = "valve-1"', 'id = "valve-1"\nkind = "valve"\ndevice = "relay"\ncoil = 2',
+        ('id = "valve-2"', 'id = "valve-1"', 'id = "valve-1"\nrole = "valve"\ndevice = "relay"\ncoil = 2',
          "already the id"),
         ('probes = ["probe-2"]', 'probes = ["probe-9"]', 'probes = ["probe-9"]', "is not a device"),
         ('address = "tcp://127.0.0.1:1503"', 'address = "http://x"', 'address = "http://x"', "tcp://HOST:PORT"),

@@ -30,7 +30,7 @@ name = { th = "ตู้ 2", en = "Cabinet 2" }
 VALVE = """
 [[actuator]]
 id = "valve-%d"
-kind = "valve"
+role = "valve"
 device = "relay-2"
 coil = %d
 name = { th = "วาล์ว %d", en = "Valve %d" }
@@ -171,13 +171,13 @@ def test_no_close_is_lost_nor_goes_behind_an_opening_and_a_dead_board_costs_one_
     tries = dict.fromkeys("ab", 0)
     opened = False
     while (action := queue.take(1_000)) is not None:
-        opened |= action.on
-        assert action.on or not opened
+        opened |= action.open
+        assert action.open or not opened
         if action.device in dead:
-            tries[action.device] += not action.on
+            tries[action.device] += not action.open
             queue.failed(action, 1_000)
         else:
-            done[action.actuator] = action.on
+            done[action.actuator] = action.open
             queue.answered(action.device)
     closes = {name for name, on in last.items() if not on}
     assert all(tries[device] <= 1 for device in dead)

@@ -76,8 +76,8 @@ class Witness:
             self._look_at_coils(play)
 
     def _hear(self, action: Action, now_ms: int) -> None:
-        self.said_on[action.actuator] = action.on
-        if not action.on:
+        self.said_on[action.actuator] = action.open
+        if not action.open:
             self.on_since.pop(action.actuator, None)
             return
         self.on_since.setdefault(action.actuator, now_ms)

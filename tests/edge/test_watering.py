@@ -42,7 +42,7 @@ def test_a_manual_run_opens_valve_then_pump_and_stops_pump_then_valve(site: Site
     play.run(3)
     play.water(seconds=60)
     play.run(90)
-    moves = [(a.actuator, a.on) for step in play.steps for a in step.actions][-4:]
+    moves = [(a.actuator, a.open) for step in play.steps for a in step.actions][-4:]
     assert moves == [("valve-1", True), ("pump", True), ("pump", False), ("valve-1", False)]
     assert play.states() == ["accepted", "running", "done"]
     ended = play.ended()[0].body
@@ -55,7 +55,7 @@ def test_a_run_is_remembered_in_the_step_that_opens_the_valve(site: Site) -> Non
     play = Play(site)
     play.run(3)
     play.water()
-    step = next(step for step in (play.step() for _ in range(3)) if any(a.on for a in step.actions))
+    step = next(step for step in (play.step() for _ in range(3)) if any(a.open for a in step.actions))
     assert step.memory is not None
     assert "zone-1" in Memory.decode(step.memory).runs
 
@@ -65,7 +65,7 @@ def test_a_valve_is_opened_only_with_a_deadline_that_outlasts_the_pumps(site: Si
     play.run(3)
     play.water(seconds=300)
     play.run(10)
-    opened = {a.actuator: a for step in play.steps for a in step.actions if a.on}
+    opened = {a.actuator: a for step in play.steps for a in step.actions if a.open}
     valve, pump = opened["valve-1"], opened["pump"]
     assert valve.hold_s is not None
     assert pump.hold_s is not None
@@ -275,7 +275,7 @@ def test_a_valve_that_does_not_confirm_fails_the_run_before_the_pump_starts(site
     play.field.welded = {1: False}
     play.water()
     play.run(30)
-    assert not any(a.actuator == "pump" and a.on for step in play.steps for a in step.actions)
+    assert not any(a.actuator == "pump" and a.open for step in play.steps for a in step.actions)
     assert play.ended()[0].body["outcome"] == "failed"
 
 
@@ -287,8 +287,8 @@ def test_a_valve_that_will_not_close_is_told_to_for_ever(site: Site) -> None:
     play.field.welded = {1: True}
     play.run(120)
     offs = [a for step in play.steps[-60:] for a in step.actions]
-    assert len([a for a in offs if a.actuator == "valve-1" and not a.on]) >= 25
-    assert not any(a.on for a in offs)
+    assert len([a for a in offs if a.actuator == "valve-1" and not a.open]) >= 25
+    assert not any(a.open for a in offs)
     assert play.ended()[0].body["outcome"] == "failed"
     assert play.kinds().count("actuator.fault") == 1
 

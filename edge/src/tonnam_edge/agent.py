@@ -238,7 +238,7 @@ class Agent:
         self.core.remembers = self._custody.remembers
         now = self._clock.instant()
         step = self.core.step(now.ms, now.mono_ms, boot=self._clock.boot, sure=now.stamp is None)
-        self._act([action for action in step.actions if not action.on])
+        self._act([action for action in step.actions if action.safe])
         for event in step.events:
             self._log.info(event.kind, **_for_log(event))
         # A full queue means that the disk hangs: then the agent ends, with everything off.
@@ -259,7 +259,7 @@ class Agent:
                 await self._recall()
             await self._tell_start()
             if await self._custody.commit(step):
-                self._act([action for action in step.actions if action.on])
+                self._act([action for action in step.actions if not action.safe])
             if step.events or step.outcomes or step.urgent or self._custody.due():
                 await self._custody.hand_over(at_once=step.urgent)
 

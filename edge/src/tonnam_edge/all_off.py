@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tonnam_edge.coils import position
 from tonnam_edge.core import Action
-from tonnam_edge.polling import Read
+from tonnam_edge.polling import Read, coil_id
 from tonnam_edge.profile import FUNCTION_CODE
 from tonnam_edge.site import Actuator, Site
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.wire import Transport
-from tonnam_edge.writes import write_of
+from tonnam_edge.writes import writes_of
 
 # How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
 ENDING_S = 4.0
@@ -28,12 +29,14 @@ NOT_OFF = (
 async def all_off(
     site: Site, transport: Callable[[BusPart], Transport], log: Any, *, within_s: float = ENDING_S
 ) -> bool:
-    """Turn every actuator off, pumps first, again and again for `within_s`. True when all were read back as off.
+    """Bring every actuator into its safe state, pumps first, again and again for `within_s`.
+
+    True when all were read back so. A latching valve was told to close; its coils do not say whether it has.
 
     Each bus and each actuator by itself: what fails on one holds up none of the others.
     """
     by_bus: dict[str, list[Actuator]] = defaultdict(list)
-    for actuator in sorted(site.actuators.values(), key=lambda actuator: actuator.part.kind != "pump"):
+    for actuator in sorted(site.actuators.values(), key=lambda actuator: actuator.stops_at):
         by_bus[site.devices[actuator.part.device].part.bus].append(actuator)
     left = await asyncio.gather(
         *(_bus_off(site, site.buses[bus], found, transport, within_s) for bus, found in by_bus.items())
@@ -75,16 +78,18 @@ async def _bus_off(
 async def _one_off(
     site: Site, bus: BusPart, actuator: Actuator, transport: Callable[[BusPart], Transport], within_s: float
 ) -> str | None:
-    """Turn one off and read it back; None when its coil says off, else why not. Never raises."""
+    """Turn one off and read it back; None when its coil says so, else why not. Never raises."""
     part = actuator.part
     port: Transport | None = None
     try:
         async with asyncio.timeout(within_s):
             port = transport(bus)
-            await port.write(write_of(Action(part.id, part.device, part.coil, False, None, 0), site))
+            for write in writes_of(Action(part.id, part.device, part.coil, part.safe_open, None, 0), site):
+                await port.write(write)
             read = Read(FUNCTION_CODE["coil"], 0, actuator.relay.coils)
             bits = await port.read(site.devices[part.device].part.unit, read)
-            return "its coil still says on" if bits[part.coil] else None
+            seen = position(part, {coil_id(n): float(bit) for n, bit in enumerate(bits)})
+            return None if part.kind == "latching" or seen is part.safe_open else "its coil does not say so yet"
     except Exception as failure:  # noqa: BLE001 - whatever it is, the next valve must still be closed; it is logged
         return str(failure) or type(failure).__name__
     finally:

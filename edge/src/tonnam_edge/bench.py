@@ -13,7 +13,7 @@ from tonnam_edge.profile import FUNCTION_CODE
 from tonnam_edge.site import Actuator, Site
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.wire import Transport
-from tonnam_edge.writes import write_of
+from tonnam_edge.writes import writes_of
 
 AGAIN_S = 0.2
 # How long a close may take to be read back, and a device to answer at all.
@@ -92,7 +92,8 @@ class Bench:
         action = Action(part.id, part.device, part.coil, hold_s is not None, held, 0)
         port = self._ports[self.site.devices[part.device].part.bus]
         try:
-            await port.write(write_of(action, self.site))
+            for write in writes_of(action, self.site):
+                await port.write(write)
         except Transient as failure:
             raise Transient(f"{part.name.en} cannot be moved: {failure}") from failure
 

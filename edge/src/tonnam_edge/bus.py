@@ -15,7 +15,7 @@ from tonnam_edge.polling import Poll, Values
 from tonnam_edge.site import Device, Site
 from tonnam_edge.wire import Transport
 from tonnam_edge.write_queue import WriteQueue
-from tonnam_edge.writes import write_of
+from tonnam_edge.writes import writes_of
 
 MonoClock = Callable[[], int]
 Observer = Callable[[Observation], None]
@@ -167,20 +167,21 @@ class Bus:
     async def _write_all(self) -> None:
         """Carry out what waits, one by one: what is decided meanwhile may go before the rest."""
         while (action := self._queue.take(self._mono_ms())) is not None:
-            if not action.on or not (self._too_old(action) or self._queue.overtaken(action)):
+            if action.safe or not (self._too_old(action) or self._queue.overtaken(action)):
                 await self._write(action)
                 self._progress()
 
     async def _write(self, action: Action) -> None:
         """One write. Nobody's answer leaves a close waiting; a refusal does not: the core says an off again."""
         try:
-            await self._transport.write(write_of(action, self._site))
+            for write in writes_of(action, self._site):
+                await self._transport.write(write)
         except Transient as failure:
             if self._queue.failed(action, self._mono_ms()):
-                self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=str(failure))
+                self._log.warning("write.failed", actuator=action.actuator, open=action.open, reason=str(failure))
         except Exception as failure:  # noqa: BLE001 - one board's nonsense must not keep another from closing
             reason = str(failure) if isinstance(failure, EdgeError) else repr(failure)
-            self._log.warning("write.failed", actuator=action.actuator, on=action.on, reason=reason)
+            self._log.warning("write.failed", actuator=action.actuator, open=action.open, reason=reason)
         else:
             self._queue.answered(action.device)
             self._read_back_soon(action.device)

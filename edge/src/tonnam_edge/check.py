@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from tonnam_edge.address import parse_address
-from tonnam_edge.cross import Parts, cross_check
+from tonnam_edge.cross import cross_check
 from tonnam_edge.errors import Misconfigured
+from tonnam_edge.parts import Parts
 from tonnam_edge.positions import positions
 from tonnam_edge.problems import Problem, Problems, did_you_mean, explain
 from tonnam_edge.profile import Profile, read_profile, shipped_profiles
@@ -26,6 +27,7 @@ from tonnam_edge.site_file import (
     MoisturePart,
     NodePart,
     PlacePart,
+    RestartPart,
     SiteFile,
     TankPart,
     TellingPart,
@@ -39,6 +41,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "telling": TellingPart,
     "tank": TankPart,
     "flow": FlowPart,
+    "restart": RestartPart,
 }
 LISTS: dict[str, type[BaseModel] | None] = {
     "bus": BusPart,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
 from tonnam_edge.address import parse_address
-from tonnam_edge.limits import CLOSE_MARGIN_S, OPEN_MARGIN_S, PUMP_MARGIN_S
+from tonnam_edge.parts import Parts
+from tonnam_edge.plant_check import check_actuators, check_water_paths, check_witnesses
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile
 from tonnam_edge.site import SOIL_MOISTURE, actuator_property, told_values
@@ -28,29 +25,6 @@ from tonnam_edge.site_file import (
 )
 from tonnam_link.topics import is_id
 
-P = TypeVar("P", bound=BaseModel)
-
-
-class Parts:
-    """The parts of a file that are right by themselves, with their place in it, and the ids of all."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, BaseModel] = {}
-        self.lists: dict[str, list[tuple[int, BaseModel]]] = defaultdict(list)
-        self.ids: dict[str, list[tuple[int, str]]] = defaultdict(list)
-
-    def of(self, model: type[P], key: str) -> Iterator[tuple[int, P]]:
-        for index, part in self.lists[key]:
-            if isinstance(part, model):
-                yield index, part
-
-    def table(self, model: type[P], key: str) -> P | None:
-        part = self.tables.get(key)
-        return part if isinstance(part, model) else None
-
-    def names(self, key: str) -> set[str]:
-        return {name for _, name in self.ids[key]}
-
 
 def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
     """Add a problem for everything that does not fit together."""
@@ -58,10 +32,12 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     _place(parts, problems)
     _buses(parts, problems)
     _devices(parts, profiles, problems)
-    _actuators(parts, profiles, problems)
+    check_actuators(parts, profiles, problems)
+    check_water_paths(parts, profiles, problems)
     _zones(parts, profiles, problems)
     told = _datastreams(parts, profiles, problems)
     _water(parts, told, problems)
+    check_witnesses(parts, told, problems)
     _programs(parts, problems)
 
 
@@ -150,51 +126,12 @@ def _tells(device: DevicePart, profile: Profile, path: tuple[str | int, ...], pr
             problems.error((*path, "parameters", name), f"{profile.id} has no such parameter. {hint}")
 
 
-def _actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
-    coils: dict[tuple[str, int], str] = {}
-    for index, actuator in parts.of(ActuatorPart, "actuator"):
-        path = ("actuator", index)
-        if actuator.device not in parts.names("device"):
-            hint = did_you_mean(actuator.device, parts.names("device"))
-            problems.error((*path, "device"), f'"{actuator.device}" is not a device. {hint}')
-        other = coils.setdefault((actuator.device, actuator.coil), actuator.id)
-        if other != actuator.id:
-            text = f'coil {actuator.coil} of "{actuator.device}" already moves "{other}": one coil, one actuator'
-            problems.error((*path, "coil"), text)
-        profile = profiles.get(actuator.device)
-        if profile is None:
-            continue
-        if profile.relay is None:
-            boards = [name for name, each in profiles.items() if each.relay]
-            text = f'"{actuator.device}" is not a relay board. {did_you_mean(actuator.device, boards)}'
-            problems.error((*path, "device"), text)
-        elif actuator.coil >= profile.relay.coils:
-            problems.error((*path, "coil"), f"the board has coils 0 to {profile.relay.coils - 1}")
-        elif profile.relay.deadline_max_s is None:
-            text = f"{profile.id} cannot hold a deadline: if this machine dies while it is on, it stays on"
-            problems.warning((*path, "device"), f"{text}. Add a cut-off of its own, or a board with a timer")
-    _unused_valves(parts, problems)
-
-
-def _unused_valves(parts: Parts, problems: Problems) -> None:
-    used = {zone.valve for _, zone in parts.of(ZonePart, "zone")}
-    if len(parts.lists["zone"]) < len(parts.ids["zone"]):
-        return
-    for index, actuator in parts.of(ActuatorPart, "actuator"):
-        if actuator.kind == "valve" and actuator.id not in used:
-            problems.warning(("actuator", index), "no zone uses this valve; it will only be kept closed")
-
-
 def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
-    actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
     valves: dict[str, str] = {}
     _no_zone(parts, problems)
     _shared_probes(parts, problems)
     for index, zone in parts.of(ZonePart, "zone"):
         path = ("zone", index)
-        _uses(parts, zone.valve, "valve", path, problems)
-        if zone.pump is not None:
-            _uses(parts, zone.pump, "pump", path, problems)
         other = valves.setdefault(zone.valve, zone.id)
         if other != zone.id:
             problems.error((*path, "valve"), f'"{zone.valve}" already waters "{other}"')
@@ -205,9 +142,6 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
             text = f"{zone.max_run_min:g} is more than max_day_min, which is {zone.max_day_min:g}"
             problems.error((*path, "max_run_min"), text)
         _probes(parts, zone, profiles, path, problems)
-        for actuator in (actuators.get(zone.valve), actuators.get(zone.pump or "")):
-            if actuator is not None:
-                _deadline(zone, actuator, profiles.get(actuator.device), path, problems)
 
 
 def _no_zone(parts: Parts, problems: Problems) -> None:
@@ -228,13 +162,6 @@ def _shared_probes(parts: Parts, problems: Problems) -> None:
             first.setdefault(probe, zone.id)
 
 
-def _uses(parts: Parts, name: str, kind: str, path: tuple[str | int, ...], problems: Problems) -> None:
-    of_kind = [actuator.id for _, actuator in parts.of(ActuatorPart, "actuator") if actuator.kind == kind]
-    broken = parts.names("actuator") - {actuator.id for _, actuator in parts.of(ActuatorPart, "actuator")}
-    if name not in of_kind and name not in broken:
-        problems.error((*path, kind), f'"{name}" is not a {kind}. {did_you_mean(name, of_kind)}')
-
-
 def _probes(
     parts: Parts, zone: ZonePart, profiles: Mapping[str, Profile], path: tuple[str | int, ...], problems: Problems
 ) -> None:
@@ -247,21 +174,6 @@ def _probes(
         known = probe in devices and probe in profiles
         if known and SOIL_MOISTURE not in told_values(devices[probe], profiles[probe]):
             problems.error((*path, "probes", n), f'"{probe}" does not tell {SOIL_MOISTURE}')
-
-
-def _deadline(
-    zone: ZonePart, actuator: ActuatorPart, profile: Profile | None, path: tuple[str | int, ...], problems: Problems
-) -> None:
-    """Valve's and pump's board must each be able to guard the longest run with its margins, in one timer."""
-    limit = profile.relay.deadline_max_s if profile and profile.relay else None
-    if limit is None:
-        return
-    pump = actuator.kind == "pump"
-    margin_s = PUMP_MARGIN_S if pump else OPEN_MARGIN_S + CLOSE_MARGIN_S + 2 * actuator.travel_s
-    room_min = (limit - margin_s) / 60
-    if zone.max_run_min > room_min:
-        text = f'is longer than the relay board of "{actuator.id}" can guard: at most {room_min:.1f}'
-        problems.error((*path, "max_run_min"), f"{zone.max_run_min:g} {text}")
 
 
 def _datastreams(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> dict[str, str]:
@@ -300,6 +212,9 @@ def _water(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
         problems.error(("flow", "total"), f'"{flow.total}" is not a counter. It must be one that only goes up')
     if tank is not None and tank.low_cm >= tank.full_cm:
         problems.error(("tank", "low_cm"), f"{tank.low_cm:g} must be below full_cm, which is {tank.full_cm:g}")
+    elif tank is not None and tank.short_cm is not None and not tank.low_cm < tank.short_cm <= tank.full_cm:
+        text = f"{tank.short_cm:g} must be above low_cm and not above full_cm: {tank.low_cm:g} to {tank.full_cm:g}"
+        problems.error(("tank", "short_cm"), text)
     pumped = [index for index, zone in parts.of(ZonePart, "zone") if zone.pump]
     if pumped and tank is None and "tank" not in parts.tables:
         text = "has a pump but there is no [tank]: nothing stops the pump when the water is gone"

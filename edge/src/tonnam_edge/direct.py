@@ -10,7 +10,7 @@ from tonnam_edge.core.image import Observation
 from tonnam_edge.errors import EdgeError, Rejected, Transient
 from tonnam_edge.polling import Poll, Read, Values
 from tonnam_edge.site import Site
-from tonnam_edge.writes import Write, write_of
+from tonnam_edge.writes import Write, writes_of
 
 Execute = Callable[[int, bytes], bytes | None]
 """Carries a request PDU (function code and data) to a unit; None when nobody answers."""
@@ -69,7 +69,8 @@ def act_once(actions: Iterable[Action], transports: Mapping[str, DirectTransport
         try:
             if transport is None:
                 raise Transient(f"there is no bus for {action.device}")
-            transport.write(write_of(action, site))
+            for write in writes_of(action, site):
+                transport.write(write)
         except EdgeError as failure:
             failures.append(failure)
     return failures

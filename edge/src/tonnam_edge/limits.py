@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # A command that moves a coil must be seen in the coil's read-back within this time, else it has failed.
 PROVE_S = 10.0
+# A board whose clock is fast ends a deadline before it is due: after this share of it that is no fault.
+EARLY_SHARE = 0.9
 # A close that is not proven is said again this often, for ever.
 REPEAT_OFF_S = 2.0
 # An opening that could not be sent within this time is dropped: it would outlive what was decided.

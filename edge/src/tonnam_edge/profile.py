@@ -65,18 +65,28 @@ class Relay(Model):
     """How to close and open the outputs of a relay board.
 
     With `flash_address` the board can hold a deadline: written `address + coil` with a count of `flash_step_s`, it
-    closes the relay and opens it by itself. `flash_max` is the largest count that every edition of it understands.
+    closes the relay and opens it by itself; at `flash_off_address` it opens it and closes it by itself. `flash_max`
+    is the largest count that every edition of it understands.
     """
 
     coils: Annotated[int, Field(ge=1, le=64)]
     flash_address: Register | None = None
+    flash_off_address: Register | None = None
     flash_step_s: Annotated[float, Field(gt=0)] = 0.1
     flash_max: Annotated[int, Field(ge=1, le=0xFFFF)] = 0x7FFF
 
     @property
     def deadline_max_s(self) -> float | None:
-        """The longest time that the board itself can guard, or None when it cannot."""
-        return None if self.flash_address is None else self.flash_max * self.flash_step_s
+        """The longest time for which the board itself holds a coil on, or None when it cannot."""
+        return self.timer_max_s(on=True)
+
+    def flash_at(self, *, on: bool) -> Register | None:
+        """Where a timer is written that turns a coil on (or off) and by itself back again; None without one."""
+        return self.flash_address if on else self.flash_off_address
+
+    def timer_max_s(self, *, on: bool) -> float | None:
+        """The longest time for which the board itself holds a coil on (or off); None when it cannot."""
+        return None if self.flash_at(on=on) is None else self.flash_max * self.flash_step_s
 
 
 class SunSpec(Model):

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tonnam_edge.polling import DevicePlan, coil_id
+from tonnam_edge.coils import timer_s
+from tonnam_edge.polling import DevicePlan
 from tonnam_edge.profile import Profile, Relay, Words
-from tonnam_edge.site_file import ActuatorPart, BusPart, DevicePart, MoisturePart, SiteFile, TimerPart, ZonePart
+from tonnam_edge.site_file import (
+    STOP_ORDER,
+    ActuatorPart,
+    BusPart,
+    DevicePart,
+    MoisturePart,
+    SiteFile,
+    TimerPart,
+    ZonePart,
+)
 from tonnam_link.messages import DatastreamSpec
 
 SOIL_MOISTURE = "soil_moisture"
@@ -51,20 +61,31 @@ class Averaged:
 
 @dataclass(frozen=True)
 class Actuator:
-    """A valve or pump on one coil. `relay` says how to close it, and how long the board guards a deadline."""
+    """What a relay board moves. `timer_s` is the longest deadline that the board can hold for it, None without."""
 
     part: ActuatorPart
     relay: Relay
     datastream: Datastream
     max_age_s: float
+    current: str | None = None
 
     @property
     def id(self) -> str:
         return self.part.id
 
     @property
-    def value(self) -> str:
-        return coil_id(self.part.coil)
+    def timer_s(self) -> float | None:
+        return timer_s(self.part, self.relay)
+
+    @property
+    def stops_at(self) -> int:
+        """Its place among those that are turned off together."""
+        return STOP_ORDER.index(self.part.role)
+
+    @property
+    def unattended(self) -> bool:
+        """Whether its water ends without this machine: by a timer of the board or by a cut-off of its own."""
+        return self.timer_s is not None or self.part.cut_off_min is not None
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,11 @@ class Site:
     @property
     def id(self) -> str:
         return self.file.site.id
+
+    @property
+    def stop_order(self) -> list[str]:
+        """The actuators in the order in which all are turned off: what doses, pumps, then what lets water through."""
+        return sorted(self.actuators, key=lambda name: self.actuators[name].stops_at)
 
     @property
     def datastreams(self) -> tuple[Datastream, ...]:
@@ -175,7 +201,7 @@ def told_values(part: DevicePart, profile: Profile) -> tuple[str, ...]:
 
 def actuator_property(part: ActuatorPart, zones: tuple[ZonePart, ...]) -> tuple[str, str]:
     """Thing and property under which an actuator's state is told: its zone's valve_open, or running for a pump."""
-    if part.kind == "pump":
+    if part.turns:
         return part.id, "running"
     zone = next((zone.id for zone in zones if zone.valve == part.id), part.id)
     return zone, "valve_open"
@@ -243,7 +269,9 @@ def _actuator(file: SiteFile, part: ActuatorPart, device: Device) -> Actuator:
     datastream = Datastream(
         f"{file.site.id}/{thing}/{prop}", part.name, "1", 1.0, "state", _fresh_s(file, device.max_age_s)
     )
-    return Actuator(part, device.profile.relay, datastream, min(device.max_age_s, max(5.0, 4 * device.poll_s)))
+    max_age_s = min(device.max_age_s, max(5.0, 4 * device.poll_s))
+    current = None if part.current is None else f"{file.site.id}/{part.current}"
+    return Actuator(part, device.profile.relay, datastream, max_age_s, current)
 
 
 def _with_unique_names(site: Site) -> Site:

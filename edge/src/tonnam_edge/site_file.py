@@ -19,6 +19,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Percent = Annotated[float, Field(ge=0, le=100)]
 Positive = Annotated[float, Field(gt=0)]
+Coil = Annotated[int, Field(ge=0, le=63)]
 
 
 class NodePart(Model):
@@ -72,19 +73,54 @@ class DevicePart(Model):
     max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
 
-class ActuatorPart(Model):
-    """A valve or pump on one coil of a relay board. Without power it must be closed: its safe state is off.
+Role = Literal["valve", "pump", "master", "injector", "contactor"]
+Kind = Literal["normally_closed", "normally_open", "latching", "motorised"]
+# What is turned off before what. A contactor is the cut-off in series with a pump.
+STOP_ORDER: tuple[Role, ...] = ("injector", "pump", "contactor", "master", "valve")
 
-    `commissioned` is the day on which a person saw it do what it should.
+
+class ActuatorPart(Model):
+    """What a relay board moves. Open means that it lets water through; a pump or contactor is open while it runs.
+
+    `kind` says what its coil does: normally_closed is open while energised, normally_open closed; latching takes a
+    pulse of `pulse_s` on `coil` to open and one on `close_coil` to close; motorised drives open while the coil is on
+    and closed while it is off, for `travel_s`, and stays where it is without supply. `cut_off_min`: something that
+    does not depend on this machine or the board ends the water after so long. `renewable`: whether somebody has tried
+    that a second timer replaces the first. `commissioned` is the day on which a person saw it do what it should.
     """
 
     id: Id
-    kind: Literal["valve", "pump"]
+    role: Role
+    kind: Kind = "normally_closed"
     device: Id
-    coil: Annotated[int, Field(ge=0, le=63)]
+    coil: Coil
+    close_coil: Coil | None = None
+    pulse_s: Annotated[float, Field(ge=0.1, le=5)] | None = None
     name: Words
     travel_s: Annotated[float, Field(ge=0, le=120)] = 0.0
+    safe_state: Literal["closed", "open", "off", "on"] | None = None
+    renewable: Literal["verified", "unknown"] = "unknown"
+    cut_off_min: Annotated[float, Field(ge=1, le=1440)] | None = None
+    capacity_l_min: Positive | None = None
+    rest_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+    starts_per_hour: Annotated[int, Field(ge=1, le=60)] | None = None
+    contactor: Id | None = None
+    current: str | None = None
+    runs_above: Positive | None = None
+    dry_below: Positive | None = None
+    lead_s: Annotated[float, Field(ge=0, le=120)] | None = None
+    lag_s: Annotated[float, Field(ge=0, le=120)] | None = None
     commissioned: Day | None = None
+
+    @property
+    def turns(self) -> bool:
+        """Whether people say on and off of it, not open and closed."""
+        return self.role in {"pump", "contactor", "injector"}
+
+    @property
+    def safe_open(self) -> bool:
+        """Whether it lets water through when something is wrong: a flood pump's safe state is on."""
+        return self.safe_state in {"open", "on"}
 
 
 class BandPart(Model):
@@ -101,6 +137,7 @@ class ZonePart(Model):
     area_m2: Positive
     valve: Id
     pump: Id | None = None
+    master: Id | None = None
     probes: tuple[Id, ...] = ()
     flow_l_min: Positive
     band: BandPart
@@ -110,19 +147,41 @@ class ZonePart(Model):
 
 
 class TankPart(Model):
-    """The tank that the pump draws from. Below `low_cm` no water is drawn."""
+    """The tank that the pump draws from. Below `low_cm` no water is drawn; below `short_cm` zones take turns.
+
+    While its level is unknown a run lasts at most `unknown_max_run_min`, and all together draw `unknown_max_l`.
+    """
 
     level: str
     full_cm: Positive
     low_cm: Annotated[float, Field(ge=0)]
+    short_cm: Positive | None = None
     unknown_max_run_min: Annotated[float, Field(ge=0)] = 5.0
+    unknown_max_l: Annotated[float, Field(ge=0)] | None = None
 
 
 class FlowPart(Model):
-    """The water meter behind the pump: which datastreams say its rate and its total."""
+    """The water meter behind the pump: which datastreams say its rate and its total, and what is not normal.
+
+    Less than `low_pct` or more than `high_pct` of what the open zones should take is a fault. Pipes fill for
+    `fill_s`. When all is closed, nothing flows after `settle_s`: two pulses within `leak_within_min` are a leak.
+    """
 
     rate: str
     total: str
+    low_pct: Annotated[float, Field(gt=0, lt=100)] = 60.0
+    high_pct: Annotated[float, Field(gt=100, le=1000)] = 140.0
+    fill_s: Annotated[float, Field(ge=0, le=600)] = 15.0
+    pulses_to_wait: Annotated[int, Field(ge=1, le=20)] = 3
+    settle_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
+    leak_within_min: Annotated[float, Field(ge=1, le=1440)] = 60.0
+
+
+class RestartPart(Model):
+    """After the agent has been started again, programs wait `first_s`, and `each_s` more for every further zone."""
+
+    first_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    each_s: Annotated[float, Field(ge=0, le=600)] = 20.0
 
 
 class TimerPart(Model):
@@ -163,4 +222,5 @@ class SiteFile(Model):
     zone: tuple[ZonePart, ...] = ()
     tank: TankPart | None = None
     flow: FlowPart | None = None
+    restart: RestartPart = RestartPart()
     program: tuple[ProgramPart, ...] = ()

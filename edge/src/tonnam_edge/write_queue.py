@@ -27,22 +27,22 @@ class WriteQueue:
     def put(self, actions: Iterable[Action]) -> None:
         """Queue what was decided. An opening that is older than a close of the same actuator is dropped."""
         for action in actions:
-            if not action.on:
+            if action.safe:
                 self._off_decided_ms[action.actuator] = action.decided_mono_ms
             elif self.overtaken(action):
                 continue
-            if action.on:
+            if not action.safe:
                 self._tried.discard(action.actuator)
             self._waiting.pop(action.actuator, None)
             self._waiting[action.actuator] = action
 
     def take(self, now_ms: int) -> Action | None:
         """What is to be written next, or None when nothing can be now. It is out of the queue then."""
-        closes = [action for action in self._waiting.values() if not action.on]
+        closes = [action for action in self._waiting.values() if action.safe]
         fresh = [action for action in closes if action.actuator not in self._tried]
         fresh.sort(key=lambda action: action.device in self._again_ms)
         again = [action for action in closes if self._again_ms.get(action.device, 0) <= now_ms]
-        opens = [action for action in self._waiting.values() if action.on]
+        opens = [action for action in self._waiting.values() if not action.safe]
         found = next(iter((*fresh, *again, *opens)), None)
         if found is not None:
             del self._waiting[found.actuator]
@@ -68,9 +68,9 @@ class WriteQueue:
         news = action.device not in self._told
         self._told.add(action.device)
         self._again_ms[action.device] = now_ms + RETRY_MS
-        if not action.on:
+        if action.safe:
             self._waiting.setdefault(action.actuator, action)
-        self._tried |= {a.actuator for a in self._waiting.values() if a.device == action.device and not a.on}
+        self._tried |= {a.actuator for a in self._waiting.values() if a.device == action.device and a.safe}
         return news
 
     def overtaken(self, opening: Action) -> bool:

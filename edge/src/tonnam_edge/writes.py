@@ -1,9 +1,10 @@
-"""What an action looks like on the wire: one write of one coil, with a deadline where the board can hold one."""
+"""What an action looks like on the wire: writes of single coils, with a deadline where the board can hold one."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from tonnam_edge.coils import switches
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.profile import Relay
 from tonnam_edge.site import Site
@@ -19,18 +20,17 @@ class Write(NamedTuple):
     value: int
 
 
-def write_of(action: Action, site: Site) -> Write:
-    """The write that carries out an action on its device."""
-    device = site.devices[action.device]
-    relay = site.actuators[action.actuator].relay
-    return Write(device.part.unit, *coil_write(relay, action.coil, action.on, action.hold_s))
+def writes_of(action: Action, site: Site) -> tuple[Write, ...]:
+    """The writes that carry out an action on its device, in their order."""
+    actuator, unit = site.actuators[action.actuator], site.devices[action.device].part.unit
+    moves = switches(actuator.part, is_open=action.open, hold_s=action.hold_s)
+    return tuple(Write(unit, *coil_write(actuator.relay, one.coil, one.on, one.back_s)) for one in moves)
 
 
-def coil_write(relay: Relay, coil: int, on: bool, hold_s: float | None) -> tuple[int, int]:
-    """Address and value: off, on, or on for `hold_s` guarded by the board (never more than it can)."""
-    if not on:
-        return coil, OFF
-    if hold_s is None or relay.flash_address is None:
-        return coil, ON
-    count = min(relay.flash_max, max(1, round(hold_s / relay.flash_step_s)))
-    return relay.flash_address + coil, count
+def coil_write(relay: Relay, coil: int, on: bool, back_s: float | None) -> tuple[int, int]:
+    """Address and value: on or off, for good or until the board turns it back (never later than it can)."""
+    flash = relay.flash_at(on=on)
+    if back_s is None or flash is None:
+        return coil, ON if on else OFF
+    count = min(relay.flash_max, max(1, round(back_s / relay.flash_step_s)))
+    return flash + coil, count

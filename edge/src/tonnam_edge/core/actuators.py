@@ -1,4 +1,4 @@
-"""What each valve and pump was told, and whether its coil says the same. Off is said again until it is proven."""
+"""What each actuator was told, and whether its coil says the same. Its safe state is said until it is proven."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from tonnam_edge.core.image import Coil, Image
-from tonnam_edge.limits import PROVE_S, REPEAT_OFF_S
+from tonnam_edge.core.image import Image, Position
+from tonnam_edge.limits import EARLY_SHARE, PROVE_S, REPEAT_OFF_S
 from tonnam_edge.site import Actuator
 
 
 class Action(NamedTuple):
-    """Move one coil. `hold_s` is the deadline that the board itself guards; None where off, or it cannot.
+    """Open or close one actuator. `hold_s` is the deadline that the board itself guards; None where it cannot.
 
-    Off first, pumps before valves: the order of a step's actions is the order on the wire.
+    Into a safe state first, pumps before valves: the order of a step's actions is the order on the wire.
     """
 
     actuator: str
     device: str
     coil: int
-    on: bool
+    open: bool
     hold_s: float | None
     decided_mono_ms: int
+    safe_open: bool = False
+
+    @property
+    def safe(self) -> bool:
+        """Whether it leads to the safe state: then it waits for nothing."""
+        return self.open is self.safe_open
 
 
 @dataclass
 class _Said:
-    on: bool
+    open: bool
     since_mono_ms: int
     last_mono_ms: int
     proven: bool = False
@@ -39,8 +45,8 @@ class _Said:
 class Differs(Enum):
     """How a coil is not as it was told."""
 
-    WENT_ON = "went on"
-    WENT_OFF = "went off"
+    WENT_OPEN = "went open"
+    WENT_CLOSED = "went closed"
     NOT_OPENED = "not opened"
     NOT_CLOSED = "not closed"
 
@@ -51,60 +57,87 @@ class Fault(NamedTuple):
 
 
 class Actuators:
-    """Says on and off, and compares with what is read back. At the start everything is to be off."""
+    """Says open and closed, and compares with what is read back. At the start everything goes to its safe state.
+
+    A latching valve's coils do not say where it stands. It counts as open once its pulse is over; as closed when
+    `still` says that no water has flowed since the last pulse.
+    """
 
     def __init__(self, actuators: Mapping[str, Actuator], mono_ms: int) -> None:
         self._actuators = actuators
-        self._said = {name: _Said(on=False, since_mono_ms=mono_ms, last_mono_ms=-(10**12)) for name in actuators}
+        self._order = sorted(actuators, key=lambda name: actuators[name].stops_at)
+        self._said = {name: _Said(actuators[name].part.safe_open, mono_ms, -(10**12)) for name in actuators}
         self._actions: list[Action] = []
 
     @property
-    def all_off(self) -> bool:
-        """Whether every actuator was told to be off and its coil has said so."""
-        return all(not said.on and said.proven for said in self._said.values())
+    def all_safe(self) -> bool:
+        """Whether every actuator was told to be in its safe state and its coil has said so."""
+        return self.safe(self._said)
 
-    def said_on(self, name: str) -> bool:
-        return self._said[name].on
+    def safe(self, names: Iterable[str]) -> bool:
+        """Whether each of them was told to be in its safe state and is proven to be."""
+        return all(self._in_safe_state(name) and self._said[name].proven for name in names)
+
+    def said_open(self, name: str) -> bool:
+        return self._said[name].open
 
     def proven(self, name: str) -> bool:
-        """Whether the coil has been seen as it was told, since it was told."""
+        """Whether the actuator has been seen as it was told, since it was told."""
         return self._said[name].proven
 
+    def held(self, name: str) -> bool | None:
+        """Whether it is open, of one that is proven; else None."""
+        return self._said[name].open if self._said[name].proven else None
+
+    def until_mono_ms(self, name: str) -> int | None:
+        """The deadline of one that is open, or None."""
+        said = self._said[name]
+        return said.until_mono_ms if said.open else None
+
+    def told_mono_ms(self, name: str) -> int:
+        """Since when it is as it was told last."""
+        return self._said[name].since_mono_ms
+
     def open(self, name: str, hold_s: float, mono_ms: int) -> None:
-        """Turn on, for at most `hold_s`: the board guards that where it can, and so does `compare` here."""
-        relay = self._actuators[name].relay
-        longest = relay.deadline_max_s
+        """Open for at most `hold_s`: the board guards that where it can, and so does `compare` here."""
+        longest = self._actuators[name].timer_s
         held = None if longest is None else min(hold_s, longest)
         until = mono_ms + round((hold_s if held is None else held) * 1000)
         self._said[name] = _Said(True, mono_ms, mono_ms, until_mono_ms=until)
         self._act(name, True, held, mono_ms)
 
     def close(self, name: str, mono_ms: int) -> None:
-        """Turn off. Said again every two seconds until it is read back."""
-        if self._said[name].on:
+        """Close. Said again every two seconds until it is read back."""
+        if self._said[name].open:
             self._said[name] = _Said(False, mono_ms, mono_ms)
             self._act(name, False, None, mono_ms)
 
-    def close_all(self, mono_ms: int, *, again: bool = False) -> None:
-        """Turn everything off, pumps first; with `again` also what was already told to be off."""
-        for name in self._pumps_first():
-            if again or self._said[name].on:
-                self._said[name] = _Said(False, mono_ms, mono_ms)
-                self._act(name, False, None, mono_ms)
+    def all_to_safety(self, mono_ms: int, *, again: bool = False) -> None:
+        """Bring everything into its safe state, pumps first; with `again` also what was already told to be."""
+        for name in self._order:
+            if again or not self._in_safe_state(name):
+                is_open = self._actuators[name].part.safe_open
+                self._said[name] = _Said(is_open, mono_ms, mono_ms)
+                self._act(name, is_open, None, mono_ms)
 
-    def compare(self, image: Image) -> list[Fault]:
-        """Look at every coil: prove, repeat off, end what is past its deadline, and tell what differs."""
+    def compare(self, image: Image, *, still: bool | None = None) -> list[Fault]:
+        """Look at every coil: prove, repeat what is safe, end what is past its deadline, and tell what differs.
+
+        `still`: whether the meter has stood still for long enough to prove that a latching valve is closed.
+        """
         found = []
-        for name in self._pumps_first():
-            how = self._look(name, self._said[name], image.coils[name], image.now.mono_ms)
+        for name in self._order:
+            how = self._look(name, self._said[name], image.positions[name], image.now.mono_ms, still)
             if how is not None:
                 found.append(Fault(self._actuators[name], how))
         return found
 
     def take(self) -> tuple[Action, ...]:
-        """The actions since the last call: offs before ons, pumps before valves among offs."""
-        kinds = {name: actuator.part.kind for name, actuator in self._actuators.items()}
-        ordered = sorted(self._actions, key=lambda a: (a.on, (kinds[a.actuator] == "pump") is a.on))
+        """The actions since the last call: into safety before out of it, pumps before valves into safety."""
+        place = {name: n for n, name in enumerate(self._order)}
+        ordered = sorted(
+            self._actions, key=lambda a: (not a.safe, place[a.actuator] if a.safe else -place[a.actuator])
+        )
         self._actions = []
         return tuple(ordered)
 
@@ -113,34 +146,52 @@ class Actuators:
         for said in self._said.values():
             if not said.proven:
                 yield said.last_mono_ms + 1000
-            elif said.on and said.until_mono_ms is not None:
+            elif said.until_mono_ms is not None:
                 yield said.until_mono_ms
 
-    def _pumps_first(self) -> list[str]:
-        return sorted(self._actuators, key=lambda name: self._actuators[name].part.kind != "pump")
+    def _in_safe_state(self, name: str) -> bool:
+        return self._said[name].open is self._actuators[name].part.safe_open
 
-    def _look(self, name: str, said: _Said, coil: Coil, mono_ms: int) -> Differs | None:
-        if said.on and said.until_mono_ms is not None and mono_ms >= said.until_mono_ms:
+    def _look(self, name: str, said: _Said, at: Position, mono_ms: int, still: bool | None) -> Differs | None:
+        if said.until_mono_ms is not None and mono_ms >= said.until_mono_ms:
             self.close(name, mono_ms)
             return None
-        newer = coil.on is not None and coil.mono_ms > said.since_mono_ms
-        if newer and coil.on == said.on:
-            said.proven = True
-            said.unproven_told = False
+        newer = at.heard and at.mono_ms > said.since_mono_ms
+        seen = self._seen(name, said, at, still) if newer else None
+        if seen is said.open:
+            said.proven, said.unproven_told = True, False
             return None
-        if newer and said.proven:
-            return Differs.WENT_OFF if said.on else Differs.WENT_ON
+        if seen is not None and said.proven:
+            return self._differs(name, said, mono_ms)
         if said.proven:
             return None
-        if not said.on and mono_ms - said.last_mono_ms >= REPEAT_OFF_S * 1000:
+        if self._in_safe_state(name) and mono_ms - said.last_mono_ms >= REPEAT_OFF_S * 1000:
             said.last_mono_ms = mono_ms
-            self._act(name, False, None, mono_ms)
+            self._act(name, said.open, None, mono_ms)
         if mono_ms - said.since_mono_ms > PROVE_S * 1000 and not said.unproven_told:
             said.unproven_told = True
-            return Differs.NOT_OPENED if said.on else Differs.NOT_CLOSED
+            return Differs.NOT_OPENED if said.open else Differs.NOT_CLOSED
         return None
 
-    def _act(self, name: str, on: bool, hold_s: float | None, mono_ms: int) -> None:
+    def _seen(self, name: str, said: _Said, at: Position, still: bool | None) -> bool | None:
+        """Whether it is open, by its coil; a latching valve by the pulse that it had, and closed by the meter."""
+        if self._actuators[name].part.kind != "latching":
+            return at.open
+        if said.open:
+            return True
+        return False if said.proven or still else None
+
+    def _differs(self, name: str, said: _Said, mono_ms: int) -> Differs | None:
+        """A board whose clock is fast ends a deadline a little early: that is no fault, and closes it."""
+        if not said.open:
+            return Differs.WENT_OPEN
+        held_ms = mono_ms - said.since_mono_ms
+        if said.until_mono_ms is None or held_ms < EARLY_SHARE * (said.until_mono_ms - said.since_mono_ms):
+            return Differs.WENT_CLOSED
+        self.close(name, mono_ms)
+        return None
+
+    def _act(self, name: str, is_open: bool, hold_s: float | None, mono_ms: int) -> None:
         part = self._actuators[name].part
         self._actions = [a for a in self._actions if a.actuator != name]
-        self._actions.append(Action(name, part.device, part.coil, on, hold_s, mono_ms))
+        self._actions.append(Action(name, part.device, part.coil, is_open, hold_s, mono_ms, part.safe_open))

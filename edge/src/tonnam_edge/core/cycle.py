@@ -83,8 +83,8 @@ class Core:
         self._settings = Settings(site)
         holds_ms = {name: round(zone.part.hold_after_stop_min * 60_000) for name, zone in site.zones.items()}
         self._books = Books(self._memory, self._settings.local, holds_ms)
-        self._observed = Observed(site, now.mono_ms)
         self._actuators = Actuators(site.actuators, now.mono_ms)
+        self._observed = Observed(site, now.mono_ms, self._actuators.held)
         self._runs = Runs(site, self._actuators)
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
@@ -103,8 +103,8 @@ class Core:
 
     @property
     def safe(self) -> bool:
-        """Whether every valve and pump is off by its own coil, and nothing runs."""
-        return self._actuators.all_off and not self._runs.active
+        """Whether every valve and pump is in its safe state by its own coil, and nothing runs."""
+        return self._actuators.all_safe and not self._runs.active
 
     @property
     def running(self) -> frozenset[str]:
@@ -113,9 +113,8 @@ class Core:
 
     @property
     def not_off(self) -> frozenset[str]:
-        """The valves and pumps that are not proven to be off."""
-        names = self.site.actuators
-        return frozenset(n for n in names if self._actuators.said_on(n) or not self._actuators.proven(n))
+        """The valves and pumps that are not proven to be in their safe state."""
+        return frozenset(name for name in self.site.actuators if not self._actuators.safe([name]))
 
     @property
     def document(self) -> bytes:
@@ -220,11 +219,11 @@ class Core:
             self._event("actuator.fault", image.now, actuator=fault.actuator.id, text=reason)
             self._fault_hold_until = image.now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
             self._runs.stop_all("failed", reason, image.now.mono_ms)
-            if fault.how in {Differs.WENT_ON, Differs.WENT_OFF}:
-                self._actuators.close_all(image.now.mono_ms, again=True)
+            if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
+                self._actuators.all_to_safety(image.now.mono_ms, again=True)
         if self._shutting_down:
             self._runs.stop_all("interrupted", texts.interrupted(), image.now.mono_ms)
-            self._actuators.close_all(image.now.mono_ms)
+            self._actuators.all_to_safety(image.now.mono_ms)
 
     def _follow_runs(self, image: Image) -> None:
         for run in self._runs.advance(image):
@@ -316,7 +315,7 @@ class Core:
 
     def _standing(self, wish: Wish, image: Image) -> Standing:
         return Standing(
-            ready=self._actuators.all_off,
+            ready=self._actuators.all_safe,
             shutting_down=self._shutting_down,
             remembers=self.remembers and not self._unread,
             fault_hold=image.now.mono_ms < self._fault_hold_until,
@@ -405,4 +404,4 @@ def _fault_text(fault: Fault) -> Text:
     name = fault.actuator.part.name
     if fault.how in {Differs.NOT_OPENED, Differs.NOT_CLOSED}:
         return texts.not_proven(name, on=fault.how is Differs.NOT_OPENED)
-    return texts.not_as_said(name, on=fault.how is Differs.WENT_ON)
+    return texts.not_as_said(name, on=fault.how is Differs.WENT_OPEN)

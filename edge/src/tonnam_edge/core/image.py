@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tonnam_edge.site import Averaged, Sensed, Site
+from tonnam_edge.coils import at_rest, position
+from tonnam_edge.site import Actuator, Averaged, Sensed, Site
 from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
 
@@ -40,20 +41,30 @@ class Observation(NamedTuple):
     fault: bool = False
 
 
-class Coil(NamedTuple):
-    """A coil as read back: None when that is unknown or too long ago. `mono_ms` is when that poll began."""
+class Position(NamedTuple):
+    """An actuator by its coil: open, closed, or None when that is unknown, too long ago, or no coil's to say.
 
-    on: bool | None
+    `mono_ms` is when that poll began; -1 when the board was not heard lately, or a pulse was under way.
+    """
+
+    open: bool | None
     mono_ms: int
+
+    @property
+    def heard(self) -> bool:
+        return self.mono_ms >= 0
+
+
+UNHEARD = Position(None, -1)
 
 
 @dataclass(frozen=True)
 class Image:
-    """The farm at one instant: every datastream's sample and every coil."""
+    """The farm at one instant: every datastream's sample and where every actuator stands."""
 
     now: Now
     samples: Mapping[str, Sample]
-    coils: Mapping[str, Coil]
+    positions: Mapping[str, Position]
 
     def value(self, datastream: str | None) -> float | None:
         """The number of a datastream if it is good, else None."""
@@ -62,10 +73,16 @@ class Image:
 
 
 class Observed:
-    """The latest poll of every device, and since when each has been silent."""
+    """The latest poll of every device, and since when each has been silent.
 
-    def __init__(self, site: Site, since_mono_ms: int) -> None:
+    `held` says of an actuator whose coils do not tell where it stands what it was proven to be, or None.
+    """
+
+    def __init__(
+        self, site: Site, since_mono_ms: int, held: Callable[[str], bool | None] = lambda name: None
+    ) -> None:
         self._site = site
+        self._held = held
         self._latest: dict[str, Observation] = {}
         self._faulty: set[str] = set()
         self.answered_mono_ms = dict.fromkeys(site.devices, since_mono_ms)
@@ -92,13 +109,13 @@ class Observed:
         samples = {sensed.datastream.id: self._judge(sensed, now) for sensed in self._site.sensed}
         for averaged in self._site.averaged:
             samples[averaged.datastream.id] = mean_of_good(averaged, samples)
-        coils: dict[str, Coil] = {}
+        positions: dict[str, Position] = {}
         for actuator in self._site.actuators.values():
-            coil = self._coil(actuator.part.device, actuator.value, actuator.max_age_s, now)
-            coils[actuator.id] = coil
-            known = Sample(None, Quality.STALE) if coil.on is None else Sample(float(coil.on))
+            positions[actuator.id] = found = self._position(actuator, now)
+            is_open = self._held(actuator.id) if found.heard and found.open is None else found.open
+            known = Sample(None, Quality.STALE) if is_open is None else Sample(float(is_open))
             samples[actuator.datastream.id] = known
-        return Image(now, samples, coils)
+        return Image(now, samples, positions)
 
     def _judge(self, sensed: Sensed, now: Now) -> Sample:
         latest = self._latest.get(sensed.device)
@@ -113,12 +130,13 @@ class Observed:
             return Sample(None, Quality.OUT_OF_RANGE, value)
         return Sample(value)
 
-    def _coil(self, device: str, value: str, max_age_s: float, now: Now) -> Coil:
-        latest = self._latest.get(device)
-        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > max_age_s * 1000:
-            return Coil(None, -1)
-        on = latest.values.get(value)
-        return Coil(None if on is None else on > 0.5, latest.mono_ms)
+    def _position(self, actuator: Actuator, now: Now) -> Position:
+        latest = self._latest.get(actuator.part.device)
+        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > actuator.max_age_s * 1000:
+            return UNHEARD
+        if not at_rest(actuator.part, latest.values):
+            return UNHEARD
+        return Position(position(actuator.part, latest.values), latest.mono_ms)
 
 
 def mean_of_good(averaged: Averaged, samples: Mapping[str, Sample]) -> Sample:

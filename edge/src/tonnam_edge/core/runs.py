@@ -95,7 +95,7 @@ class Runs:
         if run.water_from is not None:
             run.water_to = mono_ms
         pump = self._site.zones[zone].part.pump
-        if pump is not None and self._actuators.said_on(pump):
+        if pump is not None and self._actuators.said_open(pump):
             self._actuators.close(pump, mono_ms)
             self._enter(run, Phase.STOPPING, mono_ms)
         else:
@@ -181,7 +181,7 @@ class Runs:
     def _silent_too_long(self, run: Run, zone: Zone, image: Image) -> bool:
         """Whether nobody has seen this run's coils for longer than a proof may take."""
         names = [name for name in (zone.part.valve, zone.part.pump) if name is not None]
-        if all(image.coils[name].on is not None for name in names):
+        if all(image.positions[name].heard for name in names):
             run.seen_at = image.now.mono_ms
         return image.now.mono_ms - run.seen_at > PROVE_S * 1000
 
@@ -200,7 +200,7 @@ class Runs:
     def _pump_is_done(self, run: Run, zone: Zone, now: int) -> bool:
         """Off and the pressure gone; or not confirmed for so long that the valve must close all the same."""
         waited = now - run.since
-        if not self._actuators.said_on(zone.part.valve):
+        if not self._actuators.said_open(zone.part.valve):
             return True  # the valve was closed without waiting: everything is being turned off
         if zone.part.pump is None or self._actuators.proven(zone.part.pump):
             return waited >= DECAY_S * 1000

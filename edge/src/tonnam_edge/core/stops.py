@@ -67,7 +67,8 @@ class Stops:
         part = self._site.zones[zone].part
         names = [part.valve] if part.pump is None or self._runs.active else [part.valve, part.pump]
         for name in names:
-            said_off = not self._actuators.said_on(name) and self._actuators.proven(name)
-            if not said_off or image.coils[name].on is not False:
+            at = image.positions[name]
+            told = not self._actuators.said_open(name) and self._actuators.proven(name)
+            if not told or not at.heard or at.open is True:
                 return self._site.actuators[name]
         return None

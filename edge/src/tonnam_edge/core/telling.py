@@ -62,7 +62,7 @@ def rising(wall_ms: int, last_ms: int) -> int:
 def described(site: Site) -> dict[str, Any]:
     """The body of `site.described`: the whole truth of the site, for the cloud to keep."""
     place, tank = site.file.site, site.file.tank
-    pumps = [a.datastream.id for a in site.actuators.values() if a.part.kind == "pump"]
+    pumps = [a.datastream.id for a in site.actuators.values() if a.part.role == "pump"]
     return {
         "site": {
             "id": place.id,
