@@ -29,10 +29,13 @@ def sealed(path: Path, *starts: list[Told]) -> list[tuple[Key, float]]:
         dictionary = outbox.register(town().specs())
         for topic, payload in messages:
             outbox.accept(translator.translate(topic, payload, after(600 * (number + 1))).frames)
-        batches = outbox.seal()
+        outbox.seal()
         outbox.close()
     outbox = Outbox(path, ORIGIN)
-    payloads = [outbox.payload(sequence) for sequence in range(1, batches[-1].sequence + 1)]
+    seen: list[int] = []
+    while (batch := outbox.oldest(but=seen)) is not None:
+        seen.append(batch.sequence)
+    payloads = [outbox.payload(sequence) for sequence in seen]
     outbox.close()
     columns = [column for one in payloads if one for column in decode(one, {dictionary.hash: dictionary}).columns]
     return [
