@@ -38,7 +38,9 @@ def rich_config(**changes: Any) -> WorldConfig:
     zones = tuple(
         ZoneConfig(
             f"zone-{number}",
-            ValveConfig(Coil(0, number), kind, travel_s=(2.0, 0.0, 0.5, 20.0)[number - 1]),
+            ValveConfig(
+                Coil(0, number), kind, (2.0, 0.0, 0.5, 20.0)[number - 1], Coil(0, 5) if number == 3 else None
+            ),
             (ProbeConfig(f"probe-{number}-a", number, 1),),
             drain_meter=number == 3,
             soil=soils[number - 1],

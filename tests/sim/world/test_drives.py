@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tonnam_sim.world.config import ValveKind
-from tonnam_sim.world.drives import Motor, Valve
+from tonnam_sim.world.drives import CutOff, Motor, Valve
 from tonnam_sim.world.pulses import PulseTrain
 
 NC, NO, LATCHING, MOTORISED = (
@@ -23,7 +23,7 @@ NC, NO, LATCHING, MOTORISED = (
 def after(valve: Valve, coil: bool, seconds: float, *, powered: bool = True, at_s: float = 0.0) -> float:
     """Where the valve is after so long with its coil so."""
     valve.move(at_s)
-    valve.tell(at_s, opens=coil, shuts=not coil, powered=powered, jammed=False)
+    valve.tell(at_s, opens=coil, shuts=valve.kind is LATCHING and not coil, powered=powered, jammed=False)
     valve.move(at_s + seconds)
     return valve.position
 
@@ -69,7 +69,7 @@ def test_a_valve_is_where_its_travel_says_however_time_is_cut(
     for opens, seconds in turns:
         for valve in (whole, cut):
             valve.move(now_s)
-            valve.tell(now_s, opens=opens, shuts=not opens, powered=True, jammed=False)
+            valve.tell(now_s, opens=opens, shuts=False, powered=True, jammed=False)
         while (next_s := cut.next_s()) < now_s + seconds:
             assert 0.0 < cut.openness < 1.0
             cut.move(next_s)
@@ -122,3 +122,15 @@ def test_pulses_do_not_care_how_time_is_cut(spans: list[float], flow_l_s: float)
     assert cut.count == whole.count
     if whole.count > 2:
         assert cut.frequency_hz(now_s) == pytest.approx(whole.frequency_hz(now_s), rel=1e-3)
+
+
+def test_a_cut_off_ends_what_is_on_too_long_and_lets_through_anew_after_a_rest() -> None:
+    cut_off = CutOff(60.0)
+    assert cut_off.passes(0.0, True)
+    assert cut_off.next_s(10.0) == 60.0
+    assert cut_off.passes(59.9, True)
+    assert not cut_off.passes(60.0, True)
+    assert math.isinf(cut_off.next_s(60.0))
+    assert not cut_off.passes(70.0, False)
+    assert cut_off.passes(80.0, True)
+    assert math.isinf(CutOff(None).next_s(1e9))

@@ -12,7 +12,17 @@ from tests.sim.world.drawn import write
 from tonnam_sim.devices.relay import Renewal
 from tonnam_sim.world import Fault, World, WorldConfig
 from tonnam_sim.world import faults as f
-from tonnam_sim.world.config import BoardConfig, Coil, InjectorConfig, PumpConfig, TankConfig, WeatherConfig
+from tonnam_sim.world.config import (
+    BoardConfig,
+    Coil,
+    InjectorConfig,
+    PumpConfig,
+    TankConfig,
+    ValveConfig,
+    ValveKind,
+    WeatherConfig,
+    ZoneConfig,
+)
 from tonnam_sim.world.wiring import INPUTS_FROM, LEVEL, METER, PUMP_METER
 
 NOON_S = 12 * 3600.0
@@ -103,6 +113,33 @@ def test_the_contactor_stops_a_welded_pump() -> None:
     assert world.truth.pump_running
     write(world, "contactor", None)
     assert not world.truth.pump_running
+
+
+def test_a_cut_off_ends_water_that_a_dumb_board_would_not() -> None:
+    part = ZoneConfig("zone-1", ValveConfig(Coil(0, 1), cut_off_s=300.0))
+    world = world_with(
+        f.WeldedContact(at_s=NOON_S, actuator="zone-1"), zones=(part,), pump=PumpConfig(cut_off_s=290.0)
+    )
+    write(world, "pump", 0.0)
+    world.step(289.0)
+    assert world.truth.pump_running
+    world.step(2.0)
+    assert not world.truth.pump_running
+    assert world.truth.open_zones == {"zone-1"}
+    world.step(10.0)
+    assert not world.truth.open_zones
+    assert world.valves["zone-1"].position == 1.0
+
+
+def test_a_latching_valve_is_pulsed_open_and_shut_and_no_timer_or_power_loss_moves_it() -> None:
+    part = ZoneConfig("zone-1", ValveConfig(Coil(0, 1), ValveKind.LATCHING, 1.0, Coil(0, 2)))
+    world = world_with(f.PowerLoss(at_s=NOON_S + 60, until_s=NOON_S + 120), zones=(part,))
+    write(world, "zone-1", 0.1)
+    world.step(3600.0)
+    assert world.truth.open_zones == {"zone-1"}
+    write(world, "zone-1-close", 0.1)
+    world.step(2.0)
+    assert not world.truth.open_zones
 
 
 def test_a_burnt_contact_reads_closed_and_lets_nothing_through() -> None:

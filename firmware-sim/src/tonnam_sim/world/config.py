@@ -49,12 +49,20 @@ class BoardConfig:
 
 @dataclass(frozen=True, slots=True)
 class ValveConfig:
-    """A valve. `travel_s` from shut to open. With `close_coil` (latching) one coil pulses it open, the other shut."""
+    """A valve. `travel_s` from shut to open. A latching one has a second coil, whose pulse shuts it.
+
+    `cut_off_s`: something in its path, of no board's making, that lets water through for at most so long at a time.
+    """
 
     coil: Coil
     kind: ValveKind = ValveKind.NORMALLY_CLOSED
     travel_s: float = 2.0
     close_coil: Coil | None = None
+    cut_off_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.close_coil is None) == (self.kind is ValveKind.LATCHING):
+            raise ValueError("a latching valve has a close_coil, and no other kind has")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,8 @@ class ZoneConfig:
 class PumpConfig:
     """A pump: `head_m` at no flow, falling by `slope` times (L/min) squared. `contactor` is a coil in series with it.
 
-    `supply`: the grid, or a solar inverter of `solar_w` peak that turns it as fast as the sun allows.
+    `cut_off_s`: a timer relay of its own stops it after so long. `supply`: the grid, or a solar inverter of `solar_w`
+    peak that turns it as fast as the sun allows.
     """
 
     coil: Coil = Coil(0, 0)
@@ -139,6 +148,7 @@ class PumpConfig:
     slope: float = 4e-4
     spin_s: float = 1.0
     full_load_a: float = 4.6
+    cut_off_s: float | None = None
     supply: Literal["grid", "solar"] = "grid"
     solar_w: float = 2000.0
 

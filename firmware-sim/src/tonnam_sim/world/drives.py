@@ -26,7 +26,7 @@ class Valve:
         self._seen_s = 0.0
 
     def tell(self, now_s: float, *, opens: bool, shuts: bool, powered: bool, jammed: bool) -> None:
-        """What the contacts say from now on. `opens` and `shuts` are the two coils (of one: each the other's not).
+        """What the contacts say from now on; `shuts` is the second coil, of a latching valve only.
 
         Bring the position up to date first (`move`).
         """
@@ -36,10 +36,10 @@ class Valve:
             self._target = float(opens and powered)
         elif self.kind is ValveKind.NORMALLY_OPEN:
             self._target = float(not (opens and powered))
+        elif self.kind is ValveKind.MOTORISED:
+            self._target = float(opens) if powered else self.position
         elif powered and opens != shuts:
             self._target = float(opens)
-        elif self.kind is ValveKind.MOTORISED:
-            self._target = self.position
         self._seen_s = now_s
         if self.travel_s <= 0.0:
             self.position = self._target
@@ -81,6 +81,30 @@ class Valve:
         edge = math.floor(quarter + _NEAR) + 1 if self._target > self.position else math.ceil(quarter - _NEAR) - 1
         edge_at = min(max(edge * _QUARTER, min(self._target, self.position)), max(self._target, self.position))
         return self._seen_s + abs(edge_at - self.position) * self.travel_s
+
+
+class CutOff:
+    """Lets through for at most `limit_s` at a time (None: for ever), and again once it was off."""
+
+    def __init__(self, limit_s: float | None) -> None:
+        self._limit_s = math.inf if limit_s is None else limit_s
+        self._since_s: float | None = None
+
+    def passes(self, now_s: float, on: bool) -> bool:
+        """Whether it lets through what is on or off from now."""
+        if not on:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = now_s
+        return on and now_s < self._ends_s - _NEAR
+
+    def next_s(self, now_s: float) -> float:
+        """When it ends what is on; infinite when nothing is, or it has."""
+        return self._ends_s if now_s < self._ends_s - _NEAR else math.inf
+
+    @property
+    def _ends_s(self) -> float:
+        return math.inf if self._since_s is None else self._since_s + self._limit_s
 
 
 class Motor:

@@ -35,7 +35,9 @@ class Field:
         ]
         self.weather = Weather(config.weather, seed)
         self.transmissivity = config.weather.transmissivity if config.weather.cover else 1.0
-        self.outside = self.weather.at(now_s)
+        self._asked: tuple[float, float, float] | None = None
+        self.outside = self._answer = self.weather.at(now_s)
+        self._felt: tuple[Outside, Climate] | None = None
         self.rain_mm = self.roof_wh = 0.0
         self._warmths_c = [nature.temperature_c for nature in natures]
         self._air = AirState()
@@ -77,7 +79,7 @@ class Field:
         seconds = now_s - self.moved_s
         if seconds > 0.0:
             self._pass_weather(now_s, seconds, on)
-        self.moved_s = now_s
+        self.moved_s, self._felt = now_s, None
         midnight = now_s % DAY_S < _NEAR_S
         for number, line in enumerate(plumbing.lines):
             if line.drip > 0.0 or line.inflow > 0.0 or self.rains_on_beds:
@@ -128,14 +130,20 @@ class Field:
     # --------------------------------------------------------------------------------------------- what is there
 
     def outside_at(self, at_s: float, on: Conditions) -> Outside:
-        """The weather at a time, with what faults add now."""
-        return self.weather.at(at_s, on.rain_mm_h, on.warmer_c)
+        """The weather at a time, with what faults add now. Many sensors ask at once: the last answer is kept."""
+        asked = (at_s, on.rain_mm_h, on.warmer_c)
+        if self._asked != asked:
+            self._asked, self._answer = asked, self.weather.at(*asked)
+        return self._answer
 
     def climate(self, now_s: float, on: Conditions) -> Climate:
         """Air and light where the climate sensors hang: under the cover, or outside."""
-        sky, air = self.outside_at(now_s, on).sky, replace(self._air)
-        step_air(air, sky, now_s - self.moved_s, self.transmissivity)
-        return climate_at(air, sky, self.transmissivity)
+        outside = self.outside_at(now_s, on)
+        if self._felt is None or self._felt[0] is not outside:
+            air = replace(self._air)
+            step_air(air, outside.sky, now_s - self.moved_s, self.transmissivity)
+            self._felt = outside, climate_at(air, outside.sky, self.transmissivity)
+        return self._felt[1]
 
     def soil_c(self, zone: int) -> float:
         """Warmth of a zone's soil."""

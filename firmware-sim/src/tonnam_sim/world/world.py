@@ -22,7 +22,7 @@ from ..physics.roof import roof_w
 from .cabinet import PUMP_STALLS_UNDER, Cabinet
 from .conditions import Conditions
 from .config import ValveConfig, ValveKind, WorldConfig
-from .drives import Motor, Valve
+from .drives import CutOff, Motor, Valve
 from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, conditions
 from .field import Field
 from .nature import zone_nature
@@ -42,7 +42,12 @@ _SOLAR_STALLS, _SOLAR_STARTS = 0.6, 0.7  # shares of the pump's speed
 
 
 class WorldEvent(NamedTuple):
-    """A change of state that a person on the farm could have seen."""
+    """A change of state that a person on the farm could have seen.
+
+    A zone's id or "master" (its valve): shut, opening, open, closing; "path:" + zone: open, shut (valve and master);
+    "line:" + zone: filling, watering, draining, still; "pump": on, off; "tank": ok, dry; "board-0": up, down;
+    "rain": rain, none. All states are told once at the beginning.
+    """
 
     at_s: float
     subject: str
@@ -83,9 +88,12 @@ class World:
         if config.master is not None:
             self.valves["master"] = _valve(config.master)
         self.motor = Motor(config.pump.spin_s)
+        self._cut_offs = {zone.id: CutOff(zone.valve.cut_off_s) for zone in config.zones}
+        self._cut_offs["master"] = CutOff(config.master.cut_off_s if config.master is not None else None)
+        self._cut_offs["pump"] = CutOff(config.pump.cut_off_s)
         self._solar_runs = False
         self._edges: list[tuple[float, Fault | None]] = []
-        self._paths = [0.0] * len(config.zones)
+        self._opened = self._paths = [0.0] * len(config.zones)
         self.meter = PulseTrain(config.pulse_l, begins_at=150_000 + self.seed % 1000)
         self.inputs = inputs_of(config)
         self.senses = Senses(self.seed, feels(self), lambda: self.now_s)
@@ -136,7 +144,7 @@ class World:
             return
         plumbing = self.plumbing
         before_l = plumbing.meter_l
-        plumbing.advance(seconds, motor_on=self.motor.on, has_path=any(path > 0.0 for path in self._paths))
+        plumbing.advance(seconds, motor_on=self.motor.on, has_path=any(opened > 0.0 for opened in self._opened))
         phantom_l = self.conditions.phantom_l_min / 60.0 * seconds
         wheel_l = 0.0 if self.conditions.meter_blind else plumbing.meter_l - before_l
         self.meter.turn(wheel_l + phantom_l, self.now_s, seconds)
@@ -166,6 +174,7 @@ class World:
             self.now_s + self.plumbing.next_s(),
             self.field.rain_edge_s,
             *(valve.next_s() for valve in self.valves.values()),
+            *(cut_off.next_s(self.now_s) for cut_off in self._cut_offs.values()),
         )
 
     # ----------------------------------------------------------------------------------------------------- faults
@@ -208,25 +217,27 @@ class World:
         for name, valve in self.valves.items():
             opens = cabinet.energised(name, now_s)
             second = f"{name}-close"
-            shuts = cabinet.energised(second, now_s) if second in cabinet.coils else not opens
+            shuts = second in cabinet.coils and cabinet.energised(second, now_s)
             valve.tell(now_s, opens=opens, shuts=shuts, powered=cabinet.powered, jammed=name in on.jammed)
-        self.motor.tell(now_s, self._pump_has_current())
+        self.motor.tell(now_s, self._cut_offs["pump"].passes(now_s, self._pump_has_current()))
         for injector in self.plumbing.injectors.values():
             name = injector.config.id
             injector.running = cabinet.energised(name, now_s)
             injector.valve_open = injector.config.valve is None or cabinet.energised(f"{name}-valve", now_s)
-        master = self.valves["master"].openness if "master" in self.valves else 1.0
-        self._paths = [master * self._openness(zone.id) for zone in self.config.zones]
+        master = self._openness("master") if "master" in self.valves else 1.0
+        self._opened = [master * self._openness(zone.id) for zone in self.config.zones]
+        self._paths = [
+            max(opened, master * on.leaking.get(zone.id, 0.0)) if zone.id not in on.blocked else 0.0
+            for zone, opened in zip(self.config.zones, self._opened, strict=True)
+        ]
 
     def openness(self, number: int) -> float:
-        """How open a zone's whole path is, master included, 0 to 1."""
-        return self._paths[number]
+        """How open a zone's whole path is, by its valve and the master's, 0 to 1; what only leaks does not count."""
+        return self._opened[number]
 
-    def _openness(self, zone: str) -> float:
-        """How open a zone's path behind the master is: its valve, or what leaks through it."""
-        if zone in self.conditions.blocked:
-            return 0.0
-        return max(self.valves[zone].openness, self.conditions.leaking.get(zone, 0.0))
+    def _openness(self, name: str) -> float:
+        opened = 0.0 if name in self.conditions.blocked else self.valves[name].openness
+        return opened if self._cut_offs[name].passes(self.now_s, opened > 0.0) else 0.0
 
     def _pump_has_current(self) -> bool:
         on, config = self.conditions, self.config.pump
@@ -263,7 +274,8 @@ class World:
             way = ("closing", "opening") if valve.moving else ("shut" if valve.position <= 0.0 else "open",) * 2
             self._tell(name, way[valve.opening])
         self._tell("pump", "on" if self.motor.on else "off")
-        for zone, line in zip(self.config.zones, plumbing.lines, strict=True):
+        for zone, line, opened in zip(self.config.zones, plumbing.lines, self._opened, strict=True):
+            self._tell(f"path:{zone.id}", "open" if opened > 0.0 else "shut")
             self._tell(f"line:{zone.id}", _line_state(line.inflow > 0.0, line.drip > 0.0))
         self._tell("tank", "ok" if plumbing.primed else "dry")
         for number in range(len(self.cabinet.boards)):
