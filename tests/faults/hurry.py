@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from tonnam_link.commands import inbox
-from tonnam_link.mqtt import session
+from tonnam_link.mqtt import connection, session
 from tonnam_link.node import disk, flow, greeter, line, node_clock, sender, uplink
 from tonnam_link.receiving import reception, relay
 
@@ -35,10 +35,12 @@ PATIENCE: dict[ModuleType, dict[str, object]] = {
         "FULL_RETRY_S": 5.0,
         "NO_CHAIN_RETRY_S": 5.0,
         "SITE_AWAY_S": 3.0,
+        "SILENT_S": 8.0,
         "LOOK_EVERY_S": 0.3,
     },
     reception: {"LATER_S": (0.5, 5.0)},
-    session: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "STEADY_S": 1.0, "RENEW_S": 3.0},
+    connection: {"CONNECT_TIMEOUT_S": 2.0, "HANDSHAKE_TIMEOUT_S": 3.0, "RENEW_S": 3.0},
+    session: {"STEADY_S": 1.0},
 }
 SESSION = {"keepalive_s": 2, "pause_s": (0.1, 1.0)}
 

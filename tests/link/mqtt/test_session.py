@@ -19,7 +19,7 @@ from tests.faults.link_faults import Garble, HalfOpen, Part, Way
 from tests.faults.packets import Packet
 from tests.faults.proxy import between
 from tests.link.harness import running, until
-from tonnam_link.mqtt import session as module
+from tonnam_link.mqtt import connection as module
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Message, Session
 
@@ -186,7 +186,7 @@ async def test_subscription_that_is_not_granted_is_no_connection(strict_nats: se
 async def test_subscription_that_is_only_wished_for_may_be_refused_and_is_asked_for_again(
     strict_nats: servers.BrokerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tonnam_link.mqtt.session.ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr("tonnam_link.mqtt.connection.ASK_AGAIN_S", 0.2)
     broker = Broker.parse(strict_nats.url.replace("mqtt://", "mqtt://one:pw@"))
     got: list[str] = []
     with structlog.testing.capture_logs() as logs:
