@@ -161,7 +161,8 @@ def tell(world: World, story: list[Write], step_s: float = 1e9) -> None:
 
 
 def pass_time(world: World, seconds: float, step_s: float = 1e9) -> None:
-    """So much time, in steps of at most `step_s`."""
+    """So much time, in steps of at most `step_s`; 0 is from one of the world's own events to the next."""
     end_s = world.now_s + seconds
     while world.now_s < end_s - 1e-6:
-        world.step(min(step_s, end_s - world.now_s))
+        longest_s = step_s or world.next_event_s() - world.now_s
+        world.step(min(longest_s, end_s - world.now_s))

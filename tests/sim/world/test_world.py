@@ -57,7 +57,7 @@ def test_water_and_salt_are_conserved_whatever_goes_wrong(
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 99), story=stories(RICH, 600.0), wrong=lists, step_s=st.sampled_from([1.0, 7.3]))
+@given(seed=st.integers(0, 99), story=stories(RICH, 600.0), wrong=lists, step_s=st.sampled_from([0.0, 1.0, 7.3]))
 def test_small_steps_and_one_big_step_see_the_same(
     seed: int, story: list[Write], wrong: list[object], step_s: float
 ) -> None:
@@ -102,6 +102,17 @@ def test_the_same_seed_lives_the_same_life(seed: int, story: list[Write], wrong:
     assert lives[0].truth.snapshot() == lives[1].truth.snapshot()
     probes = [[world.senses.say(name) for name in world.probes] for world in lives]
     assert probes[0] == probes[1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 99), story=stories(RICH))
+def test_the_three_hundredth_day_is_as_good_as_the_first(seed: int, story: list[Write]) -> None:
+    days_s = 300 * 86_400.0
+    late = World(rich_config(start_hour=10.0 + days_s / 3600.0), seed)
+    tell(late, story)
+    late.step(7200.0)
+    assert late.now_s - days_s == pytest.approx(START_S + sum(each.wait_s for each in story) + 7200.0, abs=1e-3)
+    assert balanced(late)
 
 
 def test_other_seeds_are_other_farms() -> None:

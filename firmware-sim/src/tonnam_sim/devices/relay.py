@@ -31,6 +31,7 @@ CHANNELS = 8
 _ON, _OFF, _TOGGLE = 0xFF00, 0x0000, 0x5500
 _FLASH_ON, _FLASH_OFF, _ALL = 0x0200, 0x0400, 0x00FF
 _TICK_S = 0.1
+_NEAR_S = 1e-6
 _VERSION = 200  # 2.00
 
 Renewal = Literal["replaces", "ignored", "adds"]
@@ -92,7 +93,7 @@ class RelayBoard:
         """Bring the wall time, and end the flashes that are due."""
         self._now_s = now_s
         for channel, (end_s, after) in list(self._flashes.items()):
-            if end_s <= now_s + 1e-9:
+            if end_s <= now_s + _NEAR_S:
                 self._set(channel, after)
 
     def _set(self, channel: int, closed: bool) -> None:

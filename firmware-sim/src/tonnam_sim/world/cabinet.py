@@ -9,6 +9,7 @@ from ..devices.relay import RelayBoard
 from .conditions import Conditions
 from .config import BoardConfig, Coil, WorldConfig
 
+_NEAR_S = 1e-6
 BOARDS_DOWN_UNDER, PUMP_STALLS_UNDER = 0.8, 0.7
 _ON, _OFF = b"\x05\x00%c\xff\x00", b"\x05\x00%c\x00\x00"
 
@@ -52,7 +53,7 @@ class Cabinet:
 
     def down(self, number: int, now_s: float) -> bool:
         """Whether a board is without power or still booting."""
-        return now_s < self._up_s[number] - 1e-9
+        return now_s < self._up_s[number] - _NEAR_S
 
     def units_down(self, now_s: float) -> set[int]:
         """Modbus units of the boards that are down."""
@@ -82,7 +83,7 @@ class Cabinet:
         """Bring the time: timers that end, boards that have booted."""
         for number, board in enumerate(self.boards):
             board.tick(now_s)
-            if 0.0 < self._up_s[number] <= now_s + 1e-9:
+            if 0.0 < self._up_s[number] <= now_s + _NEAR_S:
                 self._up_s[number] = 0.0
                 board.reboot(_mask_at_power_on(self._configs[number], self._masks[number]))
 

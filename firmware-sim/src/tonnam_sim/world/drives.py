@@ -8,7 +8,7 @@ from .config import ValveKind
 
 _QUARTER = 0.25
 _HALFWAY = 0.5
-_NEAR = 1e-9
+_NEAR = 1e-6  # seconds, and shares of a travel: well above what a float of a year in seconds can tell apart
 
 
 class Valve:

@@ -29,7 +29,7 @@ _NIGHT_MM = 1e-6
 _FC_M = 3.4
 _DROWNS_ABOVE = 0.97
 _PONDS_MM = 12.0
-_TAKES_UP_DS_M = 1.2  # roots take salts with the water up to this concentration
+_TAKES_UP, _TAKES_UP_DS_M = 0.6, 1.2  # roots take this share of the salts in the water, up to this concentration
 _STANDING_SHARE = 0.25  # of a dry layer's wilting point that stays even where the sun dries it
 
 
@@ -283,7 +283,7 @@ class Ground:
             held = plot.water[layer]
             sip = min(pull * self.roots[layer] * comfort, max(0.0, held - self.retention.driest[layer]))
             if sip > 0.0:
-                salt = sip * min(_TAKES_UP_DS_M, plot.salt[layer] / held)
+                salt = sip * min(_TAKES_UP_DS_M, _TAKES_UP * plot.salt[layer] / held)
                 plot.salt[layer] -= salt
                 plot.water[layer] = held - sip
                 drunk += sip

@@ -22,6 +22,7 @@ _DRAIN_S, _BACK_S = 600.0, 240.0  # a full line drips empty, or runs back, over 
 _BACK_INTO_STOCK_L_S = 0.5 / 60
 _STOCK_SIPHON_L_S = 0.05 / 60
 _SLIGHT = 1e-9
+_SHORTEST_S = 1e-6  # well above what a float of a year in seconds can tell apart
 _LOW_DRAINS = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.3, 0.3)  # what drains goes to the lowest sub-plots
 
 
@@ -212,7 +213,7 @@ class Plumbing:
             elif fills > 0.0:
                 spans.append((line.capacity_l - line.litres) / fills)
         spans.extend(self._tank_spans())
-        return max(_SLIGHT, min(spans, default=math.inf))
+        return max(_SHORTEST_S, min(spans, default=math.inf))
 
     def _tank_spans(self) -> list[float]:
         tank = self._config.tank
