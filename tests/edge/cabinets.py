@@ -38,14 +38,14 @@ class TimedBoard:
         self.flashes.append((coil, value / 10))
         if self.renews or coil not in self.until:
             self.until[coil] = time.monotonic() + value / 10
-        self.coils[coil] = True
+        self.coils[coil] = address < 0x400  # else a flash off: on again by itself
         return request
 
     def look(self) -> None:
         """Let timers run out."""
         for coil, until in list(self.until.items()):
             if time.monotonic() >= until:
-                self.coils[coil] = False
+                self.coils[coil] = not self.coils[coil]
                 del self.until[coil]
 
 

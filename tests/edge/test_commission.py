@@ -35,9 +35,9 @@ class Talk:
     """The person: answers each question by a word in it, the first that fits; by default with Enter."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
-        self.answers = {"isolated": "y", "What do you see": "o", "contactor of": "y", "Measure the flow": "y"}
-        self.answers |= {"come out there": "y", "Write the results": "y"}
-        self.answers |= dict(answers)  # type: ignore[arg-type]
+        usual = {"isolated": "y", "What do you see": "o", "contactor of": "y", "Measure the flow": "y"}
+        usual |= {"come out there": "y", "Write the results": "y"}
+        self.answers: dict[str, Answer] = {**answers, **{word: usual[word] for word in usual if word not in answers}}
         self.said: list[str] = []
         self.reading, self._typing = os.pipe()
 
@@ -261,3 +261,61 @@ async def test_a_board_that_is_not_there_is_left_out_and_nothing_is_written_whil
         assert site.path.read_bytes() == before
     assert talk.heard("Left out, for it does not answer") == 1
     assert (talk.heard("Valve 1 travels"), talk.heard("Valve 3 travels")) == (1, 0)
+
+
+async def test_a_valve_that_closes_when_energised_is_opened_by_letting_it_go_and_closed_again(tmp_path: Path) -> None:
+    cabinet = Cabinet()
+    seen: list[bool] = []
+
+    def look() -> str:
+        seen.append(cabinet.boards[1].coils[2])
+        return "o"
+
+    text = SITE.replace('id = "valve-2"', 'id = "valve-2"\nkind = "normally_open"\nsafe_state = "closed"')
+    talk = Talk({"supply off and on": power_cut(cabinet), "Valve 2 is on": look})
+    async with farm(tmp_path, cabinet, text) as site:
+        assert await site.commission(talk) == FINISHED
+        read = load_site(site.path)[0]
+    assert seen == [False]
+    assert cabinet.coils == [False, False, True]  # energised: closed
+    assert read.actuators["valve-2"].part.commissioned is not None
+    assert read.actuators["valve-1"].part.renewable == "verified"
+    assert read.actuators["valve-2"].part.renewable == "unknown"  # a flash off was not tried
+    assert talk.heard("holds no deadline") == 0
+
+
+async def test_a_run_to_measure_opens_the_master_valve_and_the_contactor_too(tmp_path: Path) -> None:
+    cabinet = Cabinet()
+    text = SITE.replace("coil = 0\n", 'coil = 0\ncontactor = "main"\n', 1) + EXTRA
+    text = text.replace('pump = "pump"', 'pump = "pump"\nmaster = "head"')
+    flowing: list[list[bool]] = []
+
+    def measure() -> str:
+        flowing.append(list(cabinet.boards[1].coils[:5]))
+        return "y"
+
+    talk = Talk({"supply off and on": power_cut(cabinet), "come out there": measure})
+    async with farm(tmp_path, cabinet, text) as site:
+        assert await site.commission(talk) == FINISHED
+    longest = {coil: max(hold for each, hold in cabinet.boards[1].flashes if each == coil) for coil in range(5)}
+    assert longest[0] < longest[1]  # the pump's deadline ends before its valves'
+    assert longest[0] < longest[3]
+    assert flowing == [[False] * 5] * 2
+    assert not any(cabinet.boards[1].coils)
+
+
+EXTRA = """
+[[actuator]]
+id = "head"
+role = "master"
+device = "relay"
+coil = 3
+name = { th = "วาล์วหลัก", en = "Head valve" }
+
+[[actuator]]
+id = "main"
+role = "contactor"
+device = "relay"
+coil = 4
+name = { th = "คอนแทกเตอร์", en = "Main contactor" }
+"""

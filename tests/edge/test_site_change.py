@@ -162,7 +162,7 @@ async def test_a_valve_that_is_not_proven_off_is_not_dropped_from_the_file_befor
         first = farm.agent
         cabinet.boards[9].answers = False
         cabinet.boards[9].coils[0] = True
-        first.core._actuators.close_all(first._clock.mono_ms(), again=True)
+        first.core._actuators.all_to_safety(first._clock.mono_ms(), again=True)
         await until(lambda: first.core.not_off == {"valve-3"})
         farm.rewrite(farm.text.replace(VALVE % (3, 0, 3, 3), ""))
         await until(lambda: bool(farm.said("site.read")))

@@ -1,4 +1,7 @@
-"""Valves and pumps one at a time, by hand: each opening has an end, held by the board where it can."""
+"""Valves and pumps one at a time, by hand: each opening has an end, held by the board where it can.
+
+"On" here is what is not the safe state: an open valve, a pump that runs, and a flood pump that stands still.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from tonnam_edge.coils import at_rest, position
 from tonnam_edge.core import Action
 from tonnam_edge.errors import EdgeError, Transient
-from tonnam_edge.polling import Poll, Read, Values
+from tonnam_edge.polling import Poll, Read, Values, coil_id
 from tonnam_edge.profile import FUNCTION_CODE
 from tonnam_edge.site import Actuator, Site
 from tonnam_edge.site_file import BusPart
@@ -62,8 +66,15 @@ class Bench:
             await asyncio.sleep(AGAIN_S)
 
     async def is_on(self, actuator: Actuator) -> bool:
-        """What its coil says. Raises Transient."""
-        return bool((await self.coils(actuator.part.device, actuator.relay.coils))[actuator.part.coil])
+        """Whether its coils say that it is not in its safe state; of a latching valve, that a pulse is under way.
+
+        Raises Transient.
+        """
+        bits = await self.coils(actuator.part.device, actuator.relay.coils)
+        values = {coil_id(n): float(bit) for n, bit in enumerate(bits)}
+        if actuator.part.kind == "latching":
+            return not at_rest(actuator.part, values)
+        return position(actuator.part, values) is not actuator.part.safe_open
 
     async def coils(self, device: str, count: int) -> Sequence[int]:
         """All coils of a board. Raises Transient when it does not answer."""
@@ -87,9 +98,9 @@ class Bench:
 
     async def _write(self, actuator: Actuator, hold_s: float | None) -> None:
         part = actuator.part
-        longest = actuator.relay.deadline_max_s
-        held = None if hold_s is None or longest is None else min(hold_s, longest)
-        action = Action(part.id, part.device, part.coil, hold_s is not None, held, 0)
+        held = None if hold_s is None or actuator.timer_s is None else min(hold_s, actuator.timer_s)
+        is_open = part.safe_open if hold_s is None else not part.safe_open
+        action = Action(part.id, part.device, part.coil, is_open, held, 0)
         port = self._ports[self.site.devices[part.device].part.bus]
         try:
             for write in writes_of(action, self.site):

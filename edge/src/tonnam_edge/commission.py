@@ -7,6 +7,7 @@ something; the board holds that deadline where it can.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from tonnam_edge import commission_words as words
 from tonnam_edge.bench import Bench
+from tonnam_edge.coils import energised
 from tonnam_edge.errors import Transient
 from tonnam_edge.limits import DECAY_S, FILL_S, OPEN_MARGIN_S, PULSES_TO_WAIT, PUMP_MARGIN_S
 from tonnam_edge.person import Person
@@ -55,12 +57,12 @@ class Commissioning:
         """Everything in its order. What is found wrong is told and not written. Raises Gone, NotOff."""
         for board in self._boards():
             await self._heeding_silence(self._board, board)
-        for actuator in self._moved("valve"):
+        for actuator in self._moved(turns=False):
             await self._heeding_silence(self._valve, actuator)
-        for actuator in self._moved("pump"):
+        for actuator in self._moved(turns=True):
             await self._heeding_silence(self._pump, actuator)
         for zone in self._site.zones.values():
-            if "travel_s" in self.results["actuator", zone.part.valve] and self._site.flow_total is not None:
+            if self._site.flow_total is not None:
                 await self._heeding_silence(self._flow, zone)
 
     async def _heeding_silence(self, step: Callable[[Any], Any], what: Any) -> None:
@@ -73,31 +75,42 @@ class Commissioning:
         used = {actuator.part.device for actuator in self._site.actuators.values()}
         return [device for name, device in self._site.devices.items() if name in used]
 
-    def _moved(self, kind: str) -> Iterator[Actuator]:
+    def _moved(self, *, turns: bool) -> Iterator[Actuator]:
         """Those of boards that are as they must be."""
         for actuator in self._site.actuators.values():
-            if _is_pump(actuator.part) is (kind == "pump") and actuator.part.device not in self._bad_boards:
+            if actuator.part.turns is turns and actuator.part.device not in self._bad_boards:
                 yield actuator
 
-    def _first_of(self, board: Device) -> Actuator:
-        """What is moved to try a board: a valve where it has one."""
-        mine = [one for one in self._site.actuators.values() if one.part.device == board.part.id]
-        return min(mine, key=lambda one: _is_pump(one.part))
+    def _of(self, board: Device) -> list[Actuator]:
+        return [one for one in self._site.actuators.values() if one.part.device == board.part.id]
+
+    def _energised(self, board: Device) -> Actuator | None:
+        """What is moved to try a board: one whose coil is on while it is on, a valve rather than a motor."""
+        mine = [one for one in self._of(board) if _by_its_coil(one.part)]
+        return min(mine, key=lambda one: one.part.turns, default=None)
 
     async def _board(self, board: Device) -> None:
         """Its state after a power cut, and its timers."""
         self._bad_boards.add(board.part.id)  # until it is found good
-        relay, name, first = board.profile.relay, board.part.name, self._first_of(board)
+        relay, name, first = board.profile.relay, board.part.name, self._energised(board)
         if relay is None:
             return
         await self._bench.coils(board.part.id, relay.coils)  # who does not answer is left out
-        if relay.deadline_max_s is None and await self._person.ask(words.no_timer(name), "yn") == "n":
+        await self._all_off(board)
+        untimed = any(one.timer_s is None for one in self._of(board))
+        if untimed and await self._person.ask(words.no_timer(name), "yn") == "n":
             return
-        if not await self._comes_back_off(board, first):
+        if first is not None and not await self._comes_back_off(board, first):
             return
-        if relay.deadline_max_s is not None and not await self._timer(board, first):
+        await self._all_off(board)
+        if first is not None and first.timer_s is not None and not await self._timer(board, first):
             return
         self._bad_boards.discard(board.part.id)
+
+    async def _all_off(self, board: Device) -> None:
+        """What a power cut has let go of, too: a valve that closes when energised."""
+        for actuator in self._of(board):
+            await self._bench.off(actuator)
 
     async def _comes_back_off(self, board: Device, first: Actuator) -> bool:
         """Whether a relay that was on is off after a power cut. One that remembers would open a valve at night."""
@@ -139,17 +152,16 @@ class Commissioning:
             ended = None
         closes, renews = ended is not None and ended < 1.85, ended is not None and 1.4 < ended < 1.85
         self._person.tell(words.timer_result(board.part.name, closes=closes, renews=renews))
-        if closes and "renewable" in ActuatorPart.model_fields:
-            for one in self._site.actuators.values():
-                if one.part.device == board.part.id:
-                    self.results["actuator", one.id]["renewable"] = "verified" if renews else "unknown"
+        for one in self._of(board) if closes else ():
+            if one.timer_s is not None and _by_its_coil(one.part):
+                self.results["actuator", one.id]["renewable"] = "verified" if renews else "unknown"
         return closes
 
     async def _valve(self, actuator: Actuator) -> None:
         """Which way it moves, and how long that takes."""
         name = actuator.part.name
         seen = await self._look(actuator)
-        if seen != ("c" if str(actuator.part.kind) == "normally_open" else "o"):
+        if seen != ("c" if actuator.part.safe_open else "o"):
             self._person.tell(words.not_right(name, "c" if seen == "o" else seen))
             return
         travel_s = await self._travel(actuator)
@@ -211,30 +223,45 @@ class Commissioning:
             self._good.add(actuator.id)
 
     async def _flow(self, zone: Zone) -> None:
-        """The zone's flow by the meter, as in a short run: valve, travel, pump; pump, pressure, valve."""
-        name, valve = zone.part.name, self._site.actuators[zone.part.valve]
-        pump = None if zone.part.pump is None else self._site.actuators[zone.part.pump]
-        if pump is not None and pump.id not in self._good:
+        """The zone's flow by the meter, as in a short run: valves, travel, pump; pump, pressure, valves."""
+        name, valves, motors = zone.part.name, self._valves_of(zone), self._motors_of(zone)
+        if not all("travel_s" in self.results["actuator", one.id] for one in valves):
+            return
+        if not all(one.id in self._good for one in motors):
             return
         if await self._person.ask(words.measure_flow(name), "ys") == "s":
             return
-        travel_s = float(self.results["actuator", valve.id]["travel_s"])
+        travel_s = max(float(self.results["actuator", one.id]["travel_s"]) for one in valves)
         runs_s = self._times.fill_s + self._times.flow_s + PUMP_MARGIN_S
         self._person.tell(words.water_flows(name, runs_s))
-        async with self._bench.on(valve, runs_s + 2 * travel_s + OPEN_MARGIN_S + DECAY_S):
+        async with contextlib.AsyncExitStack() as path:
+            for valve in valves:
+                await path.enter_async_context(
+                    self._bench.on(valve, runs_s + 2 * travel_s + 2 * OPEN_MARGIN_S + DECAY_S)
+                )
             await asyncio.sleep(travel_s)
-            l_min = await self._pumped(pump, runs_s)
+            l_min = await self._pumped(motors, runs_s)
         if l_min is None:
             self._person.tell(words.flow_unknown(name))
         elif await self._person.ask(words.flow_is(name, l_min), "yn") == "y":
             self.results["zone", zone.id]["flow_l_min"] = l_min
 
-    async def _pumped(self, pump: Actuator | None, runs_s: float) -> float | None:
-        if pump is None:
-            return await self._metered()
-        async with self._bench.on(pump, runs_s):
+    def _valves_of(self, zone: Zone) -> list[Actuator]:
+        names = (zone.part.valve, zone.part.master)
+        return [self._site.actuators[name] for name in names if name is not None]
+
+    def _motors_of(self, zone: Zone) -> list[Actuator]:
+        """The contactor in series with the pump, if there is one, and the pump."""
+        pump = None if zone.part.pump is None else self._site.actuators[zone.part.pump]
+        names = () if pump is None else (pump.part.contactor, pump.id)
+        return [self._site.actuators[name] for name in names if name is not None]
+
+    async def _pumped(self, motors: Sequence[Actuator], runs_s: float) -> float | None:
+        async with contextlib.AsyncExitStack() as on:
+            for motor in motors:
+                await on.enter_async_context(self._bench.on(motor, runs_s))
             l_min = await self._metered()
-        await asyncio.sleep(self._times.decay_s)
+        await asyncio.sleep(self._times.decay_s if motors else 0)
         return l_min
 
     async def _metered(self) -> float | None:
@@ -254,6 +281,6 @@ class Commissioning:
         return round((to_l - from_l) / (to_s - from_s) * 60, 1)
 
 
-def _is_pump(part: ActuatorPart) -> bool:
-    """Whether it starts a motor: what is tried of it is its contactor."""
-    return getattr(part, "role", part.kind) in {"pump", "contactor"}
+def _by_its_coil(part: ActuatorPart) -> bool:
+    """Whether its coil is on for as long as it is not in its safe state."""
+    return part.kind != "latching" and energised(part, is_open=not part.safe_open)
