@@ -109,8 +109,7 @@ def test_salts_gather_without_drainage_and_wash_out_with_it_and_cost_the_crop() 
 
 @given(uniformity=st.floats(0.75, 0.95), seed=st.integers(0, 999), number=st.integers(0, 3))
 def test_emitters_are_as_uniform_as_declared(uniformity: float, seed: int, number: int) -> None:
-    zone = ZoneConfig("zone-1", ValveConfig(Coil(0, 1)), uniformity=uniformity)
-    shares = sorted(emitter_shares(zone, number, seed))
+    shares = sorted(emitter_shares(uniformity, number, seed))
     assert sum(shares) == pytest.approx(1.0)
     assert sum(shares[:2]) / 2 / (1 / 8) == pytest.approx(uniformity, abs=0.02)
 

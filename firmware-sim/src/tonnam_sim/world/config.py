@@ -223,8 +223,8 @@ def _example_zones() -> tuple[ZoneConfig, ...]:
 class WorldConfig:
     """A whole world; the default is the edge's example site.
 
-    `spread` scales how far the true soil, crop, emitters and pump lie from the plan (0: exactly as planned, but for
-    the emitters' uniformity); `probe_errors` scales what probes are born with. `start_hour` is local time.
+    `spread` scales how far the true soil, crop, emitters and flow lie from the plan (0: exactly as planned);
+    `probe_errors` scales what probes are born with. `start_hour` is local time.
     `emergency_closed` is the digital input while the emergency stop is *not* pressed.
     """
 

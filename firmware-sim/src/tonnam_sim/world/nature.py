@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ..physics.noise import Stream, bell
-from .config import CropConfig, SoilKind, WorldConfig, ZoneConfig
+from .config import CropConfig, SoilKind, WorldConfig
 
 SUBPLOTS = 8
 _DRIEST = SUBPLOTS // 4
@@ -24,7 +24,7 @@ class ZoneNature:
 
 
 def zone_nature(config: WorldConfig, number: int, seed: int) -> ZoneNature:
-    """Draw the zone of that number. With `spread` 0 only the emitters differ from each other."""
+    """Draw the zone of that number. With `spread` 0 it is as planned: only its emitters differ among themselves."""
     zone, spread = config.zones[number], config.spread
 
     def drawn(part: int) -> float:
@@ -43,17 +43,17 @@ def zone_nature(config: WorldConfig, number: int, seed: int) -> ZoneNature:
         deepest_root_mm=zone.crop.deepest_root_mm * (1.0 + 0.08 * drawn(5)),
     )
     flow_l_min = zone.flow_l_min * (1.0 + 0.03 * drawn(6))
-    return ZoneNature(
-        soil, crop, emitter_shares(zone, number, seed), _conductance(config, flow_l_min), 0.4 * drawn(7)
-    )
+    uniformity = min(0.95, max(0.75, zone.uniformity + 0.04 * drawn(8))) if spread else zone.uniformity
+    shares = emitter_shares(uniformity, number, seed)
+    return ZoneNature(soil, crop, shares, _conductance(config, flow_l_min), 0.4 * drawn(7))
 
 
-def emitter_shares(zone: ZoneConfig, number: int, seed: int) -> tuple[float, ...]:
-    """Shares whose driest quarter has `uniformity` times the mean, in a random order of sub-plots."""
+def emitter_shares(uniformity: float, number: int, seed: int) -> tuple[float, ...]:
+    """Shares of a zone's sub-plots, their driest quarter with `uniformity` times the mean, in a random order."""
     drawn = [bell(seed, Stream.EMITTERS, number * SUBPLOTS + at) for at in range(SUBPLOTS)]
     mean = sum(drawn) / SUBPLOTS
     driest = sum(sorted(drawn)[:_DRIEST]) / _DRIEST - mean
-    scale = (zone.uniformity - 1.0) / driest
+    scale = (uniformity - 1.0) / driest
     shares = [max(0.05, 1.0 + scale * (value - mean)) for value in drawn]
     return tuple(share / sum(shares) for share in shares)
 
