@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,6 +150,43 @@ async def test_a_dead_boards_closes_are_all_carried_out_as_soon_as_it_answers(tm
         await until(lambda: len({request for unit, request in line.heard if unit == 9 and request[0] == 5}) == 3)
     writes = [n for n, (unit, request) in enumerate(line.heard) if unit == 9 and request[0] == 5]
     assert writes[-1] - writes[0] == 2  # nothing between them
+
+
+LATCHING = """
+[[actuator]]
+id = "latch"
+role = "valve"
+kind = "latching"
+device = "relay-2"
+coil = 4
+close_coil = 5
+cut_off_min = 60
+name = { th = "วาล์วพัลส์", en = "Latching valve" }
+"""
+
+
+async def test_an_opening_of_several_writes_lets_a_close_go_between_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(dead=set())
+    monkeypatch.setitem(globals(), "site_text", lambda path, whole=site_text: whole(path) + LATCHING)
+    async with serving(tmp_path, line, []) as bus:
+
+        def decide(frame: Frame) -> None:
+            if frame == (9, bytes.fromhex("05 0005 0000")) and len(closed) == 0:
+                closed.append(len(line.heard))
+                bus.act([close("valve-1", "relay", 1)])
+
+        closed: list[int] = []
+        line.when_heard = decide
+        bus.act([Action("latch", "relay-2", 4, True, None, mono_ms())])
+        await until(lambda: (9, bytes.fromhex("05 0204 0001")) in line.heard)
+    at = closed[0]
+    assert line.heard[at : at + 3] == [
+        (1, bytes.fromhex("05 0001 0000")),
+        (9, bytes.fromhex("05 0005 0000")),
+        (9, bytes.fromhex("05 0204 0001")),
+    ]
 
 
 @st.composite

@@ -174,7 +174,9 @@ class Bus:
     async def _write(self, action: Action) -> None:
         """One write. Nobody's answer leaves a close waiting; a refusal does not: the core says an off again."""
         try:
-            for write in writes_of(action, self._site):
+            for number, write in enumerate(writes_of(action, self._site)):
+                if number and not action.safe and self._queue.close_waits:
+                    return self._queue.put([action])  # begun anew after the close
                 await self._transport.write(write)
         except Transient as failure:
             if self._queue.failed(action, self._mono_ms()):

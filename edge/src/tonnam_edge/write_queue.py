@@ -49,6 +49,11 @@ class WriteQueue:
             self._tried.discard(found.actuator)
         return found
 
+    @property
+    def close_waits(self) -> bool:
+        """Whether a close waits that has not been tried yet."""
+        return any(action.safe and action.actuator not in self._tried for action in self._waiting.values())
+
     def next_ms(self) -> int | None:
         """When `take` has something again; in the past if it has now. None when nothing waits."""
         return min((self._due_ms(action) for action in self._waiting.values()), default=None)
