@@ -131,3 +131,14 @@ def test_farewell_of_a_session_that_only_its_batches_told_of_counts(nodes: Datab
     with nodes.writing() as session:
         assert repository.heard(session, {(TENANT, NODE): NOW_MS + 1}) == [(TENANT, NODE)]
     assert note(nodes, False, "b") is False
+
+
+def test_batch_that_a_gateway_kept_does_not_wake_a_node_that_has_died_since(nodes: Database) -> None:
+    with nodes.writing() as session:
+        repository.add_node(session, TENANT, "behind", words("Behind"), NOW_MS, via=NODE)
+        repository.presence(session, TENANT, "behind", True, f"via-{NODE}", NOW_MS, False)
+        repository.presence(session, TENANT, "behind", False, f"via-{NODE}", NOW_MS + 1, False)
+        assert repository.heard(session, {(TENANT, "behind"): NOW_MS + 5}) == []
+        behind = session.get_one(Node, (TENANT, "behind"))
+        session.refresh(behind)
+        assert (behind.online, behind.last_heard_ms) == (False, NOW_MS + 5)

@@ -12,6 +12,9 @@ from tonnam_cloud.errors import Rejected
 from tonnam_cloud.registry.models import Dictionary, Node, Site, Tenant
 from tonnam_link.topics import ID_PATTERN, Origin, is_id
 
+FAREWELL = ""
+"""In place of a session's name: the gateway of this node has told that it went."""
+
 
 class Sender(NamedTuple):
     """What ingest must know of a node: the gateway that may speak for it, and whether it may speak at all."""
@@ -94,16 +97,18 @@ def keep_dictionary(session: Session, tenant: str, name: str, content: bytes, no
 def heard(session: Session, last_heard: Mapping[tuple[str, str], int]) -> Collection[tuple[str, str]]:
     """Note when batches of nodes last came. A batch after a last will outranks it; those nodes are returned.
 
-    Which session sent it is not known: any farewell may be that one's.
+    Which session sent it is not known: any farewell may be that one's. Not so for a node whose gateway has told its
+    farewell: what the gateway passes on of it since may be hours old.
     """
     returned = []
     for (tenant, node), at_ms in last_heard.items():
         mine = (Node.tenant == tenant, Node.id == node)
         session.execute(update(Node).where(*mine).values(last_heard_ms=at_ms))
         asleep = (~Node.online, (Node.online_changed_ms.is_(None)) | (Node.online_changed_ms < at_ms))
+        there = Node.via.is_(None) | Node.session.is_distinct_from(FAREWELL)
         woken = session.execute(
             update(Node)
-            .where(*mine, *asleep)
+            .where(*mine, *asleep, there)
             .values(online=True, online_changed_ms=at_ms, session=None)
             .returning(Node.id)
         )
@@ -149,7 +154,8 @@ def presence(
         return []
     if not online and not kept and node.session not in {None, name}:
         return []
-    node.session = name if online else node.session
+    if online or node.via:
+        node.session = name if online else FAREWELL
     gateway = session.get(Node, (tenant, node.via)) if node.via else None
     if node.online == online or (online and gateway is not None and not gateway.online):
         return []

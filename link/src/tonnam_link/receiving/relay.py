@@ -133,11 +133,11 @@ class Relay:
         """The answer to a batch that the outbox need not, should not or cannot take."""
         if inner.kind is Kind.EVENTS and open_envelope(received.payload).body == NO_EVENTS:
             return Answer(Verdict.STORED)  # a hello
+        if inner.kind is Kind.FORWARD:
+            return Answer(Verdict.BUSY, "a gateway cannot stand behind another gateway", NO_CHAIN_RETRY_S)
         if len(received.payload) > MAX_BATCH_BYTES:
             self._rarely.warn("batch.oversized", node=str(received.origin), size=len(received.payload))
             return Answer(Verdict.QUARANTINED, f"oversized: {len(received.payload)} bytes")
-        if inner.kind is Kind.FORWARD:
-            return Answer(Verdict.BUSY, "a gateway cannot stand behind another gateway", NO_CHAIN_RETRY_S)
         full = FULL_FOR_BACK if received.channel is Channel.BACK else FULL_FOR_ALL
         if self._uplink.backlog().bytes > full * self._outbox_bytes:
             return Answer(Verdict.BUSY, "the gateway's outbox is full", FULL_RETRY_S)
