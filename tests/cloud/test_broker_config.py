@@ -180,10 +180,21 @@ def test_address_of_ip_6_is_written_as_each_broker_reads_it(tmp_path: Path, told
 def test_wrong_directory_does_not_put_every_node_off_the_broker(
     shared: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    command = shared.arguments("nats", 1883, "--out", str(tmp_path / "broker"))
+    shared.run(*command)
+    before = (tmp_path / "broker" / "tonnam.conf").read_text()
     monkeypatch.setitem(shared.environment, "TONNAM_DATA", str(tmp_path / "elsewhere"))
-    refused = shared.run(*shared.arguments("nats", 1883, "--out", str(tmp_path / "broker")), code=2)
-    assert "is that the cloud's directory?" in refused.output
-    assert list(tmp_path.iterdir()) == []
+    assert "is that the cloud's directory?" in shared.run(*command, code=2).output
+    assert (tmp_path / "broker" / "tonnam.conf").read_text() == before
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_broker_s_files_may_come_before_all_else(
+    shared: Access, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(shared.environment, "TONNAM_DATA", str(tmp_path / "new"))
+    shared.run(*shared.arguments("nats", 1883, "--out", str(tmp_path / "broker")))
+    assert (tmp_path / "new" / "tonnam.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,12 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(tmp_path: Path) -> Non
     EmbeddedStore(tmp_path).close()
 
 
+def test_a_directory_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match=r"TONNAM_DATA: .*readings\.lock: "):
+        EmbeddedStore(tmp_path / "file")
+
+
 def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     store.append([batch(good([1.0, None]), good([180.0], LEVEL))])
@@ -286,7 +292,8 @@ def test_kill_at_any_instant_loses_nothing_acknowledged_and_doubles_nothing(tmp_
     acknowledged = -1
     for _ in range(6):
         resent_from = max(0, acknowledged - 3)  # as a sender does that has not seen the last answers
-        acknowledged = write_until_killed(tmp_path, resent_from, rng.uniform(0.0, 0.15))
+        newest = write_until_killed(tmp_path, resent_from, rng.uniform(0.0, 0.15))
+        acknowledged = max(acknowledged, newest)  # a kill may come while it acknowledges what it has again
         found = EmbeddedReader(tmp_path).series(MOISTURE, *EVER)
         expected = (acknowledged + 1) * READINGS_A_BATCH
         assert len(found) >= expected

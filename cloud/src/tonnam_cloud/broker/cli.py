@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tonnam_cloud.broker.config import Broker, Config, Writer, follow, write_once
+from tonnam_cloud.broker.files import is_written
 from tonnam_cloud.broker.listening import Address, Listening
 from tonnam_cloud.broker.reload import Reloader
 from tonnam_cloud.broker.users_file import load_users
@@ -65,7 +66,7 @@ def broker_config(
         others = load_users(users, os.environ) if users else []
         config = Config(broker, out.absolute(), listening, others, site)
     reloader = Reloader(reload_pid_file, broker.program) if reload_pid_file else None
-    with command_database() as database:
+    with command_database(make=not is_written(config.directory)) as database:
         writer = Writer(config, database)
         if keep:
             asyncio.run(follow(writer, reloader))

@@ -15,6 +15,12 @@ VERSION = "version"
 """Written last, and different whenever anything is: who watches this file need not watch the others."""
 
 
+def is_written(directory: Path) -> bool:
+    """Whether there is a configuration already: an empty registry in a wrong place must not take its place, because
+    that would put every node off the broker."""
+    return (directory / VERSION).exists()
+
+
 def version_of(files: Mapping[str, str]) -> str:
     """What tells one state of a configuration from another."""
     digest = hashlib.sha256()

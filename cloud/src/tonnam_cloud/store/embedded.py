@@ -120,7 +120,6 @@ class EmbeddedStore(EmbeddedReader):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(directory / LOCK_NAME)
         with _sorted_errors(self._path):
             self._writer = _connect(self._path, "rwc")
@@ -299,8 +298,13 @@ def _connect(path: Path, mode: Literal["rw", "rwc"]) -> sqlite3.Connection:
 
 
 def _lock(path: Path) -> IO[str]:
-    """Holds the directory for this writer; the system lets go of it when the process ends, however it ends."""
-    handle = path.open("a")
+    """Holds the directory, made if need be, for this writer; the system lets go of it when the process ends, however
+    it ends. Raises Misconfigured."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a")
+    except OSError as error:
+        raise Misconfigured(f"TONNAM_DATA: {path}: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
