@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from sqlalchemy import exc, text
 
 from tests.cloud.scene import DUST, FARM, MOISTURE, RAIN, RIVER, Scene, playing
 from tests.cloud.told import NODE, NOW_MS, TENANT, words
+from tests.servers import HOST
 from tonnam_cloud import database as database_module
 from tonnam_cloud import upkeep
 from tonnam_cloud.database import Database
@@ -56,6 +58,16 @@ def test_database_whose_connections_are_all_taken_is_busy_and_not_broken(
 
 def lost() -> exc.DBAPIError:
     return exc.ProgrammingError("x", {}, sqlite3.ProgrammingError("closed"), connection_invalidated=True)
+
+
+def test_server_that_takes_a_connection_and_says_nothing_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a machine that lost its power does: nothing comes back."""
+    monkeypatch.setitem(database_module.GIVE_UP, "connect_timeout", 2)
+    with socket.create_server((HOST, 0)) as silent:
+        database = Database(f"postgresql://nobody@{HOST}:{silent.getsockname()[1]}/none")
+        with pytest.raises(Transient, match="does not answer"), database.reading() as session:
+            session.connection()
+        database.close()
 
 
 @pytest.mark.parametrize(

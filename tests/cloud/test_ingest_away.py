@@ -30,6 +30,7 @@ from tests.cloud.told import (
 from tests.servers import InfluxServer, influx_server, running, wait_until
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
+from tonnam_cloud.ingest import commit as commit_module
 from tonnam_cloud.ingest import writing
 from tonnam_cloud.ingest.commit import Ingest
 from tonnam_cloud.registry import repository
@@ -103,6 +104,20 @@ async def taking(ingest: Ingest, *payloads: bytes) -> tuple[float, list[Verdict]
 def runs(database: Database) -> list[str]:
     with database.reading() as session:
         return sorted(session.scalars(select(Run.run_id)))
+
+
+async def test_a_database_that_hangs_is_named_until_it_answers(
+    ingest: Ingest, store: HangingStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit_module, "HANGS_S", 0.05)
+    with database.writing() as session:
+        session.connection()  # now whoever else wants to write waits
+        waiting = asyncio.create_task(commit(ingest, sealed_events(started())))
+        await asyncio.to_thread(wait_until, lambda: "has not answered" in ingest.status.waiting_for, "the word of it")
+        assert not waiting.done()
+    assert await waiting == [STORED]
+    assert ingest.status.waiting_for == ""
+    assert runs(database) == ["run-1"]
 
 
 async def test_a_store_that_hangs_delays_no_event_and_is_not_asked_again_meanwhile(

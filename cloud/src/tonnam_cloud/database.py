@@ -33,6 +33,15 @@ IDLE_CONNECTIONS = 20
 MOST_CONNECTIONS = 85
 """More than all that may ask at once: 40 threads of the API, up to 36 beside the event loop, ingest's own."""
 CONNECTION_WITHIN_S = 10
+GIVE_UP = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""How long PostgreSQL's client waits for a server that says nothing, in its own words; the URL may say otherwise.
+Left alone it waits for a machine without power for two hours, and whoever asks waits with it."""
 
 Id = Annotated[str, mapped_column(String(32))]
 """A tenant, node, site or thing id."""
@@ -112,7 +121,8 @@ def _engine(url: str) -> Engine:
         "pool_timeout": CONNECTION_WITHIN_S,
     }
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, **pool)
+        give_up = {name: value for name, value in GIVE_UP.items() if name not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=give_up, **pool)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -37,6 +37,7 @@ from tonnam_link.topics import Channel, Origin
 AWAY_RETRY_S = 5.0
 HOUSEKEEPING_S = 1.0
 BOUND_EVERY_S = 60.0
+HANGS_S = 5.0
 HEARD_EVERY_MS = 5_000
 REPORT_EVERY_S = 60.0
 REPLAYS_AT_ONCE = 8
@@ -95,9 +96,9 @@ class Ingest:
     async def _take(self, works: Sequence[Work]) -> None:
         """Open, store and keep a group; then say on the live bus what of it is there."""
         try:
-            await self.blocking(self._open, works)
+            await self._noticing(self.blocking(self._open, works))
             await self._writer.write(works)
-            messages = await self.blocking(self._keep, works)
+            messages = await self._noticing(self.blocking(self._keep, works))
         except Transient as error:
             self._no_database(error)
             for work in works:
@@ -106,6 +107,14 @@ class Ingest:
         self._database_is_back()
         for topic, payload in messages:
             self._publish(topic, payload)
+
+    async def _noticing(self, asked: Awaitable[_T]) -> _T:
+        """What the database says. One that hangs says nothing: then we do, and wait on."""
+        answer = asyncio.ensure_future(asked)
+        done, _ = await asyncio.wait({answer}, timeout=HANGS_S)
+        if not done:
+            self._no_database(Transient(f"the database has not answered for {HANGS_S:g} s"))
+        return await answer
 
     def _open(self, works: Sequence[Work]) -> None:
         now = time.monotonic()
