@@ -12,6 +12,18 @@ REPEAT_OFF_S = 2.0
 OPENING_FRESH_S = 3.0
 # The pump's own deadline is the planned run and this.
 PUMP_MARGIN_S = 5.0
+# A pump's relay is proven off and water goes on for so long: its contact is welded.
+WELD_LOOK_S = 12.0
+# A current that was read so long after a pump was proven off is no longer that of its stopping.
+CURRENT_SETTLES_S = 5.0
+# A close that is proven within this is in time; what it takes longer counts as water given.
+LATE_S = 3.0
+# A pump that draws too little current for so long has no water.
+DRY_S = 10.0
+# Coils that somebody else moves so often within an hour are latched.
+UNEXPECTED_TIMES = 3
+# Without a deadline of its own an actuator is opened by a person only, and for no longer than this.
+ATTENDED_MAX_S = 600.0
 # Water pressure falls for this long between pump and valve.
 DECAY_S = 2.0
 # The valve's own deadline is the planned run, its travels and these two: so that it outlasts the pump's.

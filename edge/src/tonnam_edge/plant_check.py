@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tonnam_edge.coils import coils_of, timer_s
-from tonnam_edge.deadlines import longest_run_s
+from tonnam_edge.deadlines import Feed, longest_run_s
 from tonnam_edge.parts import Parts
 from tonnam_edge.positions import Path
 from tonnam_edge.problems import Problems, did_you_mean
@@ -61,11 +61,14 @@ def check_water_paths(parts: Parts, profiles: Mapping[str, Profile], problems: P
             if first[0] != zone.master:
                 text = f'must be that of "{first[1]}", which is {_told(first[0])}: one pump, one master valve'
                 problems.error((*path, "master"), text)
-        _capacity(zone, actuators.get(zone.pump or ""), path, problems)
+        pump = actuators.get(zone.pump or "")
+        _capacity(zone, pump, path, problems)
+        contactor = pump is not None and pump.contactor is not None
+        feed = Feed(actuators.get(zone.master or ""), contactor, travels.get(zone.pump, 0.0))
         for role, name in _path(zone, actuators):
             part = actuators.get(name)
             if part is not None:
-                _passes(zone, part, role, actuators.get(zone.master or ""), travels, profiles, path, problems)
+                _passes(zone, part, role, feed, profiles, path, problems)
     _contactors(parts, problems)
 
 
@@ -204,8 +207,7 @@ def _passes(
     zone: ZonePart,
     part: ActuatorPart,
     key: Role,
-    master: ActuatorPart | None,
-    travels: Mapping[str | None, float],
+    feed: Feed,
     profiles: Mapping[str, Profile],
     path: Path,
     problems: Problems,
@@ -217,7 +219,7 @@ def _passes(
     profile = profiles.get(part.device)
     if profile is None or profile.relay is None:
         return
-    room_s = longest_run_s(part, timer_s(part, profile.relay), master, travels.get(zone.pump, 0.0))
+    room_s = longest_run_s(part, timer_s(part, profile.relay), feed)
     if room_s is not None and zone.max_run_min * 60 > room_s:
         guard = "the relay board" if part.cut_off_min is None else "the relay board or the cut-off"
         text = f'is longer than {guard} of "{part.id}" can guard: at most {room_s / 60:.1f}'

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tonnam_edge.coils import timer_s
+from tonnam_edge.deadlines import Feed
 from tonnam_edge.polling import DevicePlan
 from tonnam_edge.profile import Profile, Relay, Words
 from tonnam_edge.site_file import (
@@ -138,6 +139,42 @@ class Site:
     def stop_order(self) -> list[str]:
         """The actuators in the order in which all are turned off: what doses, pumps, then what lets water through."""
         return sorted(self.actuators, key=lambda name: self.actuators[name].stops_at)
+
+    def path_of(self, zone: str) -> tuple[str, ...]:
+        """The actuators that must be open for a zone to have water, as they are opened: valve, master, pump."""
+        part = self.zones[zone].part
+        pump = None if part.pump is None else self.actuators[part.pump].part
+        names = (part.valve, part.master, None if pump is None else pump.contactor, part.pump)
+        return tuple(name for name in names if name is not None)
+
+    def feed_of(self, zone: str) -> Feed:
+        """What stands before the valves of a zone's supply, and how long the slowest of them travels."""
+        supply, part = self.supply_of(zone), self.zones[zone].part
+        valves = [each.part.valve for name, each in self.zones.items() if self.supply_of(name) == supply]
+        pump = None if part.pump is None else self.actuators[part.pump].part
+        return Feed(
+            master=None if part.master is None else self.actuators[part.master].part,
+            contactor=pump is not None and pump.contactor is not None,
+            travel_s=max(self.actuators[valve].part.travel_s for valve in valves),
+        )
+
+    def path_mates(self, zone: str) -> frozenset[str]:
+        """All that water of a zone's supply may go through. What no zone uses may be anywhere."""
+        supply = self.supply_of(zone)
+        used: dict[str, set[str]] = {}
+        for name in self.zones:
+            for actuator in self.path_of(name):
+                used.setdefault(actuator, set()).add(self.supply_of(name))
+        return frozenset(
+            name
+            for name, actuator in self.actuators.items()
+            if supply in used.get(name, {supply}) and not (name not in used and actuator.part.safe_open)
+        )
+
+    def supply_of(self, zone: str) -> str:
+        """What feeds a zone, for telling which zones share it: its pump, else its master valve, else nothing else."""
+        part = self.zones[zone].part
+        return part.pump or part.master or part.valve
 
     @property
     def datastreams(self) -> tuple[Datastream, ...]:

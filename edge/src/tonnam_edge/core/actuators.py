@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -56,15 +56,19 @@ class Fault(NamedTuple):
     how: Differs
 
 
+Still = Callable[[int, float, int], bool]
+"""Whether no water has flowed since then for so many seconds, now: by a meter that works."""
+
+
 class Actuators:
     """Says open and closed, and compares with what is read back. At the start everything goes to its safe state.
 
-    A latching valve's coils do not say where it stands. It counts as open once its pulse is over; as closed when
-    `still` says that no water has flowed since the last pulse.
+    A latching valve's coils do not say where it stands. It counts as open once its pulse is over; as closed when the
+    meter has stood still for `still_s` since: after that it gets another pulse.
     """
 
-    def __init__(self, actuators: Mapping[str, Actuator], mono_ms: int) -> None:
-        self._actuators = actuators
+    def __init__(self, actuators: Mapping[str, Actuator], mono_ms: int, still_s: Mapping[str, float]) -> None:
+        self._actuators, self._still_s = actuators, still_s
         self._order = sorted(actuators, key=lambda name: actuators[name].stops_at)
         self._said = {name: _Said(actuators[name].part.safe_open, mono_ms, -(10**12)) for name in actuators}
         self._actions: list[Action] = []
@@ -88,6 +92,10 @@ class Actuators:
     def held(self, name: str) -> bool | None:
         """Whether it is open, of one that is proven; else None."""
         return self._said[name].open if self._said[name].proven else None
+
+    def overdue(self, name: str) -> bool:
+        """Whether it should have been seen as it was told by now."""
+        return self._said[name].unproven_told and not self._said[name].proven
 
     def until_mono_ms(self, name: str) -> int | None:
         """The deadline of one that is open, or None."""
@@ -120,11 +128,8 @@ class Actuators:
                 self._said[name] = _Said(is_open, mono_ms, mono_ms)
                 self._act(name, is_open, None, mono_ms)
 
-    def compare(self, image: Image, *, still: bool | None = None) -> list[Fault]:
-        """Look at every coil: prove, repeat what is safe, end what is past its deadline, and tell what differs.
-
-        `still`: whether the meter has stood still for long enough to prove that a latching valve is closed.
-        """
+    def compare(self, image: Image, still: Still) -> list[Fault]:
+        """Look at every coil: prove, repeat what is safe, end what is past its deadline, and tell what differs."""
         found = []
         for name in self._order:
             how = self._look(name, self._said[name], image.positions[name], image.now.mono_ms, still)
@@ -152,12 +157,12 @@ class Actuators:
     def _in_safe_state(self, name: str) -> bool:
         return self._said[name].open is self._actuators[name].part.safe_open
 
-    def _look(self, name: str, said: _Said, at: Position, mono_ms: int, still: bool | None) -> Differs | None:
+    def _look(self, name: str, said: _Said, at: Position, mono_ms: int, still: Still) -> Differs | None:
         if said.until_mono_ms is not None and mono_ms >= said.until_mono_ms:
             self.close(name, mono_ms)
             return None
         newer = at.heard and at.mono_ms > said.since_mono_ms
-        seen = self._seen(name, said, at, still) if newer else None
+        seen = self._seen(name, said, at, still, mono_ms) if newer else None
         if seen is said.open:
             said.proven, said.unproven_told = True, False
             return None
@@ -165,21 +170,29 @@ class Actuators:
             return self._differs(name, said, mono_ms)
         if said.proven:
             return None
-        if self._in_safe_state(name) and mono_ms - said.last_mono_ms >= REPEAT_OFF_S * 1000:
+        again_s = max(REPEAT_OFF_S, self._still_s.get(name, 0.0))
+        if self._in_safe_state(name) and mono_ms - said.last_mono_ms >= again_s * 1000:
             said.last_mono_ms = mono_ms
             self._act(name, said.open, None, mono_ms)
-        if mono_ms - said.since_mono_ms > PROVE_S * 1000 and not said.unproven_told:
+        if mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000 and not said.unproven_told:
             said.unproven_told = True
             return Differs.NOT_OPENED if said.open else Differs.NOT_CLOSED
         return None
 
-    def _seen(self, name: str, said: _Said, at: Position, still: bool | None) -> bool | None:
+    def _prove_s(self, name: str, said: _Said) -> float:
+        """How long the proof may take: two cycles of reading back, and for a close its travel or the meter's wait."""
+        if said.open:
+            return PROVE_S
+        return PROVE_S + self._actuators[name].part.travel_s + self._still_s.get(name, 0.0)
+
+    def _seen(self, name: str, said: _Said, at: Position, still: Still, mono_ms: int) -> bool | None:
         """Whether it is open, by its coil; a latching valve by the pulse that it had, and closed by the meter."""
         if self._actuators[name].part.kind != "latching":
             return at.open
         if said.open:
             return True
-        return False if said.proven or still else None
+        stood = said.proven or still(said.since_mono_ms, self._still_s.get(name, 0.0), mono_ms)
+        return False if stood else None
 
     def _differs(self, name: str, said: _Said, mono_ms: int) -> Differs | None:
         """A board whose clock is fast ends a deadline a little early: that is no fault, and closes it."""

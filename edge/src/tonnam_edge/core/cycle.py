@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tonnam_edge.core import texts
-from tonnam_edge.core.actuators import Action, Actuators, Differs, Fault
+from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, by_hand, decide, plan_of
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.memory import Intent, Memory, Text
-from tonnam_edge.core.runs import Phase, Run, Runs
+from tonnam_edge.core.queue import Queue, ready_at
+from tonnam_edge.core.runs import Phase, Run
 from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
-from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S, WAIT_AFTER_FAULT_S
+from tonnam_edge.core.water import Water
+from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S
 from tonnam_edge.site import Site
 from tonnam_link.commands.refusals import KIND, Why
 from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
@@ -83,17 +85,17 @@ class Core:
         self._settings = Settings(site)
         holds_ms = {name: round(zone.part.hold_after_stop_min * 60_000) for name, zone in site.zones.items()}
         self._books = Books(self._memory, self._settings.local, holds_ms)
-        self._actuators = Actuators(site.actuators, now.mono_ms)
+        self._events: list[Event] = []
+        self._water = Water(site, self._memory, now, self._event, new_id)
+        self._actuators, self._runs = self._water.actuators, self._water.runs
         self._observed = Observed(site, now.mono_ms, self._actuators.held)
-        self._runs = Runs(site, self._actuators)
+        self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._frames = Frames(site)
-        self._events: list[Event] = []
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
         self._resting_until = self._rests(now.mono_ms)
-        self._fault_hold_until = now.mono_ms
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
         self._shutting_down = False
@@ -104,7 +106,7 @@ class Core:
     @property
     def safe(self) -> bool:
         """Whether every valve and pump is in its safe state by its own coil, and nothing runs."""
-        return self._actuators.all_safe and not self._runs.active
+        return self._water.safe
 
     @property
     def running(self) -> frozenset[str]:
@@ -158,7 +160,8 @@ class Core:
         self._commands.now = image.now
         self._books.turn(image.now)
         self._watch_devices(image)
-        self._guard(image)
+        if self._shutting_down:
+            self._water.stop_everything(texts.interrupted(), image.now)
         self._follow_runs(image)
         decision = decide(image, self._memory, self._resting_until, self._settings)
         self._memory.book.slots.update(decision.slots)
@@ -212,30 +215,19 @@ class Core:
                 self._lost.discard(name)
                 self._event("device.back", image.now, device=name, text=texts.device_back(device.part.name))
 
-    def _guard(self, image: Image) -> None:
-        """See that every coil is as it was told. If not: all off, and no start for a while; never fight."""
-        for fault in self._actuators.compare(image):
-            reason = _fault_text(fault)
-            self._event("actuator.fault", image.now, actuator=fault.actuator.id, text=reason)
-            self._fault_hold_until = image.now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
-            self._runs.stop_all("failed", reason, image.now.mono_ms)
-            if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
-                self._actuators.all_to_safety(image.now.mono_ms, again=True)
-        if self._shutting_down:
-            self._runs.stop_all("interrupted", texts.interrupted(), image.now.mono_ms)
-            self._actuators.all_to_safety(image.now.mono_ms)
-
     def _follow_runs(self, image: Image) -> None:
-        for run in self._runs.advance(image):
+        for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
                 self._say_of(run, CommandState.RUNNING, run.intent.reason)
             elif run.phase is Phase.ENDED:
                 self._ended(run, image)
+        for zone, seconds in self._runs.late(image.now):
+            self._books.use(zone, seconds, image.now)
         for stopped in self._stops.advance(image):
             self._commands.say(stopped.command_id, stopped.state, stopped.reason)
 
     def _ended(self, run: Run, image: Image) -> None:
-        intent, litres = run.intent, run.meter.litres
+        intent, litres = run.intent, run.litres
         self._books.use(intent.zone, run.duration_s, image.now)
         del self._memory.runs[intent.zone]
         self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
@@ -296,31 +288,37 @@ class Core:
         if self._stops.closed(part.id, image):
             self._commands.say(command.id, CommandState.DONE, texts.already_off())
             return
-        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now.mono_ms, by_hand=True)
+        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now, by_hand=True)
         self._stops.begin(command.id, part.id, now.mono_ms)
         self._commands.say(command.id, CommandState.RUNNING, texts.closing())
 
     def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
         refused: dict[str, Text] = {}
-        for wish in wishes:
+        for wish in self._queue.order(wishes, image):
             verdict = pass_interlocks(wish, image, self._memory, self._standing(wish, image), self.site)
             if isinstance(verdict, Granted):
                 self._begin(wish, verdict, image)
-            elif wish.command_id is not None:
+                continue
+            self._queue.refused(wish, image.now, waits=verdict.waits)
+            if wish.command_id is not None:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:
                 refused.setdefault(wish.zone, verdict.reason)
         return refused
 
     def _standing(self, wish: Wish, image: Image) -> Standing:
+        zone, now = wish.zone, image.now
         return Standing(
-            ready=self._actuators.all_safe,
+            ready=self._water.ready(zone),
             shutting_down=self._shutting_down,
             remembers=self.remembers and not self._unread,
-            fault_hold=image.now.mono_ms < self._fault_hold_until,
+            fault_hold=self._water.holds(zone, now),
             running=frozenset(self._runs.active),
-            used_s=self._books.used_s(wish.zone, image.now),
+            used_s=self._books.used_s(zone, now),
+            latched=self._water.latches.blocks(zone),
+            wait=self._water.wait(zone, wish.seconds, now) or self._queue.behind(wish, now),
+            starting=self._queue.starting(zone, now),
         )
 
     def _begin(self, wish: Wish, granted: Granted, image: Image) -> None:
@@ -335,13 +333,15 @@ class Core:
             now.wall_ms,
             granted.reason,
             now.stamp,
+            wish.litres,
         )
         self._memory.runs[wish.zone] = intent
         if wish.program is not None and wish.slot_ms is not None:
             self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
         if wish.cause == "manual":
             self._books.release(wish.zone)
-        self._runs.start(intent, now.mono_ms)
+        self._water.start(intent, now)
+        self._queue.started(wish, now)
         self._event(
             "run.started",
             now,
@@ -365,7 +365,7 @@ class Core:
             self._planned[zone.id] = plan
             self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
 
-    def _event(self, kind: str, now: Now, **body: Any) -> None:
+    def _event(self, kind: str, now: Now, /, **body: Any) -> None:
         self._events.append(Event(self._new_id(), kind, now.wall_ms, {"site": self.site.id, **body}, now.stamp))
 
     def _finish(self, image: Image, decision: Decision) -> Step:
@@ -391,17 +391,8 @@ class Core:
 
     def _next_due(self, image: Image, decision: Decision) -> int:
         now = image.now
-        deadlines = [*self._runs.deadlines_mono_ms(), *self._actuators.deadlines_mono_ms()]
-        if self._fault_hold_until > now.mono_ms:
-            deadlines.append(self._fault_hold_until)
+        deadlines = [*self._water.deadlines_mono_ms(now), *self._queue.deadlines_mono_ms(now)]
         candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]
         if decision.next_due_ms is not None:
             candidates.append(decision.next_due_ms)
         return max(now.wall_ms + 1, min(candidates, default=now.wall_ms + 3_600_000))
-
-
-def _fault_text(fault: Fault) -> Text:
-    name = fault.actuator.part.name
-    if fault.how in {Differs.NOT_OPENED, Differs.NOT_CLOSED}:
-        return texts.not_proven(name, on=fault.how is Differs.NOT_OPENED)
-    return texts.not_as_said(name, on=fault.how is Differs.WENT_OPEN)

@@ -18,7 +18,10 @@ from tonnam_link.messages import Command
 
 
 class Wish(NamedTuple):
-    """Somebody wants water in a zone for so many seconds. `slot_ms` is the timer's slot, used up by a start."""
+    """Somebody wants water in a zone for so many seconds, or until so many litres have been metered.
+
+    `slot_ms` is the timer's slot, used up by a start.
+    """
 
     zone: str
     cause: Cause
@@ -27,6 +30,7 @@ class Wish(NamedTuple):
     program: str | None = None
     command_id: str | None = None
     slot_ms: int | None = None
+    litres: float | None = None
 
 
 def by_hand(command: Command) -> Wish:

@@ -65,6 +65,7 @@ class Image:
     now: Now
     samples: Mapping[str, Sample]
     positions: Mapping[str, Position]
+    read_mono_ms: Mapping[str, int]  # when the poll began that brought a datastream
 
     def value(self, datastream: str | None) -> float | None:
         """The number of a datastream if it is good, else None."""
@@ -115,7 +116,9 @@ class Observed:
             is_open = self._held(actuator.id) if found.heard and found.open is None else found.open
             known = Sample(None, Quality.STALE) if is_open is None else Sample(float(is_open))
             samples[actuator.datastream.id] = known
-        return Image(now, samples, positions)
+        polls = {name: seen.mono_ms for name, seen in self._latest.items()}
+        read = {one.datastream.id: polls[one.device] for one in self._site.sensed if one.device in polls}
+        return Image(now, samples, positions, read)
 
     def _judge(self, sensed: Sensed, now: Now) -> Sample:
         latest = self._latest.get(sensed.device)

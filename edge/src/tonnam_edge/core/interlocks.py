@@ -1,15 +1,25 @@
-"""The rules that can only stop things. Wishes pass here last; what is stopped has a reason that a farmer can read."""
+"""The rules that can only stop things. Wishes pass here last; what is stopped has a reason that a farmer can read.
+
+What unknown means, by input:
+    position of an actuator     stop: nothing starts on its water path until it is read back
+    tank level                  limited: so many minutes a run and litres in all; flow and current are witnesses
+    current of the pump         the next witness: the flow
+    flow                        the next witness: the current; with neither the tank level's limit alone counts
+    water given before a start  counts as given in full
+    time of day                 limited: see `core.books`
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tonnam_edge.core import texts
+from tonnam_edge.core import plant_texts, texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.limits import SHORTEST_RUN_S
+from tonnam_edge.deadlines import longest_run_s
+from tonnam_edge.limits import ATTENDED_MAX_S, SHORTEST_RUN_S
 from tonnam_edge.site import Site, Zone
 
 # Once low, the tank must rise this far above its limit before water is drawn again.
@@ -22,25 +32,31 @@ class Granted(NamedTuple):
 
 
 class Refused(NamedTuple):
+    """`waits`: it need only wait for others, so it keeps its place in the queue."""
+
     reason: Text
+    waits: bool = False
 
 
 @dataclass(frozen=True)
 class Standing:
     """What the interlocks look at beside the image: where the agent itself stands."""
 
-    ready: bool  # all that should be off is proven off
+    ready: bool  # all that shares a water path with the zone is as it was told, and proven
     shutting_down: bool
     remembers: bool  # a run that is not on disk would be forgotten by a restart
     fault_hold: bool
     running: frozenset[str]
     used_s: float  # of today's water in the zone that is asked for
+    latched: Text | None = None
+    wait: Text | None = None  # what of the pump or the queue it must wait for
+    starting: bool = False  # the agent was started again a moment ago
 
 
 def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing, site: Site) -> Granted | Refused:
     """The wish, perhaps shortened, or why not."""
     zone = site.zones[wish.zone]
-    stopped = _not_now(wish, zone, image, memory, standing, site)
+    stopped = _not_now(wish, zone, image, memory, standing) or _nobody_would_close(wish, site)
     if stopped is not None:
         return Refused(stopped)
     granted = Granted(wish.seconds, wish.reason)
@@ -52,18 +68,21 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
         return Refused(texts.day_used_up(used_s, zone.max_day_s))
     if left_s < granted.seconds:
         granted = Granted(left_s, texts.limited(granted.reason, left_s, texts.day_nearly_used_up(zone.max_day_s)))
-    return _limit_by_tank(granted, zone, image, site)
+    verdict = _limit_by_tank(_limit_by_cut_offs(granted, zone, site), zone, image, memory, site)
+    if isinstance(verdict, Granted) and standing.wait is not None:
+        return Refused(standing.wait, waits=True)
+    return verdict
 
 
-def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Standing, site: Site) -> Text | None:
+def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Standing) -> Text | None:
     if standing.shutting_down:
         return texts.shutting_down()
     if not standing.remembers:
         return texts.disk_fails()
     if zone.id in standing.running:
         return texts.busy_here()
-    if standing.running:
-        return texts.busy_elsewhere(site.zones[min(standing.running)].part.name)
+    if standing.latched is not None:
+        return standing.latched
     if standing.fault_hold:
         return texts.after_fault()
     if not standing.ready:
@@ -71,10 +90,32 @@ def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Sta
     held = memory.book.held_until_ms.get(zone.id, 0)
     if wish.cause != "manual" and held > image.now.wall_ms:
         return texts.stopped_by_hand()
+    if wish.cause != "manual" and standing.starting:
+        return plant_texts.after_restart()
     return None
 
 
-def _limit_by_tank(granted: Granted, zone: Zone, image: Image, site: Site) -> Granted | Refused:
+def _nobody_would_close(wish: Wish, site: Site) -> Text | None:
+    """No program opens what would stay open if this machine died."""
+    if wish.cause == "manual":
+        return None
+    open_ended = [name for name in site.path_of(wish.zone) if not site.actuators[name].unattended]
+    return plant_texts.nobody_would_close(site.actuators[open_ended[0]].part.name) if open_ended else None
+
+
+def _limit_by_cut_offs(granted: Granted, zone: Zone, site: Site) -> Granted:
+    """No longer than every part of the path can guard; without a guard, as long as a person stays beside it."""
+    for name in site.path_of(zone.id):
+        actuator = site.actuators[name]
+        most_s = longest_run_s(actuator.part, actuator.timer_s, site.feed_of(zone.id))
+        most_s = ATTENDED_MAX_S if most_s is None else most_s
+        if granted.seconds > most_s:
+            why = plant_texts.guarded_for(actuator.part.name)
+            granted = Granted(most_s, texts.limited(granted.reason, most_s, why))
+    return granted
+
+
+def _limit_by_tank(granted: Granted, zone: Zone, image: Image, memory: Memory, site: Site) -> Granted | Refused:
     """Too low is no. Unknown is a short run: an empty tank must not burn a pump, nor a dead sensor a crop."""
     tank = site.file.tank
     if tank is None or zone.part.pump is None:
@@ -84,6 +125,8 @@ def _limit_by_tank(granted: Granted, zone: Zone, image: Image, site: Site) -> Gr
         most_s = tank.unknown_max_run_min * 60
         if most_s < SHORTEST_RUN_S:
             return Refused(texts.tank_unknown_refused())
+        if _drawn_blind(memory, site):
+            return Refused(plant_texts.tank_unknown_used_up(memory.blind_l))
         if granted.seconds <= most_s:
             return granted
         return Granted(most_s, texts.limited(granted.reason, most_s, texts.tank_unknown()))
@@ -92,12 +135,21 @@ def _limit_by_tank(granted: Granted, zone: Zone, image: Image, site: Site) -> Gr
     return granted
 
 
-def must_stop(zone: Zone, image: Image, site: Site) -> Text | None:
-    """Why a run in progress must end now, or None."""
+def must_stop(zone: Zone, image: Image, site: Site, memory: Memory, blind_since: int | None) -> Text | None:
+    """Why a run in progress must end now, or None. `blind_since`: since when the tank's level is not known."""
     tank = site.file.tank
     if tank is None or zone.part.pump is None:
         return None
     level_cm = image.value(site.tank_level)
-    if level_cm is not None and level_cm < tank.low_cm:
-        return texts.tank_ran_low(level_cm)
-    return None
+    if level_cm is not None:
+        return texts.tank_ran_low(level_cm) if level_cm < tank.low_cm else None
+    blind_s = 0.0 if blind_since is None else (image.now.mono_ms - blind_since) / 1000
+    if blind_s >= tank.unknown_max_run_min * 60:
+        return plant_texts.tank_became_unknown(blind_s)
+    return plant_texts.tank_unknown_used_up(memory.blind_l) if _drawn_blind(memory, site) else None
+
+
+def _drawn_blind(memory: Memory, site: Site) -> bool:
+    """Whether as much as is allowed was drawn since the tank's level was last known."""
+    tank = site.file.tank
+    return tank is not None and tank.unknown_max_l is not None and memory.blind_l >= tank.unknown_max_l

@@ -25,6 +25,7 @@ class Intent(msgspec.Struct, frozen=True):
     started_at_ms: int
     reason: Text
     stamp: Stamp | None = None  # then `started_at_ms` is only a guess
+    planned_l: float | None = None  # it also ends after so many litres, where they are metered
 
 
 class DayUse(msgspec.Struct, frozen=True):
@@ -117,6 +118,17 @@ class Guess(msgspec.Struct):
     done: list[Done] = []
 
 
+class Latch(msgspec.Struct, frozen=True):
+    """Something found wrong, that stands until a person clears it. `subject` is a zone, an actuator, or the meter."""
+
+    id: str
+    kind: str
+    subject: str
+    set_at_ms: int
+    text: Text
+    stamp: Stamp | None = None  # then `set_at_ms` is only a guess
+
+
 class Memory(msgspec.Struct):
     """The state on disk, as one document. New fields get defaults, so that older ones can be read."""
 
@@ -127,6 +139,11 @@ class Memory(msgspec.Struct):
     past: dict[str, Past] = {}  # by the id of the key
     filling: list[str] = []
     stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
+    latches: dict[str, Latch] = {}  # by id, in the order in which they were set
+    flows_l_min: dict[str, float] = {}  # what zones were found to take
+    pump_starts: dict[str, list[Stamp]] = {}  # of the last hour, by pump
+    pump_stops: dict[str, Stamp] = {}
+    blind_l: float = 0.0  # drawn since the tank's level was last known
 
     @property
     def book(self) -> Book:
@@ -152,6 +169,10 @@ class Memory(msgspec.Struct):
         self.heard = self.heard | older.heard
         self.past = _joined(older.past, self.past)
         self.stops = older.stops | self.stops
+        self.latches = older.latches | self.latches
+        self.flows_l_min = older.flows_l_min | self.flows_l_min
+        self.pump_starts, self.pump_stops = older.pump_starts, older.pump_stops | self.pump_stops
+        self.blind_l += older.blind_l
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

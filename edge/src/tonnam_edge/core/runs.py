@@ -1,27 +1,20 @@
-"""One watering from wish to proof: valve, pump, water, pump, valve, each step seen before the next."""
+"""Waterings from wish to proof: valve, master valve, pump, water, pump, master valve, valve, each step seen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from tonnam_edge.core import texts
+from tonnam_edge.core import plant_texts, texts
 from tonnam_edge.core.actuators import Actuators
-from tonnam_edge.core.image import Image
+from tonnam_edge.core.flow import Expected, Stream
+from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.interlocks import must_stop
-from tonnam_edge.core.memory import Intent, Text
-from tonnam_edge.core.meter import Meter
-from tonnam_edge.limits import (
-    CLOSE_MARGIN_S,
-    DECAY_S,
-    FILL_S,
-    OPEN_MARGIN_S,
-    PROVE_S,
-    PULSES_TO_WAIT,
-    PUMP_MARGIN_S,
-)
+from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.supply import Supply
+from tonnam_edge.limits import LATE_S, PROVE_S
 from tonnam_edge.site import Site, Zone
 
 RunOutcome = Literal["done", "stopped", "failed", "interrupted"]
@@ -29,7 +22,7 @@ RunOutcome = Literal["done", "stopped", "failed", "interrupted"]
 
 class Phase(Enum):
     OPENING = "opening"  # the valve was told to open
-    STARTING = "starting"  # the valve is open, the pump was told to run
+    STARTING = "starting"  # the valve is open, the pump is yet to run
     WATERING = "watering"
     STOPPING = "stopping"  # the pump was told to stop
     CLOSING = "closing"  # the valve was told to close
@@ -43,10 +36,13 @@ class Run:
     intent: Intent
     phase: Phase
     since: int
-    meter: Meter
     water_from: int | None = None
     water_to: int | None = None
+    stopped_at: int = 0
+    litres: float | None = None
+    restarts: int = 0
     seen_at: int = 0
+    blind_since: int | None = None  # since when the tank's level is not known
     outcome: RunOutcome = "done"
     reason: Text = field(default_factory=dict)
     by_hand: bool = False
@@ -67,169 +63,251 @@ class Run:
     def ending(self) -> bool:
         return self.phase in {Phase.STOPPING, Phase.CLOSING, Phase.ENDED}
 
+    def left_s(self, now: int) -> float:
+        """How many of the planned seconds are still to come."""
+        return self.intent.planned_s - (0 if self.water_from is None else (now - self.water_from) / 1000)
+
 
 class Runs:
-    """The waterings in progress, by zone."""
+    """The waterings in progress, by zone, and the supplies that they draw from."""
 
-    def __init__(self, site: Site, actuators: Actuators) -> None:
-        self._site = site
-        self._actuators = actuators
+    def __init__(self, site: Site, memory: Memory, actuators: Actuators, stream: Stream, expected: Expected) -> None:
+        self._site, self._memory, self._actuators = site, memory, actuators
+        self._stream, self._expected = stream, expected
+        names = dict.fromkeys(site.supply_of(zone) for zone in site.zones)
+        self.supplies = {name: Supply(name, site, memory, actuators) for name in names}
         self.active: dict[str, Run] = {}
-        self._step_l = _litres_of_a_pulse(site)
+        self._late: dict[str, int] = {}  # by zone: runs that have ended unproven, and what is counted to
 
-    def start(self, intent: Intent, mono_ms: int) -> None:
+    def start(self, intent: Intent, now: Now) -> None:
         """Open the valve. The caller has passed the interlocks, and puts the intent on disk before acting."""
         zone = self._site.zones[intent.zone]
-        run = Run(intent, Phase.OPENING, mono_ms, Meter(self._step_l, zone.part.flow_l_min), seen_at=mono_ms)
+        run = Run(intent, Phase.OPENING, now.mono_ms, seen_at=now.mono_ms)
         self.active[zone.id] = run
-        travel_s = self._site.actuators[zone.part.valve].part.travel_s
-        hold_s = OPEN_MARGIN_S + 2 * travel_s + intent.planned_s + CLOSE_MARGIN_S
-        self._actuators.open(zone.part.valve, hold_s, mono_ms)
+        valve = self._site.actuators[zone.part.valve]
+        self._actuators.open(valve.id, self.supply(zone.id).hold_s(valve, intent.planned_s), now.mono_ms)
 
-    def stop(self, zone: str, outcome: RunOutcome, reason: Text, mono_ms: int, *, by_hand: bool = False) -> None:
-        """Begin to end a run: pump first. Does nothing when there is none or it is ending already."""
+    def supply(self, zone: str) -> Supply:
+        return self.supplies[self._site.supply_of(zone)]
+
+    def on(self, supply: str, *phases: Phase) -> list[Run]:
+        """The runs that draw from a supply, in any of these phases (in any at all when none is named)."""
+        found = (run for zone, run in self.active.items() if self._site.supply_of(zone) == supply)
+        return [run for run in found if not phases or run.phase in phases]
+
+    def stop(self, zone: str, outcome: RunOutcome, reason: Text, now: Now, *, by_hand: bool = False) -> None:
+        """Begin to end a run: pump first, unless it serves another. Nothing when there is none or it is ending."""
         run = self.active.get(zone)
         if run is None or run.ending:
             return
-        run.outcome, run.reason, run.by_hand = outcome, reason, by_hand
+        run.outcome, run.reason, run.by_hand, run.stopped_at = outcome, reason, by_hand, now.mono_ms
         if run.water_from is not None:
-            run.water_to = mono_ms
-        pump = self._site.zones[zone].part.pump
-        if pump is not None and self._actuators.said_open(pump):
-            self._actuators.close(pump, mono_ms)
-            self._enter(run, Phase.STOPPING, mono_ms)
-        else:
-            self._close_valve(run, mono_ms)
+            run.water_to = now.mono_ms
+        supply = self.supply(zone)
+        others = [each for each in self.on(supply.name, Phase.WATERING) if each is not run]
+        feeds_others = supply.on and bool(others)
+        self._enter(run, Phase.CLOSING if feeds_others or supply.off else Phase.STOPPING, now)
+        if run.phase is Phase.STOPPING:
+            supply.stop(now)
+            return
+        self._close_valve(run, now)
+        if feeds_others:
+            self._keep_the_path_longest(supply, others, now)
 
-    def stop_all(self, outcome: RunOutcome, reason: Text, mono_ms: int) -> None:
-        for zone in list(self.active):
-            self.stop(zone, outcome, reason, mono_ms)
+    def stop_all(self, outcome: RunOutcome, reason: Text, now: Now, supply: str | None = None) -> None:
+        """End every run, or those of one supply: all its pumps before any valve."""
+        ending = [zone for zone in self.active if supply in {None, self._site.supply_of(zone)}]
+        for name in {self._site.supply_of(zone) for zone in ending}:
+            self.supplies[name].stop(now)
+        for zone in ending:
+            self.stop(zone, outcome, reason, now)
 
-    def advance(self, image: Image) -> list[Run]:
-        """Take every run as far as what is seen allows; returns those that have just come into a new phase."""
-        moved = []
-        for zone, run in list(self.active.items()):
-            before = run.phase
-            self._advance(run, self._site.zones[zone], image)
-            if run.phase is not before:
-                moved.append(run)
+    def advance(self, image: Image, passed_l: float) -> list[Run]:
+        """Take every run as far as what is seen allows; returns those that have just come into a new phase.
+
+        `passed_l`: litres by the meter since the last time.
+        """
+        before = {zone: run.phase for zone, run in self.active.items()}
+        self._share(passed_l)
+        for run in list(self.active.values()):
+            self._watch(run, self._site.zones[run.intent.zone], image)
+        for supply in self.supplies.values():
+            self._advance_supply(supply, image.now)
+        for run in list(self.active.values()):
+            self._advance(run, self._site.zones[run.intent.zone], image)
+        moved = [run for zone, run in self.active.items() if run.phase is not before.get(zone, Phase.OPENING)]
+        for run in moved:
             if run.phase is Phase.ENDED:
-                del self.active[zone]
+                del self.active[run.intent.zone]
         return moved
+
+    def late(self, now: Now) -> list[tuple[str, float]]:
+        """Zones whose run has ended without the proof that the water has, and seconds more that count as given."""
+        found = []
+        for zone, counted_to in list(self._late.items()):
+            if zone in self.active:
+                del self._late[zone]
+            elif self._is_dry(zone):
+                found.append((zone, (now.mono_ms - counted_to) / 1000))
+                del self._late[zone]
+        return found
 
     def deadlines_mono_ms(self) -> Iterable[int]:
         """When a run in progress must be looked at again."""
-        for run in self.active.values():
-            if run.phase is not Phase.WATERING or run.water_from is None:
+        for zone, run in self.active.items():
+            if run.phase is not Phase.WATERING or run.water_from is None or not self.supply(zone).on:
                 yield run.since + 1000
                 continue
             yield run.water_from + round(run.intent.planned_s * 1000)
-            yield run.meter.rose_mono_ms + round(self.flow_wait_s(self._site.zones[run.intent.zone]) * 1000) + 1
+            together = [each.intent.zone for each in self.on(self._site.supply_of(zone), Phase.WATERING)]
+            wait_ms = round(self._expected.wait_s(self._expected.l_min(together)) * 1000)
+            yield max(run.water_from, self._stream.rose_mono_ms) + wait_ms + 1
 
-    def flow_wait_s(self, zone: Zone) -> float:
-        """How long no pulse may come while water flows: it follows from the pulse and the flow expected.
+    def flows_still(self, supply: Supply, now: Now) -> bool:
+        """Whether the meter moves on as if the pump ran: no pulse would have come any more if it stood."""
+        zones = [run.intent.zone for run in self.on(supply.name, Phase.STOPPING) if run.water_from is not None]
+        return bool(zones) and self._stream.moves(self._expected.l_min(zones), now.mono_ms)
 
-        One litre at a slow drip zone takes longer than ten seconds; a fixed wait would call it broken.
-        """
-        return FILL_S + PULSES_TO_WAIT * self._step_l / (0.5 * zone.part.flow_l_min / 60)
+    def _share(self, passed_l: float) -> None:
+        """Divide what the meter has counted among the zones that are open, by what each should take."""
+        wet = [run for run in self.active.values() if run.water_from is not None]
+        total_l_min = self._expected.l_min(run.intent.zone for run in wet)
+        for run in wet:
+            if run.restarts != self._stream.restarts:
+                run.litres = None
+            elif run.litres is not None and passed_l > 0:
+                run.litres += passed_l * self._expected.l_min([run.intent.zone]) / total_l_min
+
+    def _advance_supply(self, supply: Supply, now: Now) -> None:
+        opening, ready = self.on(supply.name, Phase.OPENING), self.on(supply.name, Phase.STARTING)
+        longest_s = max(
+            (run.left_s(now.mono_ms) for run in (*ready, *self.on(supply.name, Phase.WATERING))), default=0
+        )
+        if ready and not opening and supply.off:
+            supply.start(longest_s, now)
+        elif ready and supply.on:
+            supply.renew(longest_s, now)
+        leaving = self.on(supply.name, Phase.STOPPING)
+        hurry = bool(leaving) and not any(self._actuators.said_open(self._valve(run)) for run in leaving)
+        supply.advance(now, flows=self.flows_still(supply, now), hurry=hurry)
+        if supply.ran_out():
+            for run in self.on(supply.name, Phase.STARTING, Phase.WATERING):
+                self.stop(run.intent.zone, "done", plant_texts.timer_ended(), now)
+        for run in leaving:
+            if supply.failed is not None:
+                run.outcome, run.reason = "failed", supply.failed
 
     def _advance(self, run: Run, zone: Zone, image: Image) -> None:
-        now = image.now.mono_ms
-        if self._site.flow_total is not None:
-            run.meter.see(image.value(self._site.flow_total), now)
-        if run.phase is Phase.OPENING:
-            self._opening(run, zone, image)
-        elif run.phase is Phase.STARTING and self._actuators.proven(zone.part.pump or ""):
+        now, supply = image.now, self.supply(zone.id)
+        if run.phase is Phase.OPENING and self._is_open(run, now):
+            self._enter(run, Phase.STARTING, now)
+            self._advance_supply(supply, now)
+        if run.phase is Phase.STARTING and supply.wet:
+            self._water_comes(run, supply, now)
+        if run.phase is Phase.STARTING and supply.on:
             self._enter(run, Phase.WATERING, now)
-        if run.phase in {Phase.OPENING, Phase.STARTING, Phase.WATERING}:
-            self._watch(run, zone, image)
-        if run.phase is Phase.STOPPING and self._pump_is_done(run, zone, now):
+        if run.phase is Phase.STOPPING and (supply.off or self._may_close(run, supply)):
+            self._enter(run, Phase.CLOSING, now)
             self._close_valve(run, now)
-        elif run.phase is Phase.CLOSING and self._valve_is_done(run, zone, now):
-            self._enter(run, Phase.ENDED, now)
+        if run.ending:
+            self._note_the_end(run, now)
+        if run.phase is Phase.CLOSING and self._valve_is_done(run, zone, now):
+            self._end(run, now)
 
-    def _opening(self, run: Run, zone: Zone, image: Image) -> None:
-        now = image.now.mono_ms
-        valve, pump = self._site.actuators[zone.part.valve], zone.part.pump
-        if not self._actuators.proven(valve.id) or now - run.since < valve.part.travel_s * 1000:
-            return
-        run.meter.begin(image.value(self._site.flow_total), now)
-        run.water_from = now
-        if pump is None:
-            self._enter(run, Phase.WATERING, now)
-            return
-        self._actuators.open(pump, run.intent.planned_s + PUMP_MARGIN_S, now)
-        self._enter(run, Phase.STARTING, now)
+    def _is_open(self, run: Run, now: Now) -> bool:
+        valve = self._site.actuators[self._valve(run)]
+        travelled = now.mono_ms - run.since >= valve.part.travel_s * 1000
+        return self._actuators.held(valve.id) is True and travelled
+
+    def _water_comes(self, run: Run, supply: Supply, now: Now) -> None:
+        if run.water_from is None:
+            run.water_from = now.mono_ms if supply.on else supply.on_since
+            run.litres, run.restarts = (0.0 if self._stream.good else None), self._stream.restarts
+
+    def _may_close(self, run: Run, supply: Supply) -> bool:
+        """Whether the pump goes on for others that have come meanwhile, or never began."""
+        return supply.on and bool(self.on(supply.name, Phase.WATERING))
 
     def _watch(self, run: Run, zone: Zone, image: Image) -> None:
-        """Everything that ends a run, in order of weight."""
-        now = image.now.mono_ms
-        silent = self._silent_too_long(run, zone, image)
-        dry = must_stop(zone, image, self._site)
-        if silent:
+        """Everything that ends a run but the flow, in order of weight."""
+        if run.ending:
+            return
+        now = image.now
+        run.blind_since = self._blind_since(run, image)
+        dry = must_stop(zone, image, self._site, self._memory, run.blind_since)
+        planned_l = run.intent.planned_l
+        if self._silent_too_long(run, zone, image):
             self.stop(zone.id, "failed", texts.cabinet_silent(), now)
         elif dry is not None:
             self.stop(zone.id, "stopped", dry, now)
-        elif run.water_from is not None and now - run.water_from >= run.intent.planned_s * 1000:
+        elif run.water_from is not None and run.left_s(now.mono_ms) <= 0:
             self.stop(zone.id, "done", texts.finished(), now)
-        elif run.phase is Phase.WATERING and self._no_flow(run, zone, image):
-            self.stop(zone.id, "failed", texts.no_flow(self.flow_wait_s(zone)), now)
+        elif planned_l is not None and run.litres is not None and run.litres >= planned_l:
+            self.stop(zone.id, "done", plant_texts.volume_given(run.litres), now)
+        elif run.phase is not Phase.OPENING and not self._actuators.said_open(zone.part.valve):
+            self.stop(zone.id, "done", plant_texts.timer_ended(), now)
         elif run.intent.cause == "moisture" and self._wet_enough(zone, image):
             moisture = image.value(zone.moisture) or 0.0
             self.stop(zone.id, "done", texts.wet_enough(moisture, zone.part.band.high_pct), now)
 
+    def _blind_since(self, run: Run, image: Image) -> int | None:
+        if self._site.tank_level is None or image.value(self._site.tank_level) is not None:
+            return None
+        return image.now.mono_ms if run.blind_since is None else run.blind_since
+
     def _silent_too_long(self, run: Run, zone: Zone, image: Image) -> bool:
         """Whether nobody has seen this run's coils for longer than a proof may take."""
-        names = [name for name in (zone.part.valve, zone.part.pump) if name is not None]
-        if all(image.positions[name].heard for name in names):
+        if all(image.positions[name].heard for name in self._site.path_of(zone.id)):
             run.seen_at = image.now.mono_ms
         return image.now.mono_ms - run.seen_at > PROVE_S * 1000
-
-    def _no_flow(self, run: Run, zone: Zone, image: Image) -> bool:
-        """Whether the meter works and has not moved for too long. Without a good meter nothing is said."""
-        if self._site.flow_total is None or image.value(self._site.flow_total) is None:
-            return False
-        if run.meter.litres is None and run.meter.rose_mono_ms == run.water_from:
-            return False
-        return image.now.mono_ms - run.meter.rose_mono_ms > self.flow_wait_s(zone) * 1000
 
     def _wet_enough(self, zone: Zone, image: Image) -> bool:
         moisture = image.value(zone.moisture)
         return moisture is not None and moisture >= zone.part.band.high_pct
 
-    def _pump_is_done(self, run: Run, zone: Zone, now: int) -> bool:
-        """Off and the pressure gone; or not confirmed for so long that the valve must close all the same."""
-        waited = now - run.since
-        if not self._actuators.said_open(zone.part.valve):
-            return True  # the valve was closed without waiting: everything is being turned off
-        if zone.part.pump is None or self._actuators.proven(zone.part.pump):
-            return waited >= DECAY_S * 1000
-        if waited <= PROVE_S * 1000:
-            return False
-        pump = self._site.actuators[zone.part.pump]
-        run.outcome, run.reason = "failed", texts.not_proven(pump.part.name, on=False)
-        return True
+    def _keep_the_path_longest(self, supply: Supply, others: list[Run], now: Now) -> None:
+        """A pump's deadline ends before that of the last open valve, though the valve that was to be last closes."""
+        paths = [self._actuators.until_mono_ms(self._valve(run)) for run in others]
+        latest = max((until for until in paths if until is not None), default=now.mono_ms)
+        if supply.outlasts(latest - round(supply.travel_s * 1000)):
+            longest_s = max(run.left_s(now.mono_ms) for run in others)
+            why_not = supply.shorten(longest_s, now)
+            for run in others if why_not is not None else ():
+                self.stop(run.intent.zone, "stopped", why_not or {}, now)
 
-    def _valve_is_done(self, run: Run, zone: Zone, now: int) -> bool:
-        """Closed; or not confirmed in time, which makes the run a failure while closing goes on."""
-        if self._actuators.proven(zone.part.valve):
-            return True
+    def _note_the_end(self, run: Run, now: Now) -> None:
+        """Water runs until pump or valve is proven off: what that takes beyond the usual counts as water given."""
+        if run.water_to is None or run.water_from is None:
+            return
+        if not self._is_dry(run.intent.zone) and now.mono_ms - run.stopped_at > LATE_S * 1000:
+            run.water_to = now.mono_ms
+
+    def _is_dry(self, zone: str) -> bool:
+        """Whether water is proven not to go to a zone: its valve is closed, or its pump stands."""
+        part = self._site.zones[zone].part
+        return any(self._actuators.held(name) is False for name in (part.valve, part.pump) if name is not None)
+
+    def _valve_is_done(self, run: Run, zone: Zone, now: Now) -> bool:
+        """Closed and travelled; or not confirmed in time, which makes the run a failure while closing goes on."""
         valve = self._site.actuators[zone.part.valve]
-        if now - run.since <= (PROVE_S + valve.part.travel_s) * 1000:
+        if self._actuators.held(valve.id) is False:
+            return now.mono_ms - run.since >= valve.part.travel_s * 1000
+        if not self._actuators.overdue(valve.id):
             return False
         run.outcome, run.reason = "failed", texts.not_proven(valve.part.name, on=False)
         return True
 
-    def _close_valve(self, run: Run, now: int) -> None:
-        self._actuators.close(self._site.zones[run.intent.zone].part.valve, now)
-        self._enter(run, Phase.CLOSING, now)
+    def _end(self, run: Run, now: Now) -> None:
+        if run.water_from is not None and not self._is_dry(run.intent.zone):
+            run.water_to = now.mono_ms
+            self._late[run.intent.zone] = now.mono_ms
+        self._enter(run, Phase.ENDED, now)
 
-    def _enter(self, run: Run, phase: Phase, now: int) -> None:
-        run.phase, run.since = phase, now
+    def _close_valve(self, run: Run, now: Now) -> None:
+        self._actuators.close(self._valve(run), now.mono_ms)
 
+    def _valve(self, run: Run) -> str:
+        return self._site.zones[run.intent.zone].part.valve
 
-def _litres_of_a_pulse(site: Site) -> float:
-    """The step of the flow meter's total, in litres; 1 without a meter."""
-    device = site.device_of(site.flow_total) if site.flow_total else None
-    parameters: Mapping[str, float] = device.plan.parameters if device else {}
-    return parameters.get("pulse_l", 1.0)
+    def _enter(self, run: Run, phase: Phase, now: Now) -> None:
+        run.phase, run.since = phase, now.mono_ms
