@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import select
 
 from tests.cloud.told import (
@@ -132,6 +133,30 @@ async def test_a_store_that_hangs_delays_no_event_and_is_not_asked_again_meanwhi
         assert (verdicts, took_s < 0.2) == ([Verdict.BUSY, Verdict.STORED], True)
     assert (store.writes, ingest.status.waiting_for) == (1, "the store does not answer")
     assert runs(database) == ["run-1", "run-2", "run-3", "run-4"]
+
+
+async def test_housekeeping_that_fails_is_said_once_and_keeps_no_batch_waiting(
+    ingest: Ingest, store: HangingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    def full(_budget_s: float = 0) -> bool:
+        nonlocal tried
+        tried += 1
+        raise Transient("disk is full")
+
+    monkeypatch.setattr(commit_module, "HOUSEKEEPING_S", 0.01)
+    monkeypatch.setattr(store, "maintain", full)
+    with structlog.testing.capture_logs() as logs:
+        keeping = asyncio.create_task(ingest.run())
+        for number in range(3):
+            before = tried
+            await asyncio.to_thread(wait_until, lambda: tried > before, "another try")  # noqa: B023
+            assert await commit(ingest, sealed_readings((NOW_MS + number, 26.0))) == [STORED]
+        assert ingest.status.waiting_for == ""
+        keeping.cancel()
+        await asyncio.wait({keeping})
+    assert [log["event"] for log in logs] == ["the store's housekeeping waits"]
 
 
 async def test_a_write_that_ended_late_answers_its_batch_when_it_comes_again(

@@ -160,18 +160,21 @@ class Ingest:
         self.status.no_database = ""
 
     async def _keep_store(self) -> None:
-        """Compaction in slices between writes."""
+        """Compaction in slices between writes. That it fails need not mean that batches wait."""
+        outage = Outage("the store's housekeeping waits")
         while True:
             try:
                 more = await self._writer.upkeep(self._store.maintain)
+                outage.over()
             except CloudError as error:
-                self._no_store(str(error))
+                outage.note(error)
                 more = False
             await asyncio.sleep(0 if more else HOUSEKEEPING_S)
 
     async def _keep_house(self) -> None:
         """When nodes were last heard, what is to be replayed, and how large the quarantine is."""
         bound_at = time.monotonic() + BOUND_EVERY_S
+        outage = Outage("ingest's housekeeping waits for the database")
         while True:
             try:
                 for topic, payload in await self.blocking(self._keep_heard):
@@ -180,8 +183,9 @@ class Ingest:
                 if time.monotonic() >= bound_at:
                     await self.blocking(self._bound)
                     bound_at = time.monotonic() + BOUND_EVERY_S
+                outage.over()
             except CloudError as error:
-                self._no_database(error)
+                outage.note(error)
             await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _replay(self) -> None:
