@@ -88,7 +88,7 @@ class Core:
         self._events: list[Event] = []
         self._water = Water(site, self._memory, now, self._event, new_id)
         self._actuators, self._runs = self._water.actuators, self._water.runs
-        self._observed = Observed(site, now.mono_ms, self._actuators.held)
+        self._observed = Observed(site, now.mono_ms, self._actuators.held, self._memory.doubts)
         self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
@@ -146,6 +146,7 @@ class Core:
         if memory is not None:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
+            self._observed.judge.begin_anew()
             self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
         self._begin_at(Now(now_ms, mono_ms, boot, sure))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tonnam_edge.coils import at_rest, position
-from tonnam_edge.site import Actuator, Averaged, Sensed, Site
+from tonnam_edge.core.judge import Doubt, Judge, together
+from tonnam_edge.site import SOIL_MOISTURE, Actuator, Averaged, Sensed, Site
 from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
 
@@ -76,12 +77,18 @@ class Image:
 class Observed:
     """The latest poll of every device, and since when each has been silent.
 
-    `held` says of an actuator whose coils do not tell where it stands what it was proven to be, or None.
+    `held` says of an actuator whose coils do not tell where it stands what it was proven to be, or None. `doubts` is
+    what an earlier process did not believe.
     """
 
     def __init__(
-        self, site: Site, since_mono_ms: int, held: Callable[[str], bool | None] = lambda name: None
+        self,
+        site: Site,
+        since_mono_ms: int,
+        held: Callable[[str], bool | None] = lambda name: None,
+        doubts: MutableMapping[str, Doubt] | None = None,
     ) -> None:
+        self.judge = Judge({} if doubts is None else doubts)
         self._site = site
         self._held = held
         self._latest: dict[str, Observation] = {}
@@ -105,11 +112,14 @@ class Observed:
         """Whether each of the devices has answered since the start, if only that it is broken."""
         return all(device in self._latest or device in self._faulty for device in devices)
 
-    def freeze(self, now: Now) -> Image:
-        """The image at `now`. Nothing reads a device after this."""
+    def freeze(self, now: Now, expected_pct: Mapping[str, float] | None = None) -> Image:
+        """The image at `now`. Nothing reads a device after this.
+
+        `expected_pct` is the moisture that the water balance expects, by the datastream of a zone.
+        """
         samples = {sensed.datastream.id: self._judge(sensed, now) for sensed in self._site.sensed}
         for averaged in self._site.averaged:
-            samples[averaged.datastream.id] = mean_of_good(averaged, samples)
+            of_all(averaged, samples, (expected_pct or {}).get(averaged.datastream.id))
         positions: dict[str, Position] = {}
         for actuator in self._site.actuators.values():
             positions[actuator.id] = found = self._position(actuator, now)
@@ -131,7 +141,7 @@ class Observed:
             return Sample(None, Quality.DEVICE_FAULT)
         if sensed.range is not None and not sensed.range[0] <= value <= sensed.range[1]:
             return Sample(None, Quality.OUT_OF_RANGE, value)
-        return Sample(value)
+        return self.judge.of(sensed, value, latest.mono_ms)
 
     def _position(self, actuator: Actuator, now: Now) -> Position:
         latest = self._latest.get(actuator.part.device)
@@ -142,7 +152,18 @@ class Observed:
         return Position(position(actuator.part, latest.values), latest.mono_ms)
 
 
-def mean_of_good(averaged: Averaged, samples: Mapping[str, Sample]) -> Sample:
+def of_all(averaged: Averaged, samples: dict[str, Sample], expected_pct: float | None) -> None:
+    """Put in what the sources of a zone say together, and mark those that contradict it."""
+    zone = averaged.datastream.id
+    if not zone.endswith(f"/{SOIL_MOISTURE}"):
+        samples[zone] = _mean_of_good(averaged, samples)
+        return
+    samples[zone], apart = together(averaged.sources, samples, expected_pct)
+    for name in apart:
+        samples[name] = Sample(None, Quality.DISAGREES, samples[name].value)
+
+
+def _mean_of_good(averaged: Averaged, samples: Mapping[str, Sample]) -> Sample:
     """The mean of the sources that are good; without one, unknown for the reason of the first."""
     good = [s.value for s in map(samples.__getitem__, averaged.sources) if s.value is not None]
     if not good:

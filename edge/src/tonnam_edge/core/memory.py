@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from tonnam_edge.core.judge import Doubt
 from tonnam_link.messages import Outcome, Stamp
 
 Cause = Literal["timer", "moisture", "manual"]
@@ -136,6 +137,7 @@ class Memory(msgspec.Struct):
     known: Book = msgspec.field(default_factory=Book)
     guess: Guess | None = None
     heard: dict[str, Heard] = {}
+    doubts: dict[str, Doubt] = {}  # by datastream
     past: dict[str, Past] = {}  # by the id of the key
     filling: list[str] = []
     stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
@@ -166,6 +168,7 @@ class Memory(msgspec.Struct):
         for zone, until_ms in self.known.held_until_ms.items():
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
+        self.doubts.update(older.doubts)
         self.heard = self.heard | older.heard
         self.past = _joined(older.past, self.past)
         self.stops = older.stops | self.stops
