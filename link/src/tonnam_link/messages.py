@@ -12,6 +12,8 @@ from msgspec import Meta
 from tonnam_link.quality import Quality
 from tonnam_link.topics import ID_PATTERN, Channel, Origin
 
+LINE = r"^[^\x00-\x1f\x7f]*\Z"
+"""One line of words for people."""
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999, which is as far as calendars go
 
 
@@ -68,22 +70,31 @@ class CommandAction(StrEnum):
 
     WATER = "water"
     STOP = "stop"
+    CLEAR = "clear"
+    """A person has looked at what was found wrong: the latch may go."""
+    LOCK = "lock"
+    """Nothing starts here until somebody unlocks it at the place itself."""
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice.
 
+    `zone` is empty where the whole site is meant, which only `clear` and `lock` may. `latch` is the id of the one to
+    clear, `who` and `why` are for people: who clears or locks, and why it is locked.
     The bounds hold for what is read from the wire (see `commands`). `signed_by` is the id of the key whose signature
     was right, in hex; the node's inbox sets it, whatever the wire says.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
     action: CommandAction
-    zone: Annotated[str, Meta(pattern=rf"^{ID_PATTERN}\Z")]
+    zone: Annotated[str, Meta(pattern=rf"^(?:{ID_PATTERN})?\Z")]
     issued_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
     expires_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
     max_run_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
     signed_by: str = ""
+    latch: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z")] = ""
+    who: Annotated[str, Meta(max_length=64, pattern=LINE)] = ""
+    why: Annotated[str, Meta(max_length=200, pattern=LINE)] = ""
 
 
 class CommandState(StrEnum):

@@ -38,6 +38,20 @@ def test_what_a_cloud_sends_is_a_command(changed: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    "changed",
+    [
+        {"action": "clear", "zone": "", "latch": "5f-1", "who": "somchai"},
+        {"action": "clear", "zone": "zone-1", "latch": "5f-1", "who": "สมชาย"},
+        {"action": "lock", "zone": "", "who": "สมชาย", "why": "ขุดท่อแปลง 1"},
+        {"action": "lock", "zone": "zone-1", "who": "s" * 64, "why": "y" * 200},
+    ],
+)
+def test_latches_and_lock_outs_may_be_of_the_whole_site(changed: dict[str, object]) -> None:
+    command = read_command(told(**changed))
+    assert {key: getattr(command, key) for key in changed} == changed
+
+
+@pytest.mark.parametrize(
     ("payload", "kind"),
     [
         (told(max_run_s=86_401), "max_run_s"),
@@ -51,6 +65,17 @@ def test_what_a_cloud_sends_is_a_command(changed: dict[str, object]) -> None:
         (told(zone="Zone 1"), "zone"),
         (told(zone="zone-1\n"), "zone"),
         (told(action="flood"), "action"),
+        (told(zone=""), "zone"),
+        (told(zone="", action="stop"), "zone"),
+        (told(action="clear", who="somchai"), "latch"),
+        (told(action="clear", latch="l/1", who="somchai"), "latch"),
+        (told(action="clear", latch="l" * 65, who="somchai"), "latch"),
+        (told(action="clear", latch="l-1"), "who"),
+        (told(action="lock", who=" ", why="digging"), "who"),
+        (told(action="lock", who="somchai"), "why"),
+        (told(action="lock", who="somchai", why="two\nlines"), "why"),
+        (told(action="lock", who="w" * 65, why="digging"), "who"),
+        (told(action="lock", who="somchai", why="y" * 201), "why"),
         (told(issued_at_ms=-1), "issued_at_ms"),
         (told(expires_at_ms=9_000_000_000_000_000), "expires_at_ms"),
         (told(expires_at_ms=START_MS + DAY_MS + 1), "life"),
