@@ -76,7 +76,7 @@ class Stack:
             self._tell([cloud, "node", "add", tenant, node, "--name-th", tenant, "--name-en", tenant])
         words = [word for tenant in tenants for word in ("--tenant", tenant)]
         self._tell([cloud, "user", "add", USER, *words, "--role", "farmer", "--password-stdin"], PASSWORD)
-        cloud_key = self._tell([cloud, "keys", "public"]).strip()
+        cloud_key = self._tell([cloud, "keys", "public", "--make"]).strip()
         for spec in plan.field_children(self.plan, cloud_key):
             self.specs[spec.name] = replace(self.specs[spec.name], environment=spec.environment)
 
