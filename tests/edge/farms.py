@@ -161,7 +161,8 @@ class Field:
         self.moisture: list[float | None] = [28.0, 28.0]
         self.level_cm: float | None = 150.0
         self.litres = 5000.0
-        self.flow_l_min = 60.0
+        self.flow_l_min = 60.0  # of each zone that is open
+        self.mains = False  # water comes without a pump
         self.relay_answers = True
         self.meter_answers = True
         self.welded: dict[int, bool] = {}
@@ -170,7 +171,7 @@ class Field:
         return self.welded.get(n, self.coils[n])
 
     def act(self, action: Action, mono_ms: int) -> None:
-        if not self.relay_answers:
+        if not self.relay_answers or action.device != "relay":
             return
         self.coils[action.coil] = action.open
         self.until.pop(action.coil, None)
@@ -179,9 +180,8 @@ class Field:
 
     def pass_time(self, from_ms: int, to_ms: int) -> None:
         """Let water flow and relay timers run out."""
-        flowing = self.coil(0) and (self.coil(1) or self.coil(2))
-        if flowing:
-            self.litres += self.flow_l_min * (to_ms - from_ms) / MINUTE_MS
+        if self.coil(0) or self.mains:
+            self.litres += (self.coil(1) + self.coil(2)) * self.flow_l_min * (to_ms - from_ms) / MINUTE_MS
         for coil, until in list(self.until.items()):
             if to_ms >= until:
                 self.coils[coil] = False

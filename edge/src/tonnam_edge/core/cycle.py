@@ -14,6 +14,7 @@ from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, by_hand, decide, plan_of
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
+from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.queue import Queue, ready_at
 from tonnam_edge.core.runs import Phase, Run
@@ -117,6 +118,11 @@ class Core:
     def not_off(self) -> frozenset[str]:
         """The valves and pumps that are not proven to be in their safe state."""
         return frozenset(name for name in self.site.actuators if not self._actuators.safe([name]))
+
+    @property
+    def latches(self) -> Latches:
+        """What was found wrong with the water, and stands until a person clears it."""
+        return self._water.latches
 
     @property
     def document(self) -> bytes:

@@ -13,7 +13,7 @@ from tonnam_edge.core.latches import METER, Latches, LatchKind, Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.runs import Phase, Run, Runs
 from tonnam_edge.core.supply import Supply
-from tonnam_edge.limits import CURRENT_SETTLES_S, DRY_S, UNEXPECTED_TIMES, WAIT_AFTER_FAULT_S
+from tonnam_edge.limits import CURRENT_SETTLES_S, DRY_S, PROVE_S, UNEXPECTED_TIMES, WAIT_AFTER_FAULT_S
 from tonnam_edge.site import Site
 
 HOUR_MS = 3_600_000
@@ -47,6 +47,7 @@ class Water:
         self._quiet_since: int | None = None
         self._dry_since: dict[str, int] = {}
         self._looked_mono_ms = now.mono_ms
+        self._open_since: dict[str, int] = {}  # since when a board says that what was told to close is open
         self._moved: list[tuple[int, str]] = []  # when somebody else moved which coil
 
     @property
@@ -170,7 +171,11 @@ class Water:
         """A board that answers and says open, or a meter that does not stand still: closing is tried for ever."""
         said_closed = not self.actuators.said_open(name) and not self._site.actuators[name].part.safe_open
         at = image.positions[name]
-        if said_closed and self.actuators.overdue(name) and at.heard and at.open is not False:
+        if not (said_closed and not self.actuators.proven(name) and at.heard and at.open is not False):
+            self._open_since.pop(name, None)
+            return
+        since = self._open_since.setdefault(name, image.now.mono_ms)
+        if self.actuators.overdue(name) and image.now.mono_ms - since >= PROVE_S * 1000:
             text = texts.not_proven(self._site.actuators[name].part.name, on=False)
             self.latches.set(LatchKind.NOT_CLOSED, name, image.now, text)
 
