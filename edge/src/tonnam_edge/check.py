@@ -22,6 +22,7 @@ from tonnam_edge.site import Site, build_site
 from tonnam_edge.site_file import (
     ActuatorPart,
     BusPart,
+    CabinetPart,
     DevicePart,
     FlowPart,
     MoisturePart,
@@ -41,6 +42,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "telling": TellingPart,
     "tank": TankPart,
     "flow": FlowPart,
+    "cabinet": CabinetPart,
     "restart": RestartPart,
 }
 LISTS: dict[str, type[BaseModel] | None] = {

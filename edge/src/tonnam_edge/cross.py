@@ -23,6 +23,7 @@ from tonnam_edge.site_file import (
     TimerPart,
     ZonePart,
 )
+from tonnam_edge.switch_check import check_switches
 from tonnam_link.topics import is_id
 
 
@@ -38,6 +39,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     told = _datastreams(parts, profiles, problems)
     _water(parts, told, problems)
     check_witnesses(parts, told, problems)
+    check_switches(parts, told, problems)
     _programs(parts, problems)
 
 

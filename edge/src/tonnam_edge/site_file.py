@@ -128,6 +128,23 @@ class BandPart(Model):
     high_pct: Percent
 
 
+class ModePart(Model):
+    """The contacts of a zone's switch at the cabinet, as device/input: `auto` is closed in auto, `hand` in hand.
+
+    With neither closed it is off. A switch without a `hand` contact counts as in hand whenever it is not on auto.
+    """
+
+    auto: str
+    hand: str | None = None
+
+
+class CabinetPart(Model):
+    """The cabinet's own switches. The emergency stop is hard-wired: the agent only learns of it, by device/input."""
+
+    emergency_stop: str
+    closed_when_pressed: bool = False
+
+
 class ZonePart(Model):
     """Ground that one valve waters."""
 
@@ -144,6 +161,7 @@ class ZonePart(Model):
     max_run_min: Annotated[float, Field(gt=0, le=53)]
     max_day_min: Annotated[float, Field(gt=0, le=1440)]
     hold_after_stop_min: Annotated[float, Field(ge=0, le=1440)] = 60.0
+    mode: ModePart | None = None
 
 
 class TankPart(Model):
@@ -222,5 +240,6 @@ class SiteFile(Model):
     zone: tuple[ZonePart, ...] = ()
     tank: TankPart | None = None
     flow: FlowPart | None = None
+    cabinet: CabinetPart | None = None
     restart: RestartPart = RestartPart()
     program: tuple[ProgramPart, ...] = ()

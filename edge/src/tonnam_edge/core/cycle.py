@@ -11,11 +11,13 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
-from tonnam_edge.core.decide import Decision, Settings, Wish, by_hand, decide, plan_of
+from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.orders import Orders
+from tonnam_edge.core.people import People
 from tonnam_edge.core.queue import Queue, ready_at
 from tonnam_edge.core.runs import Phase, Run
 from tonnam_edge.core.stops import Stops
@@ -23,8 +25,8 @@ from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.core.water import Water
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S
 from tonnam_edge.site import Site
-from tonnam_link.commands.refusals import KIND, Why
-from tonnam_link.messages import Command, CommandAction, CommandState, Event, Frame, Outcome, Stamp
+from tonnam_link.commands.refusals import KIND
+from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, Stamp
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000
@@ -93,6 +95,8 @@ class Core:
         self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
+        self._people = People(site, self._memory, self._water, self._books, now, self._event, new_id)
+        self._orders = Orders(site, self._commands, self._stops, self._books, self._water, self._people)
         self._frames = Frames(site)
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
@@ -152,6 +156,7 @@ class Core:
         if memory is not None:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
+            self._people.recall()
             self._observed.judge.begin_anew()
             self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
@@ -167,13 +172,16 @@ class Core:
         self._commands.now = image.now
         self._books.turn(image.now)
         self._watch_devices(image)
+        self._people.look(image)
         if self._shutting_down:
+            self._people.leave(image.now)
             self._water.stop_everything(texts.interrupted(), image.now)
         self._follow_runs(image)
+        self._people.count(image.now)
         decision = decide(image, self._memory, self._resting_until, self._settings)
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
-        wishes = self._manual_wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
+        wishes = self._orders.wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
         refused = self._start(wishes, image)
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
@@ -262,43 +270,6 @@ class Core:
                 rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
                 self._resting_until[band.id] = mono_ms + round(rest_s * 1000)
 
-    def _manual_wishes(self, image: Image) -> list[Wish]:
-        wishes = []
-        for command in self._commands.take():
-            zone = self.site.zones.get(command.zone)
-            senseless = self._commands.senseless(command)
-            if command.action is CommandAction.STOP and zone is not None:
-                self._stop_by_hand(command, image)  # however late: it can only stop
-            elif not image.now.sure:
-                continue  # whether it has expired cannot be told; the cloud sends it again
-            elif senseless is not None:
-                self._commands.turn_away(command, senseless.why, senseless.reason)
-            elif self._commands.expired(command):
-                self._commands.refusals.note(Why.EXPIRED)
-                self._commands.say(command.id, CommandState.EXPIRED, texts.expired())
-            elif self._commands.overtaken(command):
-                self._commands.say(command.id, CommandState.REFUSED, texts.overtaken())
-            elif zone is None:
-                self._commands.say(command.id, CommandState.REFUSED, texts.unknown_zone(command.zone))
-            elif command.max_run_s <= 0:
-                self._commands.say(command.id, CommandState.REFUSED, texts.no_time_given())
-            else:
-                wishes.append(by_hand(command))
-        return wishes
-
-    def _stop_by_hand(self, command: Command, image: Image) -> None:
-        """Stop, and keep the programs of that zone from starting again at once."""
-        part = self.site.zones[command.zone].part
-        now = image.now
-        self._books.hold(part.id, now)
-        self._commands.stopped(command)
-        if self._stops.closed(part.id, image):
-            self._commands.say(command.id, CommandState.DONE, texts.already_off())
-            return
-        self._runs.stop(part.id, "stopped", texts.stopped_by_hand(), now, by_hand=True)
-        self._stops.begin(command.id, part.id, now.mono_ms)
-        self._commands.say(command.id, CommandState.RUNNING, texts.closing())
-
     def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
         refused: dict[str, Text] = {}
@@ -323,7 +294,8 @@ class Core:
             fault_hold=self._water.holds(zone, now),
             running=frozenset(self._runs.active),
             used_s=self._books.used_s(zone, now),
-            latched=self._water.latches.blocks(zone),
+            latched=self._people.blocks(zone, now, by_person=wish.cause == "manual")
+            or self._water.latches.blocks(zone),
             wait=self._water.wait(zone, wish.seconds, now) or self._queue.behind(wish, now),
             starting=self._queue.starting(zone, now),
         )
@@ -380,6 +352,8 @@ class Core:
             self._commands.forget()
         for counted in self._commands.refusals.due(image.now.mono_ms):
             self._event(KIND, image.now, **counted.body())
+        if not self._unread:
+            self._people.tell_standing(image.now)
         document = None if self._unread else self._memory.encode()
         changed = document is not None and document != self._written
         self._written = document or self._written
@@ -398,7 +372,11 @@ class Core:
 
     def _next_due(self, image: Image, decision: Decision) -> int:
         now = image.now
-        deadlines = [*self._water.deadlines_mono_ms(now), *self._queue.deadlines_mono_ms(now)]
+        deadlines = [
+            *self._water.deadlines_mono_ms(now),
+            *self._queue.deadlines_mono_ms(now),
+            *self._people.deadlines_mono_ms(now),
+        ]
         candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]
         if decision.next_due_ms is not None:
             candidates.append(decision.next_due_ms)

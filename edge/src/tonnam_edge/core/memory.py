@@ -130,6 +130,30 @@ class Latch(msgspec.Struct, frozen=True):
     stamp: Stamp | None = None  # then `set_at_ms` is only a guess
 
 
+class Lockout(msgspec.Struct, frozen=True):
+    """Somebody has locked a zone, or with None the whole site, until it is unlocked at the place itself.
+
+    `off` are the zones whose switch has stood on off since, `turned` those that have then been turned to auto again.
+    """
+
+    id: str
+    zone: str | None
+    who: str
+    why: str
+    set_at_ms: int
+    stamp: Stamp | None = None  # then `set_at_ms` is only a guess
+    afar: bool = False
+    off: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """The emergency stop was seen pressed, and not yet released."""
+
+    at_ms: int
+    stamp: Stamp | None = None  # then `at_ms` is only a guess
+
+
 class Memory(msgspec.Struct):
     """The state on disk, as one document. New fields get defaults, so that older ones can be read."""
 
@@ -146,6 +170,9 @@ class Memory(msgspec.Struct):
     pump_starts: dict[str, list[Stamp]] = {}  # of the last hour, by pump
     pump_stops: dict[str, Stamp] = {}
     blind_l: float = 0.0  # drawn since the tank's level was last known
+    lockouts: dict[str, Lockout] = {}  # by id, in the order in which they were set
+    modes: dict[str, str] = {}  # where the switch of each zone was last seen
+    emergency: Pressed | None = None
 
     @property
     def book(self) -> Book:
@@ -176,6 +203,9 @@ class Memory(msgspec.Struct):
         self.flows_l_min = older.flows_l_min | self.flows_l_min
         self.pump_starts, self.pump_stops = older.pump_starts, older.pump_stops | self.pump_stops
         self.blind_l += older.blind_l
+        self.lockouts = older.lockouts | self.lockouts
+        self.modes = older.modes | self.modes
+        self.emergency = self.emergency or older.emergency
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

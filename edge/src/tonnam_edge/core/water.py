@@ -29,6 +29,7 @@ class _Steady:
 
     zones: tuple[str, ...] = ()
     since: int = 0
+    mixed: bool = False  # the meter has counted what somebody let run by hand, too
 
 
 class Water:
@@ -41,6 +42,8 @@ class Water:
         self.actuators = Actuators(site.actuators, now.mono_ms, _still_s(site, self.stream.step_l))
         self.runs = Runs(site, memory, self.actuators, self.stream, self.expected)
         self.latches = Latches(memory, site, tell, new_id)
+        self.by_hand = False  # somebody waters at the cabinet: then flow and current are no sign of a fault
+        self.passed_l = 0.0  # by the meter, in the last step
         self.suspects: set[str] = set()  # zones that were open together when the flow was wrong: each waters alone
         self._steady = {name: _Steady() for name in self.runs.supplies}
         self._fault_hold: dict[str, int] = {}  # until when nothing starts, by supply
@@ -56,7 +59,7 @@ class Water:
 
     def advance(self, image: Image) -> list[Run]:
         """One step of everything; returns the runs that have just come into a new phase."""
-        passed_l = self.stream.look(image)
+        self.passed_l = passed_l = self.stream.look(image)
         self._count_blind(passed_l, image)
         self._looked_mono_ms = image.now.mono_ms
         self._guard(image)
@@ -190,8 +193,9 @@ class Water:
             self._learn(steady, now)
             self._steady[supply.name] = _Steady(zones, now.mono_ms if zones else 0)
             return
+        steady.mixed |= self.by_hand
         how = self.expected.judge(self.stream, zones, steady.since, now.mono_ms) if zones else None
-        if how is None:
+        if how is None or (how is Flow.HIGH and steady.mixed):
             return
         reason = self._flow_text(how, zones, now)
         if len(zones) == 1:
@@ -205,7 +209,7 @@ class Water:
     def _learn(self, steady: _Steady, now: Now) -> None:
         """A zone was open alone until now, and its flow was as it should be."""
         flow = self._site.file.flow
-        if flow is None or len(steady.zones) != 1 or not self.stream.good:
+        if flow is None or len(steady.zones) != 1 or steady.mixed or not self.stream.good:
             return
         zone = steady.zones[0]
         run = self.runs.active.get(zone)
@@ -228,7 +232,7 @@ class Water:
         flow = self._site.file.flow
         if flow is None:
             return
-        if self.runs.active or not self.actuators.all_safe or self._latched(LatchKind.LEAK, METER):
+        if self.by_hand or self.runs.active or not self.actuators.all_safe or self._latched(LatchKind.LEAK, METER):
             self._quiet_since = None
             return
         if self._quiet_since is None:
@@ -255,7 +259,7 @@ class Water:
 
     def _look_for_weld(self, supply: Supply, image: Image) -> None:
         """The relay is off, and water or current goes on: the contactor in series is opened with the rest."""
-        if supply.pump is None or self.actuators.held(supply.pump.id) is not False:
+        if self.by_hand or supply.pump is None or self.actuators.held(supply.pump.id) is not False:
             return
         if self._flows_on(supply, image.now) or self._draws_on(supply, image):
             text = plant_texts.welded(supply.pump.part.name)
