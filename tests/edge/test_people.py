@@ -1,0 +1,482 @@
+"""People at the cabinet: switches, lock-outs, the emergency stop, and latches that somebody clears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.edge.farms import BAND, MINUTE_MS, site_of
+from tests.edge.switches import SwitchPlay, switched
+from tonnam_edge.core.contact import SETTLES_S, UNKNOWN_AFTER_S
+from tonnam_edge.core.emergency import WAIT_AFTER_RELEASE_S
+from tonnam_edge.core.memory import Memory
+from tonnam_edge.site import Site
+from tonnam_link.messages import Command, CommandAction
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return site_of(tmp_path, switched() + BAND)
+
+
+def farm(site: Site, *, dry: bool = False, **kept: Any) -> SwitchPlay:
+    play = SwitchPlay(site, **kept)
+    play.field.moisture = [20.0 if dry else 28.0, 28.0]
+    play.run(5)
+    return play
+
+
+def say(
+    play: SwitchPlay,
+    action: CommandAction,
+    command_id: str = "p1",
+    *,
+    zone: str = "",
+    latch: str = "",
+    who: str = "",
+    why: str = "",
+) -> None:
+    now = play.now_ms
+    play.core.command(Command(command_id, action, zone, now, now + 60_000, 0, play.key, latch, who, why))
+
+
+def stands(play: SwitchPlay) -> dict[str, Any]:
+    return dict(play.of_kind("site.stands")[-1])
+
+
+def memory(play: SwitchPlay) -> Memory:
+    assert play.memory is not None
+    return Memory.decode(play.memory)
+
+
+# Switches
+
+
+@pytest.mark.parametrize("where", ["off", "hand"])
+def test_a_switch_off_auto_ends_the_run_and_blocks_starts_by_anybody(site: Site, where: str) -> None:
+    play = farm(site)
+    play.water(seconds=600)
+    play.run(20)
+    assert play.field.coils[:2] == [True, True]
+    play.field.turn(1, where)
+    play.run(SETTLES_S + 12)
+    assert play.field.coils[:3] == [False] * 3
+    assert play.ended()[-1].body["outcome"] == "stopped"
+    play.field.moisture = [20.0, 28.0]
+    play.water(command_id="c2")
+    play.run(1200)
+    assert play.states("c2") == ["refused"]
+    assert len(play.ended()) == 1
+    told = [event.body["text"]["en"] for event in play.events if event.kind == "zone.planned"]
+    assert "cabinet" in told[-1]
+    play.field.turn(1, "auto")
+    play.water(command_id="c3")
+    play.run(20)
+    assert play.states("c3")[:2] == ["refused"], "before the switch has settled"
+    play.run(20)
+    assert play.field.coils[:2] == [True, True], "the program goes on by itself"
+
+
+def test_a_switch_blocks_its_own_zone_only(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(1, "off")
+    play.run(5)
+    play.water("zone-2", command_id="c2")
+    play.run(20)
+    assert play.states("c2")[:2] == ["accepted", "running"]
+
+
+def test_water_by_hand_is_metered_counted_and_told_and_no_leak_is_latched(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(1, "hand")
+    play.run(5)
+    play.field.hand_l_min = 60.0
+    play.run(300)
+    play.field.hand_l_min = 0.0
+    play.run(200)
+    [begun], [ended] = play.of_kind("run.started"), play.ended()
+    assert (begun["cause"], begun["zone"]) == ("hand", "zone-1")
+    assert ended.body["litres"] == pytest.approx(300, abs=2)
+    assert ended.body["duration_s"] == pytest.approx(300, abs=3)
+    assert memory(play).latches == {}
+    assert memory(play).known.used["zone-1"].seconds == pytest.approx(300, abs=3)
+    assert play.of_kind("latch.set") == []
+
+
+def test_the_same_water_with_the_switch_on_auto_is_a_leak(site: Site) -> None:
+    play = farm(site)
+    play.run(120)
+    play.field.hand_l_min = 60.0
+    play.run(120)
+    assert [latch.kind for latch in memory(play).latches.values()] == ["leak"]
+
+
+def test_after_hand_a_leak_is_looked_for_again(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(1, "hand")
+    play.run(5)
+    play.field.hand_l_min = 60.0
+    play.run(100)
+    play.field.turn(1, "auto")
+    play.run(300)
+    assert [latch.kind for latch in memory(play).latches.values()] == ["leak"]
+
+
+def test_hand_in_one_zone_makes_no_high_flow_in_another(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(2, "hand")
+    play.run(5)
+    play.field.hand_l_min = 60.0
+    play.water(seconds=600)
+    play.run(620)
+    assert memory(play).latches == {}
+    assert memory(play).flows_l_min == {}, "and nothing is learned from it"
+    assert play.states()[-1] == "done"
+
+
+def test_a_silent_switch_lets_no_program_start_but_a_person_may(site: Site) -> None:
+    play = farm(site)
+    play.field.switches_answer = False
+    play.run(UNKNOWN_AFTER_S + 35)
+    play.field.moisture = [20.0, 28.0]
+    play.run(120)
+    assert play.of_kind("run.started") == []
+    assert stands(play)["modes"][0]["mode"] == "unknown"
+    play.water()
+    play.run(20)
+    assert play.states()[:2] == ["accepted", "running"]
+
+
+def test_a_run_goes_on_to_its_end_when_the_switch_falls_silent(site: Site) -> None:
+    play = farm(site)
+    play.water(seconds=600)
+    play.run(20)
+    play.field.switches_answer = False
+    play.run(700)
+    assert play.states()[-1] == "done"
+    assert play.ended()[-1].body["duration_s"] == pytest.approx(600, abs=5)
+
+
+def test_a_switch_last_seen_off_stays_off_while_it_is_silent_and_across_a_restart(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(1, "off")
+    play.run(5)
+    play.field.switches_answer = False
+    play.run(600)
+    play.restart()
+    play.run(600)
+    play.water()
+    play.run(5)
+    assert play.states() == ["refused"]
+
+
+def test_a_bounce_of_a_contact_is_nothing(site: Site) -> None:
+    play = farm(site)
+    play.water(seconds=600)
+    play.run(20)
+    play.field.turn(1, "off")
+    play.run(1)
+    play.field.turn(1, "auto")
+    play.run(30)
+    assert play.field.coils[:2] == [True, True]
+    assert len(play.of_kind("zone.mode")) == 2, "once at the start for each zone"
+
+
+def test_contacts_that_say_auto_and_hand_at_once_say_nothing(site: Site) -> None:
+    play = farm(site)
+    play.field.inputs[:2] = [True, True]
+    play.run(UNKNOWN_AFTER_S + 5)
+    assert stands(play)["modes"][0]["mode"] == "unknown"
+
+
+def test_a_switch_without_a_hand_contact_counts_as_in_hand_off_auto(tmp_path: Path) -> None:
+    play = farm(site_of(tmp_path, switched().replace(', hand = "switches/input_1"', "")))
+    play.field.turn(1, "off")
+    play.run(5)
+    assert stands(play)["modes"][0]["mode"] == "hand"
+
+
+# The emergency stop
+
+
+def test_the_emergency_stop_ends_everything_and_after_its_release_programs_wait(site: Site) -> None:
+    play = farm(site)
+    play.water("zone-2", seconds=600)
+    play.run(20)
+    play.field.press()
+    play.run(2)
+    assert play.field.coils[:3] == [False] * 3
+    play.run(20)
+    assert play.ended()[-1].body["outcome"] == "stopped"
+    assert stands(play)["emergency"] == {
+        "since_ms": next(e.at_ms for e in play.events if e.kind == "emergency.pressed")
+    }
+    play.water(command_id="c2")
+    play.field.moisture = [20.0, 28.0]
+    play.run(120)
+    assert play.states("c2") == ["refused"]
+    play.field.press(False)
+    play.run(WAIT_AFTER_RELEASE_S - 5)
+    assert len(play.of_kind("run.started")) == 1
+    play.run(30)
+    assert len(play.of_kind("run.started")) == 2
+    assert stands(play)["emergency"] is None
+
+
+def test_a_person_need_not_wait_after_the_release(site: Site) -> None:
+    play = farm(site)
+    play.field.press()
+    play.run(5)
+    play.field.press(False)
+    play.run(SETTLES_S + 2)
+    play.water()
+    play.run(3)
+    assert play.states()[0] == "accepted"
+
+
+def test_a_pressed_emergency_stop_is_remembered_until_it_is_seen_released(site: Site) -> None:
+    play = farm(site)
+    play.field.press()
+    play.run(5)
+    play.field.switches_answer = False
+    play.restart()
+    play.run(UNKNOWN_AFTER_S + 60)
+    play.water()
+    play.run(5)
+    assert play.states() == ["refused"]
+    play.field.switches_answer = True
+    play.field.press(False)
+    play.run(SETTLES_S + 3)
+    play.water(command_id="c2")
+    play.run(3)
+    assert play.states("c2")[0] == "accepted"
+
+
+def test_nothing_starts_before_the_emergency_stop_was_read(site: Site) -> None:
+    play = SwitchPlay(site)
+    play.field.switches_answer = False
+    play.run(5)
+    play.water()
+    play.run(3)
+    assert play.states() == ["refused"]
+    assert "not been read" in play.outcomes[-1].reason["en"]
+
+
+def test_a_site_without_one_waits_for_none(tmp_path: Path) -> None:
+    text = switched().replace('[cabinet]\nemergency_stop = "switches/input_4"\n', "")
+    play = farm(site_of(tmp_path, text))
+    play.water()
+    play.run(3)
+    assert play.states()[0] == "accepted"
+
+
+# Lock-outs
+
+
+@pytest.mark.parametrize("zone", ["", "zone-1"])
+def test_a_lock_out_ends_the_run_blocks_every_start_and_survives_a_restart(site: Site, zone: str) -> None:
+    play = farm(site)
+    play.water(seconds=600)
+    play.run(20)
+    say(play, CommandAction.LOCK, zone=zone, who="สมชาย", why="ขุดท่อ")
+    play.run(20)
+    assert play.states("p1") == ["done"]
+    assert play.field.coils[:3] == [False] * 3
+    assert "สมชาย: ขุดท่อ" in play.ended()[-1].body["reason"]["en"]
+    play.field.moisture = [20.0, 28.0]
+    for number in range(3):
+        play.restart()
+        play.water(command_id=f"r{number}")
+        play.run(300)
+        assert play.states(f"r{number}") == ["refused"]
+    assert len(play.of_kind("run.started")) == 1
+    [lockout] = stands(play)["lockouts"]
+    assert (lockout["zone"], lockout["who"], lockout["why"], lockout["afar"]) == (zone or None, "สมชาย", "ขุดท่อ", True)
+
+
+def test_a_lock_out_is_not_cleared_by_a_command(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.LOCK, who="สมชาย", why="ขุดท่อ")
+    play.run(3)
+    [lock] = memory(play).lockouts
+    say(play, CommandAction.CLEAR, "p2", latch=lock, who="สมชาย")
+    play.run(3)
+    assert play.states("p2") == ["refused"]
+    assert list(memory(play).lockouts) == [lock]
+
+
+def test_turning_the_switch_off_and_back_to_auto_unlocks_the_zone(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.LOCK, zone="zone-1", who="สมชาย", why="ขุดท่อ")
+    play.run(3)
+    play.field.turn(1, "hand")
+    play.run(5)
+    play.field.turn(1, "auto")
+    play.run(5)
+    assert len(memory(play).lockouts) == 1, "hand and back is not it"
+    play.field.turn(1, "off")
+    play.run(5)
+    play.restart()
+    play.field.turn(1, "auto")
+    play.run(5)
+    assert memory(play).lockouts == {}
+    assert play.of_kind("lock.cleared")[-1]["by"] == "switch"
+
+
+def test_the_whole_site_is_unlocked_by_the_switches_of_all_its_zones(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.LOCK, who="สมชาย", why="ขุดท่อ")
+    play.run(3)
+    for number in (1, 2):
+        assert len(memory(play).lockouts) == 1
+        for where in ("off", "auto"):
+            play.field.turn(number, where)
+            play.run(5)
+    assert memory(play).lockouts == {}
+
+
+def test_a_lock_for_a_zone_that_is_none_is_refused(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.LOCK, zone="zone-9", who="สมชาย", why="ขุดท่อ")
+    play.run(3)
+    assert play.states("p1") == ["refused"]
+
+
+def test_a_lock_that_comes_too_late_does_nothing(site: Site) -> None:
+    play = farm(site)
+    then = play.now_ms - 2 * MINUTE_MS
+    play.core.command(
+        Command("p1", CommandAction.LOCK, "", then, then + MINUTE_MS, signed_by=play.key, who="a", why="b")
+    )
+    play.run(3)
+    assert play.states("p1") == ["expired"]
+    assert memory(play).lockouts == {}
+
+
+def test_the_same_lock_again_is_one(site: Site) -> None:
+    play = farm(site)
+    for number in range(3):
+        say(play, CommandAction.LOCK, f"p{number}", who="สมชาย", why=f"ครั้งที่ {number}")
+        play.run(2)
+    assert [each.why for each in memory(play).lockouts.values()] == ["ครั้งที่ 2"]
+
+
+# Latches
+
+
+def test_a_latch_is_told_whole_blocks_and_is_cleared_by_its_id(site: Site) -> None:
+    play = farm(site)
+    play.field.flow_l_min = 0.0
+    play.water(seconds=600)
+    play.run(120)
+    [latch] = stands(play)["latches"]
+    assert (latch["of"], latch["subject"], latch["zones"]) == ("no_flow", "zone-1", ["zone-1"])
+    assert latch["since_ms"] is not None
+    play.field.flow_l_min = 60.0
+    play.run(120)
+    play.water(command_id="c2")
+    play.run(3)
+    assert play.states("c2") == ["refused"]
+    for _ in range(3):  # the cloud asks again: it is told again, and acts once
+        say(play, CommandAction.CLEAR, latch=latch["id"], who="somchai")
+        play.run(3)
+    assert play.states("p1") == ["done"] * 3
+    assert len(play.of_kind("latch.cleared")) == 1
+    assert stands(play)["latches"] == []
+    play.water(command_id="c3")
+    play.run(5)
+    assert play.states("c3")[0] == "accepted"
+
+
+def test_a_latch_that_is_not_there_is_refused(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.CLEAR, latch="none", who="somchai")
+    play.run(3)
+    assert play.states("p1") == ["refused"]
+
+
+def test_what_is_still_wrong_is_latched_anew(site: Site) -> None:
+    play = farm(site)
+    play.run(120)
+    play.field.hand_l_min = 60.0
+    play.run(120)
+    [latch] = stands(play)["latches"]
+    say(play, CommandAction.CLEAR, latch=latch["id"], who="somchai")
+    play.run(300)
+    [again] = stands(play)["latches"]
+    assert again["of"] == latch["of"] == "leak"
+    assert again["id"] != latch["id"]
+
+
+def test_all_that_stands_is_told_again_after_a_restart(site: Site) -> None:
+    play = farm(site)
+    say(play, CommandAction.LOCK, who="สมชาย", why="ขุดท่อ")
+    play.run(3)
+    play.restart()
+    told = len(play.of_kind("site.stands"))
+    play.run(3)
+    assert len(play.of_kind("site.stands")) == told + 1
+    assert stands(play)["lockouts"][0]["who"] == "สมชาย"
+
+
+def test_the_time_of_what_stands_is_not_told_where_it_was_a_guess(site: Site) -> None:
+    play = farm(site)
+    play.reboot(wall_ms=1_000_000)
+    play.field.press()
+    play.run(10)
+    assert stands(play)["emergency"] == {"since_ms": None}
+
+
+# All together
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["off", "hand", "auto", "press", "release", "lock", "water", "silent", "speaks", "restart"]),
+        st.sampled_from([1, 2]),
+        st.integers(1, 200),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def lasting_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("site"), switched() + BAND)
+
+
+@given(DEEDS)
+@settings(max_examples=40, deadline=None)
+def test_whatever_people_do_nothing_runs_that_they_forbid(
+    lasting_site: Site, deeds: list[tuple[str, int, int]]
+) -> None:
+    play = SwitchPlay(lasting_site)
+    play.field.moisture = [20.0, 28.0]
+    for number, (deed, zone, seconds) in enumerate(deeds):
+        do(play, deed, zone, f"d{number}")
+        play.leap(seconds, at_most_s=2)
+        play.leap(30, at_most_s=1)
+        after = memory(play)
+        forbidden = {name for name, mode in after.modes.items() if mode != "auto"}
+        forbidden |= {each.zone or "" for each in after.lockouts.values()}
+        for number in (1, 2):
+            if after.emergency or {"", f"zone-{number}"} & forbidden:
+                assert not play.field.coils[number]
+
+
+def do(play: SwitchPlay, deed: str, zone: int, name: str) -> None:
+    if deed in {"off", "hand", "auto"}:
+        play.field.turn(zone, deed)
+    elif deed in {"press", "release"}:
+        play.field.press(deed == "press")
+    elif deed == "lock":
+        say(play, CommandAction.LOCK, name, zone=f"zone-{zone}" if zone == 2 else "", who="a", why="b")
+    elif deed == "water":
+        play.water(f"zone-{zone}", seconds=120, command_id=name)
+    elif deed == "restart":
+        play.restart()
+    else:
+        play.field.switches_answer = deed == "speaks"
