@@ -135,6 +135,7 @@ class Actuators:
             how = self._look(name, self._said[name], image.positions[name], image.now.mono_ms, still)
             if how is not None:
                 found.append(Fault(self._actuators[name], how))
+        self._repeat(image.now.mono_ms)
         return found
 
     def take(self) -> tuple[Action, ...]:
@@ -170,14 +171,25 @@ class Actuators:
             return self._differs(name, said, mono_ms)
         if said.proven:
             return None
-        again_s = max(REPEAT_OFF_S, self._still_s.get(name, 0.0))
-        if self._in_safe_state(name) and mono_ms - said.last_mono_ms >= again_s * 1000:
-            said.last_mono_ms = mono_ms
-            self._act(name, said.open, None, mono_ms)
         if mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000 and not said.unproven_told:
             said.unproven_told = True
             return Differs.NOT_OPENED if said.open else Differs.NOT_CLOSED
         return None
+
+    def _repeat(self, mono_ms: int) -> None:
+        """Say again what is safe and not proven: all of it together, so that a board that was silent stops the pump
+        first. A latching valve gets its next pulse when the meter had time to stand still."""
+        waiting = [name for name in self._order if self._in_safe_state(name) and not self._said[name].proven]
+        plain = [name for name in waiting if name not in self._still_s]
+        due = [name for name in waiting if name in self._still_s and self._is_due(name, mono_ms)]
+        due += plain if any(self._is_due(name, mono_ms) for name in plain) else []
+        for name in due:
+            self._said[name].last_mono_ms = mono_ms
+            self._act(name, self._said[name].open, None, mono_ms)
+
+    def _is_due(self, name: str, mono_ms: int) -> bool:
+        again_s = max(REPEAT_OFF_S, self._still_s.get(name, 0.0))
+        return mono_ms - self._said[name].last_mono_ms >= again_s * 1000
 
     def _prove_s(self, name: str, said: _Said) -> float:
         """How long the proof may take: two cycles of reading back, and for a close its travel or the meter's wait."""
