@@ -129,7 +129,7 @@ def test_a_program_longer_than_its_zone_allows_is_refused(tmp_path: Path) -> Non
 
 def test_a_program_of_no_known_kind_says_which_there_are(tmp_path: Path) -> None:
     text = SITE + TIMER.replace('"timer"', '"timed"')
-    assert any("Allowed: moisture, timer." in said for said in wrong(tmp_path, text))
+    assert any("Allowed: balance, light, moisture, timer." in said for said in wrong(tmp_path, text))
 
 
 def test_all_mistakes_are_told_at_once_in_order_of_lines(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from pydantic import BaseModel, ValidationError
 from tonnam_edge.address import parse_address
 from tonnam_edge.cross import cross_check
 from tonnam_edge.errors import Misconfigured
+from tonnam_edge.growing_file import HoldsPart, WeatherPart
 from tonnam_edge.parts import Parts
 from tonnam_edge.positions import positions
 from tonnam_edge.problems import Problem, Problems, did_you_mean, explain
 from tonnam_edge.profile import Profile, read_profile, shipped_profiles
+from tonnam_edge.program_file import PROGRAMS
 from tonnam_edge.site import Site, build_site
 from tonnam_edge.site_file import (
     ActuatorPart,
@@ -25,14 +27,12 @@ from tonnam_edge.site_file import (
     CabinetPart,
     DevicePart,
     FlowPart,
-    MoisturePart,
     NodePart,
     PlacePart,
     RestartPart,
     SiteFile,
     TankPart,
     TellingPart,
-    TimerPart,
     ZonePart,
 )
 
@@ -44,6 +44,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "flow": FlowPart,
     "cabinet": CabinetPart,
     "restart": RestartPart,
+    "weather": WeatherPart,
+    "holds": HoldsPart,
 }
 LISTS: dict[str, type[BaseModel] | None] = {
     "bus": BusPart,
@@ -52,7 +54,6 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "zone": ZonePart,
     "program": None,  # its model follows from its kind
 }
-PROGRAMS: dict[str, type[BaseModel]] = {"timer": TimerPart, "moisture": MoisturePart}
 NEEDED = ("node", "site", "bus", "device")
 _AT = re.compile(r"\s*\(at line (\d+), column \d+\)")
 

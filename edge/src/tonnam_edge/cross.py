@@ -10,17 +10,16 @@ from tonnam_edge.parts import Parts
 from tonnam_edge.plant_check import check_actuators, check_water_paths, check_witnesses
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile
+from tonnam_edge.program_check import check_growing, check_programs, check_weather
 from tonnam_edge.site import SOIL_MOISTURE, actuator_property, told_values
 from tonnam_edge.site_file import (
     ActuatorPart,
     BusPart,
     DevicePart,
     FlowPart,
-    MoisturePart,
     NodePart,
     PlacePart,
     TankPart,
-    TimerPart,
     ZonePart,
 )
 from tonnam_edge.switch_check import check_switches
@@ -40,7 +39,9 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     _water(parts, told, problems)
     check_witnesses(parts, told, problems)
     check_switches(parts, told, problems)
-    _programs(parts, problems)
+    check_programs(parts, problems)
+    check_growing(parts, problems)
+    check_weather(parts, told, problems)
 
 
 def _ids(parts: Parts, problems: Problems) -> None:
@@ -221,28 +222,3 @@ def _water(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
     if pumped and tank is None and "tank" not in parts.tables:
         text = "has a pump but there is no [tank]: nothing stops the pump when the water is gone"
         problems.warning(("zone", pumped[0], "pump"), text)
-
-
-def _programs(parts: Parts, problems: Problems) -> None:
-    zones = {zone.id: zone for _, zone in parts.of(ZonePart, "zone")}
-    programs: list[tuple[int, TimerPart | MoisturePart]] = [
-        *parts.of(TimerPart, "program"),
-        *parts.of(MoisturePart, "program"),
-    ]
-    for index, program in programs:
-        path = ("program", index)
-        if program.zone not in parts.names("zone"):
-            hint = did_you_mean(program.zone, parts.names("zone"))
-            problems.error((*path, "zone"), f'"{program.zone}" is not a zone. {hint}')
-        key = "run_min" if isinstance(program, TimerPart) else "pulse_min"
-        minutes = program.run_min if isinstance(program, TimerPart) else program.pulse_min
-        zone = zones.get(program.zone)
-        if zone is not None and minutes > zone.max_run_min:
-            text = f"{minutes:g} is more than the zone's max_run_min, which is {zone.max_run_min:g}"
-            problems.error((*path, key), text)
-        if isinstance(program, MoisturePart):
-            if zone is not None and not zone.probes:
-                problems.error((*path, "zone"), f'"{zone.id}" has no probes, so nobody knows how wet it is')
-            if program.between is not None and program.between[0] >= program.between[1]:
-                text = f"{program.between[0]} must be earlier than {program.between[1]}"
-                problems.error((*path, "between"), text)

@@ -10,14 +10,13 @@ from tonnam_edge.coils import timer_s
 from tonnam_edge.deadlines import Feed
 from tonnam_edge.polling import DevicePlan
 from tonnam_edge.profile import Profile, Relay, Words
+from tonnam_edge.program_file import AnyProgram
 from tonnam_edge.site_file import (
     STOP_ORDER,
     ActuatorPart,
     BusPart,
     DevicePart,
-    MoisturePart,
     SiteFile,
-    TimerPart,
     ZonePart,
 )
 from tonnam_link.messages import DatastreamSpec
@@ -129,7 +128,7 @@ class Site:
     averaged: tuple[Averaged, ...]
     actuators: Mapping[str, Actuator]
     zones: Mapping[str, Zone]
-    programs: tuple[TimerPart | MoisturePart, ...]
+    programs: tuple[AnyProgram, ...]
 
     @property
     def id(self) -> str:
@@ -196,6 +195,11 @@ class Site:
     @property
     def flow_rate(self) -> str | None:
         return None if self.file.flow is None else f"{self.id}/{self.file.flow.rate}"
+
+    def weather_stream(self, key: str) -> str | None:
+        """The datastream that tells something of the weather, by its key in the site file; else None."""
+        name = getattr(self.file.weather, key)
+        return None if name is None else f"{self.id}/{name}"
 
     def moved_by(self, actuator: str) -> tuple[str, int, int] | None:
         """Address, unit and coil by which an actuator is moved; None when there is no such actuator."""

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
+from tonnam_edge.growing_file import GrowingPart, HoldsPart, SafePart, WeatherPart
 from tonnam_edge.profile import Model, Words
-
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-SlotTime = Annotated[
-    str,
-    StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|(sunrise|sunset)([+-]([1-9]\d?|1[0-7]\d)m)?)$"),
-]
-Day = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Percent = Annotated[float, Field(ge=0, le=100)]
-Positive = Annotated[float, Field(gt=0)]
-Coil = Annotated[int, Field(ge=0, le=63)]
+from tonnam_edge.program_file import ProgramPart
+from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
 
 
 class NodePart(Model):
@@ -30,13 +20,20 @@ class NodePart(Model):
 
 
 class PlacePart(Model):
-    """The site: what it is called and where it lies (for sunrise)."""
+    """The site: what it is called, where it lies (for the sun), and whether a roof keeps rain and wind away."""
 
     id: Id
     name: Words
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
     timezone: str = "Asia/Bangkok"
+    elevation_m: Annotated[float, Field(ge=-400, le=5000)] = 0.0
+    cover: Literal["none", "greenhouse"] = "none"
+
+    @property
+    def under_cover(self) -> bool:
+        """Whether no rain falls on the crop and no wind blows through it."""
+        return self.cover == "greenhouse"
 
 
 class TellingPart(Model):
@@ -162,6 +159,9 @@ class ZonePart(Model):
     max_day_min: Annotated[float, Field(gt=0, le=1440)]
     hold_after_stop_min: Annotated[float, Field(ge=0, le=1440)] = 60.0
     mode: ModePart | None = None
+    growing: GrowingPart | None = None
+    safe: SafePart | None = None
+    quota_l_day: Positive | None = None
 
 
 class TankPart(Model):
@@ -202,32 +202,6 @@ class RestartPart(Model):
     each_s: Annotated[float, Field(ge=0, le=600)] = 20.0
 
 
-class TimerPart(Model):
-    """Water at a time of day, on some weekdays."""
-
-    id: Id
-    kind: Literal["timer"]
-    zone: Id
-    at: SlotTime
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEK
-    run_min: Positive
-    late_min: Annotated[float, Field(ge=0, le=720)] = 30.0
-
-
-class MoisturePart(Model):
-    """Water in pulses once the soil is below the zone's band, until it is back at the top of it."""
-
-    id: Id
-    kind: Literal["moisture"]
-    zone: Id
-    pulse_min: Positive
-    rest_min: Annotated[float, Field(ge=1, le=1440)]
-    between: tuple[TimeOfDay, TimeOfDay] | None = None
-
-
-ProgramPart = Annotated[TimerPart | MoisturePart, Field(discriminator="kind")]
-
-
 class SiteFile(Model):
     """A whole site file."""
 
@@ -242,4 +216,6 @@ class SiteFile(Model):
     flow: FlowPart | None = None
     cabinet: CabinetPart | None = None
     restart: RestartPart = RestartPart()
+    weather: WeatherPart = WeatherPart()
+    holds: HoldsPart = HoldsPart()
     program: tuple[ProgramPart, ...] = ()

@@ -12,6 +12,7 @@ from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.growth import Growth
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.latches import Latches
@@ -87,6 +88,7 @@ class Core:
         self._interrupted = interrupted or texts.interrupted()
         self._settings = Settings(site)
         holds_ms = {name: round(zone.part.hold_after_stop_min * 60_000) for name, zone in site.zones.items()}
+        self._growth = Growth(site, self._memory, self._settings, now, self._event)
         self._books = Books(self._memory, self._settings.local, holds_ms)
         self._events: list[Event] = []
         self._water = Water(site, self._memory, now, self._event, new_id)
@@ -158,6 +160,7 @@ class Core:
             self._stops.take_over(mono_ms)
             self._people.recall()
             self._observed.judge.begin_anew()
+            self._growth.recall()
             self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
         self._begin_at(Now(now_ms, mono_ms, boot, sure))
@@ -168,7 +171,8 @@ class Core:
 
     def step(self, now_ms: int, mono_ms: int | None = None, *, boot: str = "", sure: bool = True) -> Step:
         """One cycle at `now_ms` (UTC) and `mono_ms` (since boot; the same when only one clock is simulated)."""
-        image = self._observed.freeze(Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure))
+        now = Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure)
+        image = self._observed.freeze(now, self._growth.expected_pct)
         self._commands.now = image.now
         self._books.turn(image.now)
         self._watch_devices(image)
@@ -178,7 +182,9 @@ class Core:
             self._water.stop_everything(texts.interrupted(), image.now)
         self._follow_runs(image)
         self._people.count(image.now)
-        decision = decide(image, self._memory, self._resting_until, self._settings)
+        self._growth.follow(image)
+        decision = decide(image, self._memory, self._resting_until, self._settings, self._growth.lights)
+        self._growth.decided(decision, now)
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
         wishes = self._orders.wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
@@ -188,7 +194,7 @@ class Core:
 
     def _rests(self, mono_ms: int) -> dict[str, int]:
         """Until when the bands that were filling at the end of the process before let water soak in."""
-        filling = [band for band in self._settings.bands if band.id in self._memory.filling]
+        filling = [band for band in self._settings.resting if band.id in self._memory.filling]
         return {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
 
     def _may_go_by_clock(self, wish: Wish, image: Image) -> bool:
@@ -205,6 +211,7 @@ class Core:
         """Unknown time counts as used: a run that was cut off counts in full."""
         for intent in list(self._memory.runs.values()):
             self._books.use_in_full(intent)
+            self._growth.watered(intent, None, ran_at_most_s(intent, now), now)
             reason = self._interrupted
             self._event(
                 "run.ended",
@@ -231,6 +238,7 @@ class Core:
                 self._event("device.back", image.now, device=name, text=texts.device_back(device.part.name))
 
     def _follow_runs(self, image: Image) -> None:
+        self._growth.pause(self._runs, image)
         for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
                 self._say_of(run, CommandState.RUNNING, run.intent.reason)
@@ -244,6 +252,7 @@ class Core:
     def _ended(self, run: Run, image: Image) -> None:
         intent, litres = run.intent, run.litres
         self._books.use(intent.zone, run.duration_s, image.now)
+        self._growth.watered(intent, litres, run.duration_s, image.now)
         del self._memory.runs[intent.zone]
         self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
         self._event(
@@ -265,7 +274,7 @@ class Core:
 
     def _rest(self, zone: str, failed: bool, mono_ms: int) -> None:
         """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
-        for band in self._settings.bands:
+        for band in self._settings.resting:
             if band.zone == zone:
                 rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
                 self._resting_until[band.id] = mono_ms + round(rest_s * 1000)
@@ -337,7 +346,7 @@ class Core:
 
     def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
         for zone in () if self._shutting_down else self.site.zones.values():
-            at_ms, told = plan_of(zone, decision, image, self._memory, self._resting_until, refused, self._settings)
+            at_ms, told = plan_of(zone, decision, image, self._memory, refused, self._settings)
             plan = (at_ms if image.now.sure else None, told)
             if zone.id in self._runs.active or self._planned.get(zone.id) == plan:
                 continue

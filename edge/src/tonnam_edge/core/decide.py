@@ -3,58 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import NamedTuple
+from types import MappingProxyType
 
+from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import texts
-from tonnam_edge.core.books import BOGUS_SLOT_MS
+from tonnam_edge.core.holds import hold
 from tonnam_edge.core.image import Image
-from tonnam_edge.core.memory import Cause, Memory, Text
+from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.programs import balance, band, light, timer
+from tonnam_edge.core.programs.asked import Asked
+from tonnam_edge.core.programs.grounds import Fields
 from tonnam_edge.core.schedule import LocalTime, Slots
+from tonnam_edge.core.wishes import Decision, Why, Wish, by_hand
+from tonnam_edge.program_file import BalancePart, LightPart, MoisturePart, TimerPart
 from tonnam_edge.site import Site, Zone
-from tonnam_edge.site_file import MoisturePart, TimerPart
-from tonnam_link.messages import Command
 
+__all__ = ["Decision", "Settings", "Wish", "by_hand", "decide", "plan_of"]
 
-class Wish(NamedTuple):
-    """Somebody wants water in a zone for so many seconds, or until so many litres have been metered.
-
-    `slot_ms` is the timer's slot, used up by a start.
-    """
-
-    zone: str
-    cause: Cause
-    seconds: float
-    reason: Text
-    program: str | None = None
-    command_id: str | None = None
-    slot_ms: int | None = None
-    litres: float | None = None
-
-
-def by_hand(command: Command) -> Wish:
-    """What a person wants who commands water."""
-    return Wish(
-        command.zone,
-        "manual",
-        float(command.max_run_s),
-        texts.by_hand(command.max_run_s),
-        command_id=command.id,
-    )
-
-
-@dataclass
-class Decision:
-    """Wishes in order of priority, what is to be remembered, and when to decide again."""
-
-    wishes: list[Wish] = field(default_factory=list)
-    slots: dict[str, int] = field(default_factory=dict)
-    filling: list[str] = field(default_factory=list)
-    next_due_ms: int | None = None
-
-    def due(self, wall_ms: int) -> None:
-        self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)
+Lights = Mapping[str, light_sum.State]
+NO_LIGHTS: Lights = MappingProxyType({})
 
 
 class Settings:
@@ -63,81 +30,45 @@ class Settings:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.local = LocalTime(site.file.site)
+        self.fields = Fields(site, self.local)
         self.timers = [(p, Slots(p, self.local)) for p in site.programs if isinstance(p, TimerPart)]
         self.bands = [p for p in site.programs if isinstance(p, MoisturePart)]
-        self._hourly = {p.id for p, _ in self.timers} | {p.id for p in self.bands if p.between is not None}
+        self.balances = [(p, _slots(p, self.local)) for p in site.programs if isinstance(p, BalancePart)]
+        self.lights = [p for p in site.programs if isinstance(p, LightPart)]
+        # What lets its water soak in before it looks again.
+        self.resting: list[MoisturePart | BalancePart] = [*self.bands, *(p for p, _ in self.balances)]
+        hourly = [p.id for p in (*self.resting, *self.lights) if p.between is not None]
+        self._hourly = {p.id for p, _ in self.timers} | set(hourly)
 
     def goes_by_clock(self, wish: Wish) -> bool:
         """Whether the wish is of a program that knows hours of the day."""
         return wish.program in self._hourly
 
 
-def decide(image: Image, memory: Memory, resting_until: Mapping[str, int], settings: Settings) -> Decision:
-    """What the programs want now. `resting_until` says, per program, until which time since boot water soaks in."""
+def _slots(program: BalancePart, local: LocalTime) -> Slots | None:
+    """The chosen hour of a balance, as a timer's."""
+    if program.at is None:
+        return None
+    return Slots(TimerPart(id=program.id, kind="timer", zone=program.zone, at=program.at, run_min=1.0), local)
+
+
+def decide(
+    image: Image, memory: Memory, resting_until: Mapping[str, int], settings: Settings, lights: Lights = NO_LIGHTS
+) -> Decision:
+    """What the programs want now. `resting_until` says, per program, until which time since boot water soaks in;
+    `lights` what light has come since the last dose."""
     decision = Decision()
+    asked = Asked(image, memory, resting_until, lights, settings.fields, settings.local, decision)
     for program, slots in settings.timers:
-        _decide_timer(program, slots, image, memory, settings, decision)
-    for band in settings.bands:
-        _decide_band(band, image, memory, resting_until.get(band.id, 0), settings, decision)
+        timer.decide(program, slots, asked)
+    for moisture in settings.bands:
+        band.decide(moisture, asked)
+    for part, chosen in settings.balances:
+        balance.decide(part, chosen, asked)
+    for sun in settings.lights:
+        light.decide(sun, asked)
+    decision.wishes = hold(decision.wishes, asked)
     return decision
-
-
-def _decide_timer(
-    program: TimerPart, slots: Slots, image: Image, memory: Memory, settings: Settings, decision: Decision
-) -> None:
-    """Each slot at most once whatever the clock does: only slots after the last one used count."""
-    now_ms = image.now.wall_ms
-    last = memory.book.slots.get(program.id)
-    if last is None or last > now_ms + BOGUS_SLOT_MS:
-        last = now_ms
-    decision.slots[program.id] = last
-    slot = slots.latest(now_ms)
-    if slot is not None and slot > last:
-        if now_ms - slot <= program.late_min * 60_000:
-            seconds = program.run_min * 60
-            reason = texts.by_timer(settings.local.clock(slot), seconds)
-            decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
-        else:
-            decision.slots[program.id] = slot
-    following = slots.following(now_ms)
-    if following is not None:
-        decision.due(following)
-
-
-def _decide_band(
-    program: MoisturePart, image: Image, memory: Memory, resting_until: int, settings: Settings, decision: Decision
-) -> None:
-    """From below the band to the top of it, in pulses with rests. Unknown moisture wants nothing."""
-    zone = settings.site.zones[program.zone]
-    moisture = image.value(zone.moisture)
-    filling = program.id in memory.filling
-    if moisture is not None:
-        filling = moisture < zone.part.band.high_pct if filling else moisture < zone.part.band.low_pct
-    if filling:
-        decision.filling.append(program.id)
-    if not filling or moisture is None:
-        return
-    if image.now.mono_ms < resting_until:
-        decision.due(image.now.wall_ms + resting_until - image.now.mono_ms)
-        return
-    if in_window(program, image.now.wall_ms, settings.local):
-        reason = texts.by_moisture(moisture, zone.part.band.low_pct, zone.part.band.high_pct)
-        decision.wishes.append(Wish(zone.id, "moisture", program.pulse_min * 60, reason, program.id))
-    else:
-        decision.due(opens_at(program, image.now.wall_ms, settings.local))
-
-
-def in_window(program: MoisturePart, wall_ms: int, local: LocalTime) -> bool:
-    return program.between is None or program.between[0] <= local.clock(wall_ms) < program.between[1]
-
-
-def opens_at(program: MoisturePart, wall_ms: int, local: LocalTime) -> int:
-    """The next time at which the program's hours begin; now for one without hours."""
-    if program.between is None:
-        return wall_ms
-    today = local.at(wall_ms).date()
-    opening = local.ms(today, program.between[0])
-    return opening if opening > wall_ms else local.ms(today + timedelta(days=1), program.between[0])
 
 
 def plan_of(
@@ -145,7 +76,6 @@ def plan_of(
     decision: Decision,
     image: Image,
     memory: Memory,
-    resting_until: Mapping[str, int],
     refused: Mapping[str, Text],
     settings: Settings,
 ) -> tuple[int | None, Text]:
@@ -163,44 +93,24 @@ def plan_of(
     timer_ms = min(upcoming, default=None)
     if held > now_ms:
         return timer_ms, texts.held(settings.local.clock(held))
-    band = next((program for program in settings.bands if program.zone == zone.id), None)
-    if band is None:
-        return timer_ms, texts.nothing_planned() if timer_ms is None else _timer_text(
-            timer_ms, now_ms, settings.local
-        )
-    at_ms, words = _band_plan(band, zone, decision, image, resting_until, settings)
+    return _joined(decision.why.get(zone.id), timer_ms, now_ms, settings.local)
+
+
+def _joined(why: Why | None, timer_ms: int | None, now_ms: int, local: LocalTime) -> tuple[int | None, Text]:
+    """The next timer, and what the zone's other programs say."""
     if timer_ms is None:
-        return at_ms, words
-    if at_ms is not None and at_ms < timer_ms:
-        return at_ms, words
-    told = _timer_text(timer_ms, now_ms, settings.local)
-    return timer_ms, texts.text(f"{told['th']} · {words['th']}", f"{told['en']} · {words['en']}")
+        return (None, texts.nothing_planned()) if why is None else (_whole_minute(why.until_ms), why.text)
+    told = _timer_text(timer_ms, now_ms, local)
+    if why is None:
+        return timer_ms, told
+    if why.until_ms is not None and why.until_ms < timer_ms:
+        return _whole_minute(why.until_ms), why.text
+    return timer_ms, texts.text(f"{told['th']} · {why.text['th']}", f"{told['en']} · {why.text['en']}")
 
 
-def _band_plan(
-    band: MoisturePart,
-    zone: Zone,
-    decision: Decision,
-    image: Image,
-    resting_until: Mapping[str, int],
-    settings: Settings,
-) -> tuple[int | None, Text]:
-    if image.value(zone.moisture) is None:
-        return None, texts.moisture_unknown()
-    if band.id not in decision.filling:
-        return None, texts.when_dry(zone.part.band.low_pct)
-    if not in_window(band, image.now.wall_ms, settings.local):
-        opening = opens_at(band, image.now.wall_ms, settings.local)
-        return opening, texts.window_closed(settings.local.clock(opening))
-    rest_ms = resting_until.get(band.id, 0) - image.now.mono_ms
-    if rest_ms > 0:
-        return _whole_minute(image.now.wall_ms + rest_ms), texts.resting()
-    return None, texts.when_dry(zone.part.band.low_pct)
-
-
-def _whole_minute(wall_ms: int) -> int:
+def _whole_minute(wall_ms: int | None) -> int | None:
     """Rounded, so that a plan does not change with every tick of two clocks."""
-    return round(wall_ms / 60_000) * 60_000
+    return None if wall_ms is None else round(wall_ms / 60_000) * 60_000
 
 
 def _timer_text(at_ms: int, now_ms: int, local: LocalTime) -> Text:

@@ -8,9 +8,10 @@ from typing import Literal
 import msgspec
 
 from tonnam_edge.core.judge import Doubt
+from tonnam_edge.core.programs.kept import Kept
 from tonnam_link.messages import Outcome, Stamp
 
-Cause = Literal["timer", "moisture", "manual"]
+Cause = Literal["timer", "moisture", "balance", "light", "manual"]
 Text = dict[str, str]
 
 
@@ -162,6 +163,7 @@ class Memory(msgspec.Struct):
     guess: Guess | None = None
     heard: dict[str, Heard] = {}
     doubts: dict[str, Doubt] = {}  # by datastream
+    kept: Kept = msgspec.field(default_factory=Kept)  # what the programs go by
     past: dict[str, Past] = {}  # by the id of the key
     filling: list[str] = []
     stops: dict[str, str] = {}  # zones by the id of a command to stop that is not yet proven
@@ -196,6 +198,7 @@ class Memory(msgspec.Struct):
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
         self.doubts.update(older.doubts)
+        self.kept = older.kept
         self.heard = self.heard | older.heard
         self.past = _joined(older.past, self.past)
         self.stops = older.stops | self.stops

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 from astral import Observer
 from astral.sun import sunrise, sunset
 
-from tonnam_edge.site_file import WEEK, PlacePart, TimerPart
+from tonnam_edge.program_file import TimerPart
+from tonnam_edge.site_file import PlacePart
+from tonnam_edge.site_types import WEEK
 
 _SUN = re.compile(r"(sunrise|sunset)(?:([+-]\d+)m)?")
-LOOK_AHEAD_DAYS = 8
+LOOK_AHEAD_DAYS = 61
 
 
 class LocalTime:
@@ -37,6 +39,16 @@ class LocalTime:
         moment = datetime.combine(day, time.fromisoformat(clock), self.zone)
         return round(moment.timestamp() * 1000)
 
+    def next(self, clock: str, wall_ms: int) -> int:
+        """The next time that a clock shows this."""
+        today = self.at(wall_ms).date()
+        first = self.ms(today, clock)
+        return first if first > wall_ms else self.ms(today + timedelta(days=1), clock)
+
+    def today(self, at: str, wall_ms: int) -> int | None:
+        """UTC milliseconds of "06:30" or "sunrise+10m" on the day of `wall_ms`."""
+        return moment_ms(at, self.at(wall_ms).date(), self)
+
 
 class Slots:
     """The slots of one timer. A slot is the instant at which a run should begin."""
@@ -47,13 +59,13 @@ class Slots:
         self._known: dict[date, int | None] = {}
 
     def latest(self, wall_ms: int) -> int | None:
-        """The newest slot at or before `wall_ms`, of today or yesterday."""
+        """The newest slot at or before `wall_ms`, of yesterday, today, or tomorrow for what must be done by then."""
         today = self._local.at(wall_ms).date()
-        found = [self._on(day) for day in (today, today - timedelta(days=1))]
+        found = [self._on(today + timedelta(days=ahead)) for ahead in (1, 0, -1)]
         return max((slot for slot in found if slot is not None and slot <= wall_ms), default=None)
 
     def following(self, wall_ms: int) -> int | None:
-        """The next slot after `wall_ms`, within eight days."""
+        """The next slot after `wall_ms`, within two months."""
         today = self._local.at(wall_ms).date()
         for ahead in range(LOOK_AHEAD_DAYS):
             slot = self._on(today + timedelta(days=ahead))
@@ -63,19 +75,39 @@ class Slots:
 
     def _on(self, day: date) -> int | None:
         if day not in self._known:
-            if len(self._known) > 32:
+            if len(self._known) > 2 * LOOK_AHEAD_DAYS:
                 self._known.clear()
             self._known[day] = self._compute(day)
         return self._known[day]
 
+    def seconds(self, slot_ms: int) -> float:
+        """For how long to water from a slot on: by the season."""
+        return self._program.run_s(self._local.at(slot_ms).month)
+
     def _compute(self, day: date) -> int | None:
-        if WEEK[day.weekday()] not in self._program.days:
+        program = self._program
+        run_s = program.run_s(day.month)
+        if WEEK[day.weekday()] not in program.days or not self._counts(day) or run_s <= 0:
             return None
-        by_sun = _SUN.fullmatch(self._program.at)
-        if by_sun is None:
-            return self._local.ms(day, self._program.at)
-        moment = _sun(by_sun[1], day, self._local)
-        return None if moment is None else moment + int(by_sun[2] or 0) * 60_000
+        if program.at is not None:
+            return moment_ms(program.at, day, self._local)
+        done = moment_ms(program.finish or "", day, self._local)
+        return None if done is None else done - round(run_s * 1000)
+
+    def _counts(self, day: date) -> bool:
+        """Every so many days: counted by the calendar, so that no clock and no restart shifts them."""
+        first = self._program.first
+        begin = date.min if first is None else date.fromisoformat(first)
+        return (day - begin).days % self._program.every_days == 0
+
+
+def moment_ms(at: str, day: date, local: LocalTime) -> int | None:
+    """UTC milliseconds of "06:30" or "sunset-20m" on a local day; None where the sun does neither on that day."""
+    by_sun = _SUN.fullmatch(at)
+    if by_sun is None:
+        return local.ms(day, at)
+    moment = _sun(by_sun[1], day, local)
+    return None if moment is None else moment + int(by_sun[2] or 0) * 60_000
 
 
 def _sun(which: str, day: date, local: LocalTime) -> int | None:

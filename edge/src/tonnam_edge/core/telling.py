@@ -7,8 +7,8 @@ from typing import Any
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.texts import minutes, text
 from tonnam_edge.profile import Words
+from tonnam_edge.program_file import AnyProgram, LightPart, MoisturePart, TimerPart
 from tonnam_edge.site import Site, Zone
-from tonnam_edge.site_file import MoisturePart, TimerPart
 from tonnam_link.messages import Frame, Sample
 
 SMALL_STEP_MS = 60_000
@@ -105,17 +105,38 @@ def _zone(site: Site, zone: Zone) -> dict[str, Any]:
     }
 
 
-def program_text(program: TimerPart | MoisturePart, zone: Zone) -> dict[str, str]:
+def program_text(program: AnyProgram, zone: Zone) -> dict[str, str]:
     """A program in one line, as a farmer would say it."""
     if isinstance(program, TimerPart):
-        length = minutes(program.run_min * 60)
-        days = _days(program)
+        return _timer_text(program)
+    if isinstance(program, MoisturePart):
+        band, pulse, rest = zone.part.band, minutes(program.pulse_min * 60), minutes(program.rest_min * 60)
+        return text(
+            f"ต่ำกว่า {band.low_pct:g}% รดครั้งละ {pulse['th']} พัก {rest['th']} จนถึง {band.high_pct:g}%",
+            f"Below {band.low_pct:g}%: {pulse['en']}, rest {rest['en']}, until {band.high_pct:g}%",
+        )
+    if isinstance(program, LightPart):
+        return text(
+            f"ต้นละ {program.dose_ml_plant:g} มล. ทุกแสงสะสม {program.dose_j_cm2:g} จูล/ตร.ซม.",
+            f"{program.dose_ml_plant:g} mL a plant for every {program.dose_j_cm2:g} J/cm2 of light",
+        )
+    when = text("เมื่อพืชใช้น้ำถึงเกณฑ์", "when the crop has used it") if program.at is None else _at(program.at)
+    return text(f"คิดจากน้ำที่พืชใช้ เติม{when['th']}", f"By the water that the crop uses, {when['en']}")
+
+
+def _timer_text(program: TimerPart) -> dict[str, str]:
+    length, days = minutes(program.run_min * 60), _days(program)
+    season = text("", "") if len(set(program.season_pct)) == 1 else text(" (ปรับตามเดือน)", " (by the season)")
+    if program.at is not None:
         at = _at(program.at)
-        return text(f"รด{days['th']} {at['th']} {length['th']}", f"{days['en']} {at['en']}, {length['en']}")
-    band, pulse, rest = zone.part.band, minutes(program.pulse_min * 60), minutes(program.rest_min * 60)
+        return text(
+            f"รด{days['th']} {at['th']} {length['th']}{season['th']}",
+            f"{days['en']} {at['en']}, {length['en']}{season['en']}",
+        )
+    done = _at(program.finish or "")
     return text(
-        f"ต่ำกว่า {band.low_pct:g}% รดครั้งละ {pulse['th']} พัก {rest['th']} จนถึง {band.high_pct:g}%",
-        f"Below {band.low_pct:g}%: {pulse['en']}, rest {rest['en']}, until {band.high_pct:g}%",
+        f"รด{days['th']} ให้เสร็จ {done['th']} {length['th']}{season['th']}",
+        f"{days['en']}, done {done['en'].replace('at ', 'by ')}, {length['en']}{season['en']}",
     )
 
 
@@ -123,6 +144,8 @@ _DAY_TH = {"mon": "จ.", "tue": "อ.", "wed": "พ.", "thu": "พฤ.", "fri":
 
 
 def _days(program: TimerPart) -> dict[str, str]:
+    if program.every_days > 1:
+        return text(f"ทุก {program.every_days} วัน", f"Every {program.every_days} days")
     if len(set(program.days)) == 7:
         return text("ทุกวัน", "Every day")
     return text("วัน" + " ".join(_DAY_TH[day] for day in program.days), ", ".join(day.title() for day in program.days))

@@ -1,0 +1,167 @@
+"""What the programs say to people of soil, weather and water, in Thai as a farmer would say it, and in English."""
+
+from __future__ import annotations
+
+from tonnam_edge.core.memory import Text
+from tonnam_edge.core.texts import joined, text
+from tonnam_edge.profile import Words
+
+# Why water
+
+
+def by_balance(depletion_mm: float, litres: float) -> Text:
+    return text(
+        f"พืชใช้น้ำไปแล้ว {depletion_mm:.1f} มม. เติม {litres:.0f} ลิตร",
+        f"The crop has used {depletion_mm:.1f} mm: {litres:.0f} litres to give back",
+    )
+
+
+def by_week(litres: float) -> Text:
+    return text(
+        f"ไม่รู้ความชื้นและอากาศ จึงรดเท่าที่เคยรดเฉลี่ย 7 วัน อีก {litres:.0f} ลิตร",
+        f"Neither soil nor weather is known: as much as the mean of seven days, {litres:.0f} litres more",
+    )
+
+
+def by_safe_timer(litres: float) -> Text:
+    return text(
+        f"ไม่รู้ความชื้นและอากาศ จึงรดตามรอบสำรอง {litres:.0f} ลิตร",
+        f"Neither soil nor weather is known: the zone's safe watering, {litres:.0f} litres",
+    )
+
+
+def by_light(ml_plant: float, j_cm2: float) -> Text:
+    return text(
+        f"แสงสะสมครบ {j_cm2:.0f} จูล/ตร.ซม. ให้ต้นละ {ml_plant:.0f} มล.",
+        f"{j_cm2:.0f} J/cm2 of light: {ml_plant:.0f} mL a plant",
+    )
+
+
+def by_interval(ml_plant: float, minutes: float) -> Text:
+    return text(
+        f"ไม่ได้ให้น้ำมา {minutes:.0f} นาที ให้ต้นละ {ml_plant:.0f} มล.",
+        f"{minutes:.0f} minutes without water: {ml_plant:.0f} mL a plant",
+    )
+
+
+# Why not
+
+
+def enough_by_balance(depletion_mm: float, raw_mm: float) -> Text:
+    return text(
+        f"พืชใช้น้ำไป {depletion_mm:.1f} มม. จะรดเมื่อถึง {raw_mm:.1f} มม.",
+        f"The crop has used {depletion_mm:.1f} mm; waters at {raw_mm:.1f} mm",
+    )
+
+
+def enough_by_day(litres: float) -> Text:
+    return text(
+        f"ไม่รู้ความชื้น วันนี้ได้น้ำแล้ว จะให้วันละ {litres:.0f} ลิตร",
+        f"Soil moisture is unknown; has had its water, {litres:.0f} litres a day",
+    )
+
+
+def enough_light_later(j_cm2: float, wanted: float) -> Text:
+    share = min(j_cm2 / wanted, 1.0) // 0.25 * 25  # not with every cloud
+    return text(f"แสงสะสมถึง {share:.0f}% ของที่ต้องการ", f"{share:.0f}% of the light for the next dose")
+
+
+def probe_asks_too_much(allowed_mm: float) -> Text:
+    return text(
+        f"หัววัดบอกว่าดินแห้ง แต่ให้น้ำครบ 1.5 เท่าของที่พืชใช้ใน 24 ชม. แล้ว ({allowed_mm:.1f} มม.) ไปดูหัววัด",
+        f"The probe says dry, but 1.5 times what the crop uses was given in 24 hours ({allowed_mm:.1f} mm). "
+        "Look at the probe",
+    )
+
+
+def looking_for_probe() -> Text:
+    return text("หัววัดไม่บอกความชื้น รอดูก่อนสักครู่", "The probes say nothing just now; waiting a little")
+
+
+# Steps of the ladder
+
+
+def by_probe_again(zone: Words) -> Text:
+    return text(joined(zone.th, "กลับมารดตามความชื้นดิน"), f"{zone.en} waters by soil moisture again")
+
+
+def by_balance_again(zone: Words) -> Text:
+    return text(joined(zone.th, "กลับมารดตามน้ำที่พืชใช้"), f"{zone.en} waters by what the crop uses again")
+
+
+def down_to_balance(zone: Words) -> Text:
+    return text(
+        joined(zone.th, "ไม่รู้ความชื้นที่เชื่อได้ จึงรดตามน้ำที่พืชใช้ ไปดูหัววัด"),
+        f"{zone.en}: no soil moisture to believe, so it waters by what the crop uses. Look at the probes",
+    )
+
+
+def down_to_week(zone: Words) -> Text:
+    return text(
+        joined(zone.th, "ไม่รู้ทั้งความชื้นและอากาศ จึงรดเท่าเฉลี่ย 7 วัน ไปดูเซนเซอร์"),
+        f"{zone.en}: neither soil nor weather is known, so it gets the mean of seven days. Look at the sensors",
+    )
+
+
+def down_to_safe(zone: Words) -> Text:
+    return text(
+        joined(zone.th, "ไม่รู้อะไรเลย จึงรดตามรอบสำรอง ไปดูเซนเซอร์"),
+        f"{zone.en}: nothing is known, so it gets its safe watering. Look at the sensors",
+    )
+
+
+def probe_contradicts(zone: Words, moisture_pct: float, expected_pct: float) -> Text:
+    return text(
+        joined(zone.th, f"หัววัดบอก {moisture_pct:.0f}% แต่ควรเป็นราว {expected_pct:.0f}% สามวันแล้ว ไปดูหัววัด"),
+        f"{zone.en}: the probes say {moisture_pct:.0f}%, and {expected_pct:.0f}% is expected, for three days. "
+        "Look at the probes",
+    )
+
+
+# Holds
+
+
+def rained(rain_mm: float) -> Text:
+    return text(f"ฝนตก {rain_mm:.0f} มม. ใน 24 ชม. จึงงดรด", f"{rain_mm:.0f} mm of rain in 24 hours, so no water")
+
+
+def rain_expected(rain_mm: float) -> Text:
+    return text(f"คาดว่าฝนจะตก {rain_mm:.0f} มม. รอดูก่อน", f"{rain_mm:.0f} mm of rain are expected; waiting for it")
+
+
+def windy(most_m_s: float) -> Text:
+    return text(f"ลมแรงเกิน {most_m_s:g} ม./วินาที รอลมสงบ", f"Wind over {most_m_s:g} m/s; waiting until it is calmer")
+
+
+def frosty(least_c: float) -> Text:
+    return text(
+        f"อากาศไม่เกิน {least_c:g} องศา หนาวเกินจะรด", f"The air is at {least_c:g} C or below: too cold to water"
+    )
+
+
+def tank_kept(least_cm: float) -> Text:
+    return text(
+        f"น้ำในถังต่ำกว่า {least_cm:g} ซม. เก็บไว้ให้คนสั่งรดเอง",
+        f"The tank is below {least_cm:g} cm; what is left is kept for watering by hand",
+    )
+
+
+def quiet_until(clock: str) -> Text:
+    return text(f"ช่วงงดรด ถึง {clock} น.", f"Quiet hours, until {clock}")
+
+
+def quota_used(litres: float) -> Text:
+    return text(
+        f"ใช้น้ำครบโควตา {litres:.0f} ลิตรใน 24 ชม. แล้ว", f"The quota of {litres:.0f} litres in 24 hours is used up"
+    )
+
+
+def waits_for_sun(clock: str) -> Text:
+    return text(
+        f"รอแดดให้โซลาร์พอเดินปั๊ม ถ้ายังไม่พอจะรดตอน {clock} น.",
+        f"Waiting for the sun to run the pump; waters at {clock} all the same",
+    )
+
+
+def sun_went() -> Text:
+    return text("แดดไม่พอเดินปั๊ม พักไว้ก่อน", "Not enough sun for the pump: paused")

@@ -1,0 +1,81 @@
+"""What every program is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tonnam_edge.agronomy import light_sum
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.programs.grounds import Fields
+from tonnam_edge.core.programs.kept import Kept, ZoneKept
+from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.core.wishes import Decision, Why, Wish
+from tonnam_edge.limits import SHORTEST_RUN_S
+from tonnam_edge.site import Zone
+
+# A run that ends by the meter may last this much longer than its litres should take.
+SLOW_FLOW = 1.25
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The image, what is remembered, and the decision that is being made."""
+
+    image: Image
+    memory: Memory
+    resting_until: Mapping[str, int]
+    lights: Mapping[str, light_sum.State]
+    fields: Fields
+    local: LocalTime
+    decision: Decision
+
+    @property
+    def kept(self) -> Kept:
+        return self.memory.kept
+
+    def of(self, zone: Zone) -> ZoneKept:
+        """What is remembered of a zone."""
+        return self.kept.zones.get(zone.id) or ZoneKept()
+
+    def flow_l_min(self, zone: Zone) -> float:
+        """What a zone is found to take, else what the site file says."""
+        return self.memory.flows_l_min.get(zone.id, zone.part.flow_l_min)
+
+    def least_l(self, zone: Zone) -> float:
+        """Less than this is not worth filling the pipe."""
+        return self.flow_l_min(zone) * SHORTEST_RUN_S / 60
+
+    def say(self, zone: Zone, text: Text, until_ms: int | None = None) -> None:
+        self.decision.why[zone.id] = Why(text, until_ms)
+
+    def waits(self, program: str, between: tuple[str, str] | None) -> bool:
+        """Whether a program that wants water waits, for its water to soak in or for its hours."""
+        now = self.image.now
+        rest_ms = self.resting_until.get(program, 0) - now.mono_ms
+        if rest_ms > 0:
+            self.decision.due(now.wall_ms + rest_ms)
+            return True
+        if in_window(between, now.wall_ms, self.local):
+            return False
+        self.decision.due(opens_at(between, now.wall_ms, self.local))
+        return True
+
+    def wish_litres(self, zone: Zone, wish: Wish, litres: float, pulse_s: float | None) -> Wish:
+        """The wish for so many litres, or as many as one pulse gives; by the meter where it is good."""
+        flow_l_min = self.flow_l_min(zone)
+        seconds = litres / flow_l_min * 60
+        if pulse_s is not None and seconds > pulse_s:
+            seconds, litres = pulse_s, pulse_s * flow_l_min / 60
+        metered = self.image.value(self.fields.site.flow_total) is not None
+        return wish._replace(seconds=seconds * (SLOW_FLOW if metered else 1.0), litres=litres)
+
+
+def in_window(between: tuple[str, str] | None, wall_ms: int, local: LocalTime) -> bool:
+    return between is None or between[0] <= local.clock(wall_ms) < between[1]
+
+
+def opens_at(between: tuple[str, str] | None, wall_ms: int, local: LocalTime) -> int:
+    """The next time at which a program's hours begin; now for one without hours."""
+    return wall_ms if between is None else local.next(between[0], wall_ms)

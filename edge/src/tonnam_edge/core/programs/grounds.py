@@ -1,0 +1,298 @@
+"""The water of every zone's soil, hour by hour: by weather, crop, metered litres and rain, put right by probes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any, NamedTuple
+
+from tonnam_edge.agronomy import balance, observer
+from tonnam_edge.agronomy.observer import Outcome, Reading, Watched
+from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDER_COVER_MM_DAY
+from tonnam_edge.core import program_texts as words
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.memory import Text
+from tonnam_edge.core.programs import clock
+from tonnam_edge.core.programs.clock import HOUR_MS
+from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
+from tonnam_edge.core.programs.weather import Seen, Sun, Watch
+from tonnam_edge.core.schedule import LocalTime, moment_ms
+from tonnam_edge.growing import Ground, ground_of
+from tonnam_edge.site import Site, Zone
+
+ONE_PIECE_H = 1.5  # longer than that nobody has looked: the hours are reckoned one by one
+MOST_PIECES = 14 * 24
+FIRST_LOOK_MS = 60_000  # a balance begins by the probe, if it says something by then
+DAYS_TO_BE_USUAL = 3
+AFTER_WATER_KEPT = 60
+KNOWING = frozenset({"probe", "balance"})
+
+
+class Told(NamedTuple):
+    """Something that people should know of a zone."""
+
+    kind: str
+    zone: str
+    text: Text
+
+
+class Growing(NamedTuple):
+    """A zone's crop and soil with what is remembered of its water."""
+
+    ground: Ground
+    water: balance.State
+    probe: observer.State
+    day: float
+
+    @property
+    def reserves(self) -> balance.Reserves:
+        return balance.reserves(self.ground.soil, self.ground.crop, self.day, self.water.demand_mm_day)
+
+    @property
+    def root_zone_mm(self) -> float:
+        return self.ground.soil.root_zone_mm(self.ground.crop, self.day)
+
+    @property
+    def moisture_pct(self) -> float:
+        """What a good probe should read, per cent by volume."""
+        full = self.probe.field_capacity or self.ground.soil.field_capacity
+        return 100 * (full - self.water.depletion_mm / self.root_zone_mm)
+
+
+class Fields:
+    """What grows on a site, and how to read what is remembered of it. Has no state of its own."""
+
+    def __init__(self, site: Site, local: LocalTime) -> None:
+        self.site, self.local = site, local
+        under_cover = site.file.site.under_cover
+        self.grounds = {
+            name: ground_of(zone.part.growing, zone.part.area_m2, under_cover=under_cover)
+            for name, zone in site.zones.items()
+            if zone.part.growing is not None
+        }
+
+    def of(self, zone: str, kept: Kept) -> Growing | None:
+        """A zone's balance; None without a crop, or before it has begun."""
+        ground, of_zone = self.grounds.get(zone), kept.zones.get(zone)
+        if ground is None or of_zone is None or of_zone.water is None:
+            return None
+        water = balance.restored(of_zone.water)
+        if water is None or of_zone.planted != ground.planted.isoformat():
+            return None
+        return Growing(ground, water, observer.restored(of_zone.probe), self.day(ground, kept))
+
+    def day(self, ground: Ground, kept: Kept) -> float:
+        """The crop's day; the middle of its season while the date was never known."""
+        if kept.wall_ms is None:
+            return ground.crop.middle_of_season
+        return ground.day(self.local.at(kept.wall_ms).date())
+
+
+class Grounds:
+    """Keeps the balances. `see` every image, tell of water with `watered`; returns what people should know."""
+
+    def __init__(self, site: Site, kept: Kept, fields: Fields, now: Now) -> None:
+        self._site, self._kept, self._fields = site, kept, fields
+        self._sun, self._watch = Sun(site), Watch(site)
+        self._known_h: dict[str, float] = {}
+        self._since_mono_ms = now.mono_ms
+
+    def take_over(self, kept: Kept) -> None:
+        """Go on with what is remembered, now that it can be read."""
+        self._kept = kept
+
+    def see(self, image: Image) -> list[Told]:
+        """Take in an image; when an hour is over, reckon it."""
+        kept, now = self._kept, image.now
+        if not kept.et0:
+            self._begin(now)
+        self._watch.see(image)
+        elapsed = clock.elapsed_ms(kept, now)
+        self._begin_zones(image)
+        for name, zone in self._site.zones.items():
+            if image.value(zone.moisture) is not None:
+                self._known_h[name] = kept.hours + elapsed / HOUR_MS
+        anew = kept.boot != now.boot or kept.sure != now.sure  # how time is counted changes here
+        if not anew and not clock.due(kept, now, elapsed):
+            return []
+        self._reckon(image, elapsed)
+        return [told for name in self._site.zones for told in self._probe(name, image)]
+
+    def watered(self, zone: str, litres: float, now: Now) -> None:
+        """So much water was given to a zone by now."""
+        kept = self._kept
+        of_zone, hours = kept.zone(zone), kept.hours + clock.elapsed_ms(kept, now) / HOUR_MS
+        add(of_zone.given, hours, litres)
+        if litres <= 0:
+            return
+        of_zone.watered_h, of_zone.after_water, of_zone.used_mm = round(hours, 3), [], 0.0
+        growing = self._fields.of(zone, kept)
+        if growing is not None:
+            ground = growing.ground
+            done = balance.advance(
+                growing.water, ground.soil, ground.crop, day=growing.day, days=0, et0_mm=0, irrigation_l=litres
+            )
+            of_zone.water = _as_json(done.state)
+
+    def expected_pct(self) -> dict[str, float]:
+        """The moisture that the balances expect, by the zones' datastreams."""
+        found = {}
+        for name, zone in self._site.zones.items():
+            growing = self._fields.of(name, self._kept)
+            if growing is not None and zone.moisture is not None:
+                found[zone.moisture] = growing.moisture_pct
+        return found
+
+    def next_due_ms(self, now: Now) -> int:
+        """When the hour is over, UTC."""
+        return clock.next_due_ms(self._kept, now)
+
+    # ------------------------------------------------------------------------------------------------ an hour
+
+    def _begin(self, now: Now) -> None:
+        """Nothing is remembered: the day before is taken as this place's usual one."""
+        kept = self._kept
+        clock.begin(kept, now)
+        middle_ms = now.wall_ms - now.wall_ms % HOUR_MS - DAY_H * HOUR_MS + HOUR_MS // 2
+        for ago in range(DAY_H, 0, -1):
+            mm = self._sun.usual_mm(self._fields.local.at(middle_ms + (DAY_H - ago) * HOUR_MS))
+            kept.et0.append((-ago, round(mm, 4)))
+
+    def _begin_zones(self, image: Image) -> None:
+        kept = self._kept
+        looked = image.now.mono_ms - self._since_mono_ms >= FIRST_LOOK_MS
+        for name, zone in self._site.zones.items():
+            of_zone, ground = kept.zone(name), self._fields.grounds.get(name)
+            if not of_zone.etc:
+                kc = 1.0 if ground is None else ground.crop.kc(self._fields.day(ground, kept))
+                of_zone.etc = [(hour, round(kc * mm, 4)) for hour, mm in kept.et0 if kept.hours - hour <= DAY_H]
+            if ground is None or self._fields.of(name, kept) is not None:
+                continue
+            moisture_pct = image.value(zone.moisture)
+            if moisture_pct is None and not looked:
+                continue
+            moisture = None if moisture_pct is None else moisture_pct / 100
+            day = self._fields.day(ground, kept)
+            of_zone.water = _as_json(balance.start(ground.soil, ground.crop, day, moisture))
+            of_zone.planted = ground.planted.isoformat()
+            of_zone.probe = {**of_zone.probe, "kc_trim": 1.0, "streak": 0}
+
+    def _reckon(self, image: Image, elapsed: int) -> None:
+        """Let the time since the last reckoning pass, in pieces of about an hour."""
+        kept, now = self._kept, image.now
+        hours = elapsed / HOUR_MS
+        pieces = 1 if hours <= ONE_PIECE_H else min(math.ceil(hours), MOST_PIECES)
+        dated = now.sure and kept.wall_ms is not None
+        seen = self._watch.close(elapsed)
+        kept.hours += max(hours - MOST_PIECES, 0.0) if pieces == MOST_PIECES else 0.0
+        span = min(hours, float(MOST_PIECES)) / pieces
+        for piece in range(pieces):
+            middle_ms = now.wall_ms - round((pieces - piece - 0.5) * span * HOUR_MS)
+            of_piece = seen if pieces == 1 else Seen(rain=seen.rain if piece == pieces - 1 else None)
+            self._hour(of_piece, span, middle_ms if dated else None)
+        clock.turn(kept, now, elapsed)
+        for name in self._site.zones:
+            self._note_usual(name)
+
+    def _hour(self, seen: Seen, hours: float, middle_ms: int | None) -> None:
+        kept = self._kept
+        if middle_ms is None:  # the sun's place is not known
+            mm = kept.et0_mm(DAY_H) / DAY_H * hours
+        else:
+            middle = self._fields.local.at(middle_ms)
+            found, light = self._sun.et0(seen, middle, hours, kept)
+            mm = self._within_the_day(found.mm * hours, middle.date())
+            if hours >= 0.5:
+                self._sun.learn(seen, found, light, middle, kept)
+        kept.hours = round(kept.hours + hours, 6)
+        add(kept.et0, kept.hours - hours / 2, mm)
+        add(kept.rain, kept.hours, seen.rain or 0.0)
+        for zone in self._site.zones.values():
+            self._grow(zone, mm, hours, seen.rain)
+
+    def _within_the_day(self, mm: float, day: date) -> float:
+        """What a day can still bring within its bounds; what the day before missed comes with its first hour."""
+        kept = self._kept
+        low, high = BOUNDS_UNDER_COVER_MM_DAY if self._sun.under_cover else BOUNDS_OUTSIDE_MM_DAY
+        if kept.day != day.isoformat():
+            missing = max(low - kept.day_mm, 0.0) if kept.day else 0.0
+            kept.day, kept.day_mm = day.isoformat(), -missing
+            mm += missing
+        mm = min(mm, max(high - kept.day_mm, 0.0))
+        kept.day_mm = round(kept.day_mm + mm, 4)
+        return mm
+
+    def _grow(self, zone: Zone, et0_mm: float, hours: float, rain_mm: float | None) -> None:
+        kept = self._kept
+        of_zone, growing = kept.zone(zone.id), self._fields.of(zone.id, kept)
+        if growing is None:
+            add(of_zone.etc, kept.hours - hours / 2, et0_mm)
+            return
+        ground, trim = growing.ground, growing.probe.kc_trim
+        step = balance.advance(
+            growing.water,
+            ground.soil,
+            ground.crop,
+            day=growing.day,
+            days=hours / DAY_H,
+            et0_mm=et0_mm,
+            kc_trim=trim,
+            rain_mm=rain_mm or 0.0,
+        )
+        of_zone.water = _as_json(step.state)
+        of_zone.used_mm = round(of_zone.used_mm + step.et_mm, 4)
+        add(of_zone.etc, kept.hours - hours / 2, step.etc_mm / trim)
+
+    def _note_usual(self, name: str) -> None:
+        """What seven days took on the whole, for days on which nothing will be known."""
+        kept, of_zone = self._kept, self._kept.zone(name)
+        of_zone.known_h = round(max(of_zone.known_h, min(self._known_h.get(name, 0.0), kept.hours)), 3)
+        days = min(kept.hours, float(WEEK_H)) / DAY_H
+        if of_zone.rung in KNOWING and days >= DAYS_TO_BE_USUAL:
+            litres = of_zone.given_l(kept.hours, WEEK_H) / days
+            of_zone.usual_l_day = round(litres, 1) if litres > 0 else of_zone.usual_l_day
+
+    # ------------------------------------------------------------------------------------------------ probes
+
+    def _probe(self, name: str, image: Image) -> list[Told]:
+        """Let the probes correct the balance before dawn, and learn field capacity from them."""
+        kept, zone = self._kept, self._site.zones[name]
+        of_zone, growing = kept.zone(name), self._fields.of(name, kept)
+        moisture_pct = image.value(zone.moisture)
+        if growing is None or moisture_pct is None:
+            return []
+        probe = self._field_capacity(of_zone, growing, moisture_pct / 100)
+        if not image.now.sure:
+            of_zone.probe = _as_json(probe)
+            return []
+        today = self._fields.local.at(image.now.wall_ms).date()
+        sunrise_ms = moment_ms("sunrise", today, self._fields.local)
+        before_h = None if sunrise_ms is None else (sunrise_ms - image.now.wall_ms) / HOUR_MS
+        reading = Reading(moisture_pct / 100, today.toordinal(), before_h, kept.age_h(of_zone.watered_h))
+        ground = growing.ground
+        found = observer.correct(
+            probe, growing.water, ground.soil, ground.crop, crop_day=growing.day, reading=reading
+        )
+        of_zone.probe, of_zone.water = _as_json(found.state), _as_json(found.water)
+        newly = found.outcome is Outcome.REJECTED and found.state.alert and not probe.alert
+        text = words.probe_contradicts(zone.part.name, moisture_pct, growing.moisture_pct)
+        return [Told("probe.contradicts", name, text)] if newly else []
+
+    def _field_capacity(self, of_zone: ZoneKept, growing: Growing, moisture: float) -> observer.State:
+        since_h = self._kept.age_h(of_zone.watered_h)
+        if since_h > observer.PLATEAU_HOURS[1]:
+            return growing.probe
+        row = (round(since_h, 2), moisture, of_zone.used_mm)
+        of_zone.after_water = [*of_zone.after_water, row][-AFTER_WATER_KEPT:]
+        reached = observer.plateau([Watched(*each) for each in of_zone.after_water], growing.root_zone_mm)
+        if reached is None:
+            return growing.probe
+        of_zone.after_water = []
+        return observer.learn_field_capacity(growing.probe, growing.ground.soil, reached)
+
+
+def _as_json(state: balance.State | observer.State) -> dict[str, Any]:
+    kept: Mapping[str, Any] = asdict(state)
+    return {key: round(value, 5) if isinstance(value, float) else value for key, value in kept.items()}

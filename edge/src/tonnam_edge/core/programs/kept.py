@@ -1,0 +1,92 @@
+"""What the programs remember of weather, soil and water. Part of the state on disk.
+
+Hours are counted from the first start, by elapsed time: no clock that is wrong or set moves a window of 24 hours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+DAY_H = 24
+WEEK_H = 168
+
+
+class ZoneKept(msgspec.Struct):
+    """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop would use."""
+
+    water: dict[str, Any] | None = None  # agronomy.balance.State
+    probe: dict[str, Any] = {}  # agronomy.observer.State
+    light: dict[str, Any] = {}  # agronomy.light_sum.State
+    planted: str = ""
+    given: list[tuple[int, float]] = []
+    etc: list[tuple[int, float]] = []
+    usual_l_day: float | None = None  # the mean of seven days on which something was known
+    watered_h: float | None = None
+    known_h: float = 0.0  # when the probes last said something
+    rung: str = "probe"
+    after_water: list[tuple[float, float, float]] = []  # agronomy.observer.Watched
+    used_mm: float = 0.0  # since the last water
+    drained_l: float = 0.0  # today, and what was dosed
+    dosed_l: float = 0.0
+    reached: str = ""  # what stands in for ET0, as last told
+
+    def given_l(self, hours: float, window_h: int) -> float:
+        """Litres within the last `window_h` hours."""
+        return sum(litres for hour, litres in self.given if hours - hour < window_h)
+
+    def etc_mm(self, hours: float, window_h: int) -> float:
+        """What the crop would have used within the last `window_h` hours, mm."""
+        return sum(mm for hour, mm in self.etc if hours - hour <= window_h)
+
+
+class Kept(msgspec.Struct):
+    """What is remembered of a site's time and weather, and of its zones.
+
+    `own` holds, by hour of the day ("0" to "23"), ET0 in mm and light in MJ/m2 of the last days on which they were
+    measured; `roof` the same hours' yields of the solar roof, with what a clear sky would have sent.
+    """
+
+    hours: float = 0.0
+    wall_ms: int | None = None  # the time until which all is reckoned; a guess when it was never known since
+    mono_ms: int = 0
+    boot: str = ""
+    sure: bool = False
+    et0: list[tuple[int, float]] = []
+    own: dict[str, list[tuple[float, float]]] = {}
+    roof: dict[str, list[tuple[float, float]]] = {}
+    weather_h: float | None = None  # when weather was last measured
+    clearness: float | None = None
+    day: str = ""
+    day_mm: float = 0.0
+    rain: list[tuple[int, float]] = []
+    forecast_h: float | None = None  # since when a forecast of rain holds the programs
+    zones: dict[str, ZoneKept] = {}
+
+    def zone(self, name: str) -> ZoneKept:
+        if name not in self.zones:
+            self.zones[name] = ZoneKept(known_h=self.hours)
+        return self.zones[name]
+
+    def et0_mm(self, window_h: int) -> float:
+        """ET0 of the last `window_h` hours, mm."""
+        return sum(mm for hour, mm in self.et0 if self.hours - hour <= window_h)
+
+    def rain_mm(self, window_h: int) -> float:
+        return sum(mm for hour, mm in self.rain if self.hours - hour < window_h)
+
+    def age_h(self, since: float | None) -> float:
+        """Hours since; infinite for what never was."""
+        return float("inf") if since is None else self.hours - since
+
+
+def add(buckets: list[tuple[int, float]], hours: float, amount: float, keep_h: int = WEEK_H + 1) -> None:
+    """Add to the bucket of the hour, and drop buckets older than `keep_h`."""
+    hour = int(hours)
+    if buckets and buckets[-1][0] == hour:
+        buckets[-1] = (hour, round(buckets[-1][1] + amount, 4))
+    elif amount > 0:
+        buckets.append((hour, round(amount, 4)))
+    while buckets and hour - buckets[0][0] > keep_h:
+        del buckets[0]

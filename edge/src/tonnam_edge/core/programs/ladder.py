@@ -1,0 +1,84 @@
+"""What a program goes by when something is missing: probe, balance, the mean of seven days, the zone's safe water.
+
+None falls silently to zero: the last rung always has an amount, and every step is told.
+"""
+
+from __future__ import annotations
+
+from tonnam_edge.core import program_texts as words
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.memory import Text
+from tonnam_edge.core.programs.grounds import Growing
+from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept
+from tonnam_edge.core.programs.rungs import ORDER, Rung
+from tonnam_edge.profile import Words
+from tonnam_edge.site import Zone
+
+FIRST_WEATHER_H = 6.0  # a new site's weather is waited for
+PATIENCE_H = 0.5  # a probe that is silent for less is waited for
+MOST_BY_PROBE = 1.5  # of what the crop uses in a day
+LEAST_BY_PROBE = 0.7  # of what the crop uses in two days: less on a probe's word alone is thirst
+SAFE_EFFICIENCY = 0.9
+
+
+def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None) -> Rung:
+    """What a moisture band goes by."""
+    of_zone = kept.zones.get(zone.id) or ZoneKept()
+    moisture = image.value(zone.moisture)
+    if moisture is not None:
+        lies_wet = moisture >= zone.part.band.low_pct and _thirsty(zone, kept, of_zone, growing)
+        return Rung.BALANCE if lies_wet else Rung.PROBE
+    if of_zone.rung == Rung.PROBE and kept.hours - of_zone.known_h < PATIENCE_H:
+        return Rung.PROBE
+    return of_balance(zone, kept, growing)
+
+
+def of_balance(zone: Zone, kept: Kept, growing: Growing | None) -> Rung:
+    """What a water balance goes by: weather that was measured within a week, else the rungs below it."""
+    of_zone = kept.zones.get(zone.id) or ZoneKept()
+    measured = kept.hours <= FIRST_WEATHER_H if kept.weather_h is None else kept.age_h(kept.weather_h) <= WEEK_H
+    if growing is not None and measured:
+        return Rung.BALANCE
+    return Rung.SAFE if of_zone.usual_l_day is None else Rung.WEEK
+
+
+def _thirsty(zone: Zone, kept: Kept, of_zone: ZoneKept, growing: Growing | None) -> bool:
+    """Whether a probe alone has cut the water below 70 % of ETc for two days, and the balance says dry."""
+    if growing is None or kept.age_h(kept.weather_h) > DAY_H or kept.hours < 2 * DAY_H:
+        return False
+    if growing.water.depletion_mm < growing.reserves.raw_mm:
+        return False
+    had_mm = of_zone.given_l(kept.hours, 2 * DAY_H) / zone.part.area_m2
+    had_mm += kept.rain_mm(2 * DAY_H) if growing.ground.soil.rained_on else 0.0
+    return had_mm < LEAST_BY_PROBE * of_zone.etc_mm(kept.hours, 2 * DAY_H)
+
+
+def allowed_by_probe_l(zone: Zone, kept: Kept) -> float:
+    """How many litres a probe alone may still ask for: with the last 24 hours' water 1.5 times the crop's use."""
+    of_zone = kept.zones.get(zone.id)
+    if of_zone is None:
+        return float("inf")
+    most_l = MOST_BY_PROBE * of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2
+    return max(most_l - of_zone.given_l(kept.hours, DAY_H), 0.0)
+
+
+def daily_l(zone: Zone, rung: Rung, kept: Kept, flow_l_min: float) -> float:
+    """Litres a day on the lower rungs; never none."""
+    of_zone = kept.zones.get(zone.id) or ZoneKept()
+    if rung is Rung.WEEK and of_zone.usual_l_day:
+        return of_zone.usual_l_day
+    if zone.part.safe is not None:
+        return zone.part.safe.run_min * flow_l_min
+    return of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2 / SAFE_EFFICIENCY
+
+
+def told(zone: Words, before: str, now: Rung, best: Rung) -> Text | None:
+    """What to say of a step from one rung to another; None when there was none. `best` is the program's own."""
+    up = ORDER.index(Rung(before)) > ORDER.index(now)
+    if before == now or (now is best and not up):
+        return None
+    if now is Rung.PROBE:
+        return words.by_probe_again(zone)
+    if now is Rung.BALANCE:
+        return words.by_balance_again(zone) if up else words.down_to_balance(zone)
+    return words.down_to_week(zone) if now is Rung.WEEK else words.down_to_safe(zone)

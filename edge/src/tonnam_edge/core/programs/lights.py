@@ -1,0 +1,106 @@
+"""Follows the light for the programs that water by it, and trims their doses by the drain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+
+from tonnam_edge.agronomy import light_sum, radiation
+from tonnam_edge.agronomy.light_sum import State
+from tonnam_edge.agronomy.radiation import Transmissivity
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.programs.kept import Kept
+from tonnam_edge.core.programs.light import settings_of
+from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.program_file import LightPart
+from tonnam_edge.site import Site
+
+KEEP_MS = 600_000  # what is counted is put on disk this often, and with every dose
+
+
+class Lights:
+    """The light since the last dose, by program. `kept` holds what survives a restart."""
+
+    def __init__(self, site: Site, kept: Callable[[], Kept], local: LocalTime) -> None:
+        self._site, self._kept, self._local = site, kept, local
+        self._programs = {p.id: p for p in site.programs if isinstance(p, LightPart)}
+        self._settings = {name: settings_of(part) for name, part in self._programs.items()}
+        self._through = [
+            Transmissivity(date.fromisoformat(one.since), one.pct / 100) for one in site.file.weather.transmissivity
+        ]
+        self._at_mono_ms: int | None = None
+        self._written_mono_ms = 0
+        self._drain_l: dict[str, float] = {}
+        self.states: dict[str, State] = {}
+
+    def see(self, image: Image) -> None:
+        """Add the light since the last image, as this one shows it."""
+        if not self._programs:
+            return
+        now, kept = image.now, self._kept()
+        span_s = 0.0 if self._at_mono_ms is None else (now.mono_ms - self._at_mono_ms) / 1000
+        self._at_mono_ms = now.mono_ms
+        for name, part in self._programs.items():
+            before = self.states.get(name) or light_sum.restored(kept.zone(part.zone).light)
+            state = light_sum.advance(before, self._settings[name], seconds=span_s, light_w_m2=self.light_w_m2(image))
+            self._follow_drain(part, image)
+            self.states[name] = self._trim(part, state, image)
+        if now.mono_ms - self._written_mono_ms >= KEEP_MS or now.mono_ms < self._written_mono_ms:
+            self._write(now)
+
+    def watered(self, program: str | None, litres: float, now: Now) -> None:
+        """A dose was given."""
+        part = self._programs.get(program or "")
+        if part is None:
+            return
+        self.states[part.id] = light_sum.dosed(self.states.get(part.id, State()), self._settings[part.id])
+        of_zone = self._kept().zone(part.zone)
+        of_zone.dosed_l = round(of_zone.dosed_l + litres, 3)
+        self._write(now)
+
+    def light_w_m2(self, image: Image) -> float | None:
+        """The light at the crop just now: measured there, by calibrated lux, or outside through the cover."""
+        weather = self._site.file.weather
+        streams = map(self._site.weather_stream, ("radiation", "illuminance", "radiation_outside"))
+        inside, lux, outside = (image.value(stream) for stream in streams)
+        if inside is not None:
+            return inside
+        if lux is not None and weather.lux_per_w_m2 is not None:
+            return lux / weather.lux_per_w_m2
+        if outside is None:
+            return None
+        today = self._local.at(image.now.wall_ms).date()
+        share = radiation.transmissivity_on(today, self._through)[0] if self._site.file.site.under_cover else 1.0
+        return outside * share
+
+    def _follow_drain(self, part: LightPart, image: Image) -> None:
+        total = None if part.drain is None else image.value(f"{self._site.id}/{part.drain}")
+        if total is None:
+            return
+        passed = total - self._drain_l.get(part.id, total)
+        self._drain_l[part.id] = total
+        if 0 < passed < 10_000:
+            of_zone = self._kept().zone(part.zone)
+            of_zone.drained_l = round(of_zone.drained_l + passed, 3)
+
+    def _trim(self, part: LightPart, state: State, image: Image) -> State:
+        """Once a day, by the drain of the day before."""
+        if not image.now.sure:
+            return state
+        today = self._local.at(image.now.wall_ms).date().toordinal()
+        if state.trimmed_day == today:
+            return state
+        of_zone = self._kept().zone(part.zone)
+        share = of_zone.drained_l / of_zone.dosed_l if part.drain is not None and of_zone.dosed_l > 0 else None
+        ec = None if part.drain_ec is None else image.value(f"{self._site.id}/{part.drain_ec}")
+        of_zone.drained_l, of_zone.dosed_l = 0.0, 0.0
+        return light_sum.trimmed(
+            state, self._settings[part.id], local_day=today, drained_share=share, drain_ec_ms_cm=ec
+        )
+
+    def _write(self, now: Now) -> None:
+        self._written_mono_ms = now.mono_ms
+        for name, state in self.states.items():
+            kept = {key: round(v, 4) if isinstance(v, float) else v for key, v in asdict(state).items()}
+            self._kept().zone(self._programs[name].zone).light = kept

@@ -1,0 +1,177 @@
+"""Weather of an hour: what the sensors said while it passed, and the reference evapotranspiration that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from tonnam_edge.agronomy import radiation, reference_et, sky
+from tonnam_edge.agronomy.air import Humidity
+from tonnam_edge.agronomy.marks import Mark
+from tonnam_edge.agronomy.place import Place
+from tonnam_edge.agronomy.radiation import Radiation, Transmissivity
+from tonnam_edge.agronomy.reference_et import Et0, HourAir
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.programs.kept import Kept
+from tonnam_edge.growing_file import WeatherPart
+from tonnam_edge.site import Site
+
+MEASURED = ("air_temperature", "humidity", "radiation", "illuminance", "radiation_outside", "wind_speed")
+COUNTED = ("rain", "inverter_energy")
+LONGEST_STEP_MS = 900_000  # a reading says nothing of longer than that
+LEAST_SEEN = 0.25  # of a period: a mean of less of it is none
+DAYS_KEPT = 7
+ROOF_DAYS_KEPT = 14
+MOST_RAIN_MM_H = 200.0
+CLEAR_ENOUGH_MJ_M2 = 0.5  # of a clear sky; a lower sun says little of the clouds
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was measured of a period. None: not, or of too little of it. Rain and yield are sums, the others means."""
+
+    air_temperature: float | None = None
+    humidity: float | None = None
+    radiation: float | None = None
+    illuminance: float | None = None
+    radiation_outside: float | None = None
+    wind_speed: float | None = None
+    rain: float | None = None
+    inverter_energy: float | None = None
+
+
+@dataclass
+class Watch:
+    """Gathers what the sensors say until a period is over. Times are since boot, in milliseconds."""
+
+    site: Site
+    at_ms: int | None = None
+    sums: dict[str, float] = field(default_factory=dict)
+    spans: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, float] = field(default_factory=dict)
+    grown: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+
+    def see(self, image: Image) -> None:
+        """Take in an image: what it says counts until the next one."""
+        span = 0 if self.at_ms is None else min(max(image.now.mono_ms - self.at_ms, 0), LONGEST_STEP_MS)
+        for key, held in self.last.items():
+            self.sums[key] = self.sums.get(key, 0.0) + held * span
+            self.spans[key] = self.spans.get(key, 0) + span
+        self.at_ms, self.last = image.now.mono_ms, {}
+        for key in (*MEASURED, *COUNTED):
+            value = image.value(self.site.weather_stream(key))
+            if value is None:
+                continue
+            if key in MEASURED:
+                self.last[key] = value
+            else:
+                self._count(key, value)
+
+    def _count(self, key: str, total: float) -> None:
+        """A counter that went back was restarted or exchanged: it is followed from there."""
+        passed = total - self.totals.get(key, total)
+        most = MOST_RAIN_MM_H if key == "rain" else float("inf")
+        self.grown[key] = self.grown.get(key, 0.0) + (passed if 0 <= passed <= most else 0.0)
+        self.totals[key] = total
+
+    def close(self, elapsed_ms: float) -> Seen:
+        """What was seen since the last close, which was so long ago."""
+        found = {
+            key: self.sums[key] / span
+            for key, span in self.spans.items()
+            if span > 0 and span >= LEAST_SEEN * elapsed_ms
+        }
+        seen = Seen(**found, **self.grown)
+        self.sums, self.spans, self.grown = {}, {}, {}
+        return seen
+
+
+class Sun:
+    """The weather's settings of a site, and ET0 of its hours."""
+
+    def __init__(self, site: Site) -> None:
+        place = site.file.site
+        self.place = Place(latitude_deg=place.latitude, longitude_deg=place.longitude, elevation_m=place.elevation_m)
+        self.under_cover = place.under_cover
+        self.part: WeatherPart = site.file.weather
+        self._through = [
+            Transmissivity(date.fromisoformat(one.since), one.pct / 100) for one in self.part.transmissivity
+        ]
+
+    def et0(self, seen: Seen, middle: datetime, hours: float, kept: Kept) -> tuple[Et0, Radiation]:
+        """ET0 of a period of at most some hours, as mm an hour, and its light as MJ/m2 an hour."""
+        above = self._sky(middle, hours)
+        own = kept.own.get(str(middle.hour), [])
+        light = self._light(seen, above, middle.date(), kept.roof.get(str(middle.hour), []), [mj for _, mj in own])
+        weather = HourAir(
+            t_c=seen.air_temperature,
+            humidity=Humidity(rh_mean_pct=seen.humidity),
+            wind_m_s=seen.wind_speed,
+            wind_height_m=self.part.wind_height_m,
+            clearness=kept.clearness,
+        )
+        recent = [mm for mm, _ in own]
+        found = reference_et.hourly(self.place, weather, light, under_cover=self.under_cover, recent_mm=recent)
+        if kept.age_h(kept.weather_h) > 24:  # the days that are remembered may have been cool ones
+            found = found._replace(mm=max(found.mm, self.usual_mm(middle)))
+        return found, light
+
+    def usual_mm(self, middle: datetime) -> float:
+        """ET0 of an hour at this place when nothing was ever measured, mm."""
+        light = self._light(Seen(), self._sky(middle, 1.0), middle.date(), [], [])
+        return reference_et.hourly(self.place, HourAir(), light, under_cover=self.under_cover).mm
+
+    def learn(self, seen: Seen, found: Et0, light: Radiation, middle: datetime, kept: Kept) -> None:
+        """Keep what this hour measured, for hours that will not."""
+        key = str(middle.hour)
+        if found.own and seen.air_temperature is not None:
+            kept.weather_h = kept.hours
+            row = (round(found.mm, 4), round(light.mj_m2, 4))
+            kept.own[key] = [*kept.own.get(key, []), row][-DAYS_KEPT:]
+        if light.clear_mj_m2 > CLEAR_ENOUGH_MJ_M2 and not light.marks & {
+            Mark.RADIATION_MEDIAN,
+            Mark.RADIATION_DEFAULT,
+        }:
+            clear = reference_et.clearness_of([light])
+            kept.clearness = None if clear is None else round(clear, 3)
+        if seen.inverter_energy is not None and light.clear_mj_m2 > 0:
+            roof = (round(seen.inverter_energy, 3), round(self._sky(middle, 1.0).clear_mj_m2, 4))
+            kept.roof[key] = [*kept.roof.get(key, []), roof][-ROOF_DAYS_KEPT:]
+
+    def _sky(self, middle: datetime, hours: float) -> sky.Sky:
+        """The sky of a period, as of one hour of it."""
+        span = max(hours, 0.01)
+        found = sky.of_hours(self.place, middle, span)
+        return found._replace(
+            extraterrestrial_mj_m2=found.extraterrestrial_mj_m2 / span, clear_mj_m2=found.clear_mj_m2 / span
+        )
+
+    def _light(
+        self,
+        seen: Seen,
+        above: sky.Sky,
+        day: date,
+        roof: list[tuple[float, float]],
+        recent_mj_m2: list[float],
+    ) -> Radiation:
+        share = radiation.inverter_share(seen.inverter_energy, above.clear_mj_m2, roof)
+        outside = _mj_m2(seen.radiation_outside)
+        if not self.under_cover:
+            pyranometer = _mj_m2(seen.radiation) if seen.radiation is not None else outside
+            known = radiation.Outside(pyranometer_mj_m2=pyranometer, inverter_share=share, recent_mj_m2=recent_mj_m2)
+            return radiation.outside(above, known)
+        inside = radiation.Inside(
+            pyranometer_mj_m2=_mj_m2(seen.radiation),
+            lux_h=seen.illuminance,
+            lux_per_w_m2=self.part.lux_per_w_m2,
+            outside_mj_m2=outside,
+            inverter_share=share,
+            recent_mj_m2=recent_mj_m2,
+        )
+        return radiation.inside(above, inside, radiation.transmissivity_on(day, self._through))
+
+
+def _mj_m2(w_m2: float | None) -> float | None:
+    """MJ/m2 of an hour."""
+    return None if w_m2 is None else max(w_m2, 0.0) * 3600 / 1e6

@@ -1,0 +1,64 @@
+"""What the deciding comes to: wishes, why not, and when to decide again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tonnam_edge.core import texts
+from tonnam_edge.core.memory import Cause, Text
+from tonnam_edge.core.programs.rungs import Rung
+from tonnam_link.messages import Command
+
+
+class Wish(NamedTuple):
+    """Somebody wants water in a zone for so many seconds, or until so many litres have been metered.
+
+    `slot_ms` is the timer's slot, used up by a start.
+    """
+
+    zone: str
+    cause: Cause
+    seconds: float
+    reason: Text
+    program: str | None = None
+    command_id: str | None = None
+    slot_ms: int | None = None
+    litres: float | None = None
+
+
+class Why(NamedTuple):
+    """What to say of a zone that is not being watered, and when that ends, if it is known."""
+
+    text: Text
+    until_ms: int | None = None
+
+
+def by_hand(command: Command) -> Wish:
+    """What a person wants who commands water."""
+    return Wish(
+        command.zone,
+        "manual",
+        float(command.max_run_s),
+        texts.by_hand(command.max_run_s),
+        command_id=command.id,
+    )
+
+
+@dataclass
+class Decision:
+    """Wishes in order of priority, what is to be remembered, and when to decide again.
+
+    `why` explains each zone that has a program which looks at soil, weather or light; `rungs` says what it goes by,
+    and what it would go by if nothing were missing.
+    """
+
+    wishes: list[Wish] = field(default_factory=list)
+    slots: dict[str, int] = field(default_factory=dict)
+    filling: list[str] = field(default_factory=list)
+    next_due_ms: int | None = None
+    why: dict[str, Why] = field(default_factory=dict)
+    rungs: dict[str, tuple[Rung, Rung]] = field(default_factory=dict)
+
+    def due(self, wall_ms: int) -> None:
+        self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)

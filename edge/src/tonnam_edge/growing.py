@@ -1,0 +1,53 @@
+"""What grows in a zone, as the agronomy takes it: a crop, a soil, a day of planting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
+
+from tonnam_edge.agronomy import defaults
+from tonnam_edge.agronomy.balance import Soil
+from tonnam_edge.agronomy.crop import Crop
+from tonnam_edge.growing_file import GrowingPart
+
+
+class Ground(NamedTuple):
+    """A zone's crop and soil."""
+
+    crop: Crop
+    soil: Soil
+    planted: date
+
+    def day(self, today: date) -> float:
+        """The crop's day; 0 is the day of planting."""
+        return float((today - self.planted).days)
+
+
+def ground_of(part: GrowingPart, area_m2: float, *, under_cover: bool) -> Ground:
+    """Crop and soil of a zone. Raises KeyError for unknown names, ValueError for what cannot be."""
+    soil = defaults.soils()[part.soil]
+    ground = Soil(
+        field_capacity=soil.field_capacity if part.field_capacity_pct is None else part.field_capacity_pct / 100,
+        wilting_point=soil.wilting_point if part.wilting_point_pct is None else part.wilting_point_pct / 100,
+        area_m2=area_m2,
+        wetted_fraction=part.wetted_pct / 100,
+        application_efficiency=part.efficiency_pct / 100,
+        rained_on=not under_cover,
+        volume_l_m2=part.volume_l_m2,
+    )
+    return Ground(_crop(part), ground, date.fromisoformat(part.planted))
+
+
+def _crop(part: GrowingPart) -> Crop:
+    crop = defaults.crops()[part.crop].crop
+    if part.days is not None:
+        initial, development, middle, late = part.days
+        crop = replace(crop, initial_days=initial, development_days=development, middle_days=middle, late_days=late)
+    if part.kc is not None:
+        crop = replace(crop, kc_initial=part.kc[0], kc_middle=part.kc[1], kc_end=part.kc[2])
+    if part.root_depth_m is not None:
+        crop = replace(crop, root_depth_initial_m=part.root_depth_m[0], root_depth_m=part.root_depth_m[1])
+    if part.depletion_pct is not None:
+        crop = replace(crop, depletion_fraction=part.depletion_pct / 100)
+    return crop
