@@ -14,6 +14,7 @@ import pytest
 import structlog
 
 from tests.edge.farms import SITE, site_of
+from tests.edge.plants import ACTUATOR, valve_of_kind
 from tests.edge.servers import ModbusServer, free_port, simulated_farm
 from tests.edge.test_agent import agent, coils, thirsty, until_coils
 from tonnam_edge.all_off import all_off
@@ -40,7 +41,7 @@ class Board:
             if fails.get(coil, 0) > 0:
                 fails[coil] -= 1
                 return request if fails is self.forgets else bytes([0x85, 4])
-        self.on[coil] = request[3] != 0
+        self.on[coil] = any(request[3:5])
         return request
 
 
@@ -61,6 +62,19 @@ async def test_one_actuator_that_fails_does_not_keep_the_others_open(tmp_path: P
     async with ModbusServer(board.execute) as server:
         assert not await turned_off(tmp_path, server.address, within_s=1)
     assert board.on[:3] == [True, False, False]
+
+
+async def test_all_off_closes_valves_of_every_kind_and_leaves_on_what_is_safe_so(tmp_path: Path) -> None:
+    board = Board()
+    board.on = [True, False, True, True, False, False, False, False]
+    text = valve_of_kind(SITE, "normally_open").replace(
+        'id = "valve-2"\nrole = "valve"\n', 'id = "valve-2"\nrole = "valve"\nkind = "latching"\nclose_coil = 5\n'
+    )
+    text += ACTUATOR.format("flood", "pump", 4) + 'safe_state = "on"\n'
+    async with ModbusServer(board.execute) as server:
+        site = site_of(tmp_path, text.replace("tcp://127.0.0.1:1502", server.address))
+        assert await all_off(site, ModbusTransport, structlog.get_logger(), within_s=4)
+    assert board.on[:6] == [False, True, False, True, True, True]
 
 
 async def test_all_off_on_a_silent_cabinet_ends_in_time_and_says_no(tmp_path: Path) -> None:

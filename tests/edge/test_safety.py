@@ -42,8 +42,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="module")
 def plain_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """The same farm on a board without timers: only the edge itself ends the water."""
+    """The same farm on a board without timers: the edge itself ends the water, before a cut-off far behind."""
     text = (SITE + TIMER + BAND).replace("waveshare-relay-8ch", "relay-8ch")
+    for role in ("pump", "valve"):
+        text = text.replace(f'role = "{role}"\n', f'role = "{role}"\ncut_off_min = 25\n')
     return site_of(tmp_path_factory.mktemp("plain"), text)
 
 
