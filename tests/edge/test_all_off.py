@@ -36,6 +36,8 @@ class Board:
     def execute(self, unit: int, request: bytes) -> bytes:
         if request[0] == 1:
             return bytes([1, 1, sum(on << n for n, on in enumerate(self.on))])
+        if request[0] != 5:
+            return request
         coil = request[2]
         for fails in (self.refuses, self.forgets):
             if fails.get(coil, 0) > 0:
