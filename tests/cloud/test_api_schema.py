@@ -34,7 +34,7 @@ from tests.cloud.scene import (
 from tonnam_cloud.api import create_app
 from tonnam_cloud.database import Database
 from tonnam_cloud.parts import Parts
-from tonnam_cloud.registry.models import Command
+from tonnam_cloud.registry.models import Command, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.tables import metadata
 
@@ -46,6 +46,15 @@ KNOWN = {
     "thing": "tank",
     "property": "level",
     "command_id": KNOWN_COMMAND,
+    "latch": "l-1",
+}
+WORDS = {"th": "น้ำไม่ไหล", "en": "no water flows"}
+STANDS = {
+    "site": "melon-greenhouse",
+    "latches": [{"id": "l-1", "of": "no_flow", "subject": "zone-1", "zones": ["zone-1"], "text": WORDS}],
+    "lockouts": [{"id": "k-1", "who": "somchai", "why": "digging", "since_ms": NOW_MS}],
+    "modes": [{"zone": "zone-2", "mode": "hand", "text": WORDS}],
+    "emergency": {"since_ms": NOW_MS},
 }
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -66,6 +75,7 @@ async def furnished(directory: Path) -> AsyncIterator[str]:
             scene.reads(name, *[(ago_s, value) for ago_s in range(0, 86_400, 300)])
         with database.writing() as session:
             session.add_all([run("run-1", 3600, 3000), run("run-2", 60), known_command()])
+            session.get_one(Site, ("demo-farm", "melon-greenhouse")).stands = STANDS
         scene.parts.watch.tick()
         yield scene.base_url
     store.close()

@@ -10,11 +10,15 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.alerts.models import AlertRow
 
 OPEN = ("pending", "firing")
+TOLD = ("latch", "emergency-stop", "switch-unknown")
+"""In place of a rule's id: alerts about what a site itself has told (see `standing`). No rule ends them."""
 MOST = 200
 
 
 def open_rows(session: Session) -> Sequence[AlertRow]:
-    return session.scalars(select(AlertRow).where(AlertRow.state.in_(OPEN)).order_by(AlertRow.since_ms)).all()
+    """Those that rules have opened."""
+    wanted = select(AlertRow).where(AlertRow.state.in_(OPEN), AlertRow.rule.not_in(TOLD))
+    return session.scalars(wanted.order_by(AlertRow.since_ms)).all()
 
 
 def row(session: Session, alert_id: str) -> AlertRow | None:

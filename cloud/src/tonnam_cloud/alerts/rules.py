@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tonnam_cloud.alerts.repository import TOLD
 from tonnam_cloud.alerts.schemas import Severity
 from tonnam_cloud.errors import Misconfigured
 from tonnam_cloud.toml_file import load_tables
@@ -97,6 +98,9 @@ class RuleFile(BaseModel):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"the id {twice[0]!r} is used twice")
+        taken = sorted(set(ids) & set(TOLD))
+        if taken:
+            raise ValueError(f"the id {taken[0]!r} is used by Tonnam itself: choose another")
         return self
 
 

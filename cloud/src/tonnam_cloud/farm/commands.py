@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Transient
@@ -16,6 +18,7 @@ from tonnam_cloud.keys.vault import CloudKey, Vault
 from tonnam_cloud.outage import Outage
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
+from tonnam_cloud.registry import standing
 from tonnam_cloud.registry.models import Command, Zone
 from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
@@ -28,6 +31,9 @@ SEND_AGAIN_MS = 5_000
 ANSWER_GRACE_MS = 15_000
 """An answer given in the last moment needs time to arrive before the command is called expired."""
 ROUND_S = 0.5
+LONGEST_NAME = 64
+NAMED = frozenset({messages.CommandAction.CLEAR, messages.CommandAction.LOCK})
+"""Commands that say who gave them."""
 
 UNANSWERED = Words(
     th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด ตู้จะปิดน้ำเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
@@ -44,6 +50,11 @@ KEYS_CHANGED = Words(
     en="The cloud's keys changed while this command was on its way. It will not start water any more; if it had "
     "started before, the cabinet stops it in time. Try again now.",
 )
+NOT_DONE = Words(
+    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา และจะไม่ทำคำสั่งนี้อีกแล้ว ดูที่หน้านี้ว่าปลดหรือล็อกแล้วหรือยัง ถ้ายัง ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    en="The farm's cabinet did not answer in time and will not do this any more. See here whether it was done; "
+    "if not, check the cabinet's power and signal, then try again.",
+)
 NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
 )
@@ -59,6 +70,17 @@ class MinutesOutOfRange(Invalid):
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
         super().__init__(NEEDS_MINUTES.filled(low=low, high=high))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person wants of a site. `max_run_s` raises Invalid for a wish that cannot be."""
+
+    action: messages.CommandAction
+    zone: str
+    max_run_s: Callable[[], int] = lambda: 0
+    latch: str | None = None
+    why: str | None = None
 
 
 class Commands:
@@ -88,43 +110,82 @@ class Commands:
 
         Raises NotFound, NotAllowed, MinutesOutOfRange, Invalid, or Conflict when the key stands for another wish.
         """
-        _require(person.may_see(tenant), NotFound)
-        try:
-            return self._keep(person, (tenant, site, zone), wish, key)
-        except IntegrityError:  # the same key at the same moment, on a database that lets two write: now it is known
-            return self._keep(person, (tenant, site, zone), wish, key)
 
-    def _keep(
-        self, person: Person, place: tuple[str, str, str], wish: schemas.CommandWish, key: str | None
-    ) -> schemas.Command:
-        tenant = place[0]
-        with self._database.writing() as session:
-            ground = repository.zone(session, *place)
+        def wanted(session: Session) -> Wanted:
+            ground = repository.zone(session, tenant, site, zone)
             if ground is None:
                 raise NotFound
+            return Wanted(messages.CommandAction(wish.action), zone, lambda: _max_run_s(ground, wish))
+
+        return self._take(person, (tenant, site), wanted, key)
+
+    def clear(self, person: Person, tenant: str, site: str, latch: str, key: str | None) -> schemas.Command:
+        """Keep a wish to clear a latch that stands. Raises as `order`, and NotFound when it does not stand."""
+
+        def wanted(session: Session) -> Wanted:
+            row = repository.site(session, tenant, site)
+            found = [] if row is None else [each.id for each in standing.of(row).latches if each.id == latch]
+            if not found and not (key and repository.command_of_key(session, tenant, person.name, key)):
+                raise NotFound
+            return Wanted(messages.CommandAction.CLEAR, "", latch=latch)
+
+        return self._take(person, (tenant, site), wanted, key)
+
+    def lock(
+        self, person: Person, tenant: str, site: str, wish: schemas.LockWish, key: str | None
+    ) -> schemas.Command:
+        """Keep a wish to lock a zone or a whole site. Raises as `order`."""
+
+        def wanted(session: Session) -> Wanted:
+            if repository.site(session, tenant, site) is None:
+                raise NotFound
+            if wish.zone is not None and repository.zone(session, tenant, site, wish.zone) is None:
+                raise NotFound
+            return Wanted(messages.CommandAction.LOCK, wish.zone or "", why=wish.why.strip())
+
+        return self._take(person, (tenant, site), wanted, key)
+
+    def _take(
+        self, person: Person, place: tuple[str, str], wanted: Callable[[Session], Wanted], key: str | None
+    ) -> schemas.Command:
+        _require(person.may_see(place[0]), NotFound)
+        try:
+            return self._keep(person, place, wanted, key)
+        except IntegrityError:  # the same key at the same moment, on a database that lets two write: now it is known
+            return self._keep(person, place, wanted, key)
+
+    def _keep(
+        self, person: Person, place: tuple[str, str], wanted: Callable[[Session], Wanted], key: str | None
+    ) -> schemas.Command:
+        tenant, site = place
+        with self._database.writing() as session:
+            wish = wanted(session)
             _require(person.may_command(tenant), NotAllowed)
             row = repository.command_of_key(session, tenant, person.name, key) if key else None
             if row is not None:
-                return _same(row, ground, wish)
-            row = self._new(ground, repository.node_of(session, ground), person.name, wish, key)
+                return _same(row, site, wish)
+            row = self._new(place, repository.node_of(session, *place), person, wish, key)
             session.add(row)
             session.flush()
             command = command_out(row)
         self._on_change(tenant, command)
         return command
 
-    def _new(self, zone: Zone, node: str, person: str, wish: schemas.CommandWish, key: str | None) -> Command:
-        now_ms = self._clock_ms()
+    def _new(self, place: tuple[str, str], node: str, person: Person, wish: Wanted, key: str | None) -> Command:
+        now_ms, named = self._clock_ms(), wish.action in NAMED
         return Command(
             id=uuid.uuid4().hex,
-            tenant=zone.tenant,
-            site=zone.site,
+            tenant=place[0],
+            site=place[1],
             node=node,
-            zone=zone.id,
-            action=wish.action,
-            max_run_s=_max_run_s(zone, wish),
+            zone=wish.zone,
+            action=wish.action.value,
+            max_run_s=wish.max_run_s(),
+            latch=wish.latch,
+            who=one_line(person.display_name)[:LONGEST_NAME] or person.name if named else None,
+            why=wish.why,
             state=messages.CommandState.QUEUED.value,
-            created_by=person,
+            created_by=person.name,
             idempotency_key=key,
             created_ms=now_ms,
             changed_ms=now_ms,
@@ -175,10 +236,10 @@ class Commands:
         return key if self._publish(node_topic(*origin, Channel.COMMAND), envelope) else None
 
     def _signer(self, each: repository.Addressed) -> CloudKey | None:
-        """The key that signs a command. For one to water it stays the first, and when the node obeys that no more
-        there is none: what a node remembers of commands belongs to a key, and it must not have one under two."""
+        """The key that signs a command. But for a stop it stays the first, and when the node obeys that no more there
+        is none: what a node remembers of commands belongs to a key, and it must not have one under two."""
         row, trusts = each.command, each.trusts
-        if row.signed_by is None or row.action != messages.CommandAction.WATER.value:
+        if row.signed_by is None or row.action == messages.CommandAction.STOP.value:
             return self._vault.signer(trusts)
         return self._vault.trusted_by({row.signed_by}) if trusts is None or row.signed_by in trusts else None
 
@@ -205,6 +266,8 @@ class Commands:
         """Why the node may not have answered, in words."""
         if each.trusts is not None and self._vault.trusted_by(each.trusts) is None:
             return UNTRUSTED
+        if each.command.action in NAMED:
+            return NOT_DONE
         return UNANSWERED if self._signer(each) is not None else KEYS_CHANGED
 
     def _mark_sent(self, sent: Mapping[str, str]) -> None:
@@ -222,8 +285,9 @@ def command_out(row: Command) -> schemas.Command:
             "id": row.id,
             "tenant": row.tenant,
             "site": row.site,
-            "zone": row.zone,
+            "zone": row.zone or None,
             "action": row.action,
+            "latch": row.latch,
             "minutes": row.max_run_s // 60 if row.action == messages.CommandAction.WATER else None,
             "state": row.state,
             "reason": Words.read(row.reason),
@@ -244,6 +308,9 @@ def _wire(row: Command) -> bytes:
             issued_at_ms=row.created_ms,
             expires_at_ms=row.expires_ms,
             max_run_s=row.max_run_s,
+            latch=row.latch or "",
+            who=row.who or "",
+            why=row.why or "",
         )
     )
 
@@ -259,11 +326,16 @@ def _max_run_s(zone: Zone, wish: schemas.CommandWish) -> int:
     return wish.minutes * 60
 
 
-def _same(row: Command, zone: Zone, wish: schemas.CommandWish) -> schemas.Command:
-    wished = (zone.site, zone.id, wish.action, _max_run_s(zone, wish))
-    if (row.site, row.zone, row.action, row.max_run_s) != wished:
+def _same(row: Command, site: str, wish: Wanted) -> schemas.Command:
+    wished = (site, wish.zone, wish.action.value, wish.max_run_s(), wish.latch, wish.why)
+    if (row.site, row.zone, row.action, row.max_run_s, row.latch, row.why) != wished:
         raise Conflict(OTHER_WISH)
     return command_out(row)
+
+
+def one_line(text: str) -> str:
+    """A name as the wire takes it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _require(holds: bool, refusal: Callable[[], Exception]) -> None:

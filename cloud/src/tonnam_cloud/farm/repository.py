@@ -32,8 +32,12 @@ def zone(session: Session, tenant: str, site: str, zone_id: str) -> Zone | None:
     return session.get(Zone, (tenant, site, zone_id))
 
 
-def node_of(session: Session, row: Zone) -> str:
-    return session.get_one(Site, (row.tenant, row.site)).node
+def site(session: Session, tenant: str, site_id: str) -> Site | None:
+    return session.get(Site, (tenant, site_id))
+
+
+def node_of(session: Session, tenant: str, site_id: str) -> str:
+    return session.get_one(Site, (tenant, site_id)).node
 
 
 def datastreams(session: Session, tenants: Collection[str], kind: str) -> Sequence[Datastream]:

@@ -47,6 +47,29 @@ def order(
     return parts.commands.order(person, tenant, site, zone, wish, key)
 
 
+@router.post(
+    "/sites/{tenant}/{site}/latches/{latch}/clear", status_code=status.HTTP_202_ACCEPTED, dependencies=[OwnPage]
+)
+def clear(
+    tenant: Id,
+    site: Id,
+    latch: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+    person: SignedIn,
+    parts: PartsOf,
+    key: Key = None,
+) -> schemas.Command:
+    """Say that what was found wrong is mended. It is `done` when the farm has cleared the latch."""
+    return parts.commands.clear(person, tenant, site, latch, key)
+
+
+@router.post("/sites/{tenant}/{site}/lockouts", status_code=status.HTTP_202_ACCEPTED, dependencies=[OwnPage])
+def lock(
+    tenant: Id, site: Id, wish: schemas.LockWish, person: SignedIn, parts: PartsOf, key: Key = None
+) -> schemas.Command:
+    """Lock a zone, or the whole site: what runs ends, and nothing starts. Nothing unlocks it from afar."""
+    return parts.commands.lock(person, tenant, site, wish, key)
+
+
 @router.get("/commands/{command_id}")
 def command(
     command_id: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")], person: SignedIn, parts: PartsOf

@@ -13,6 +13,7 @@ from tonnam_cloud.words import Words
 
 ZoneState = Literal["dry", "good", "wet", "unknown"]
 CommandStateLabel = Literal["queued", "sent", "accepted", "running", "refused", "done", "failed", "expired"]
+ZONE_ID = r"^[a-z0-9][a-z0-9-]{0,31}$"
 WholeNumber = Annotated[int, Field(strict=True)]
 
 
@@ -36,9 +37,10 @@ class Command(BaseModel):
     id: str
     tenant: str
     site: str
-    zone: str
-    action: Literal["water", "stop"]
+    zone: Annotated[str | None, Field(description="null where it is about the whole site")]
+    action: Literal["water", "stop", "clear", "lock"]
     minutes: int | None
+    latch: Annotated[str | None, Field(description="what is to be cleared")]
     state: CommandStateLabel
     reason: Words | None
     created_at: Instant
@@ -55,6 +57,49 @@ class CommandWish(BaseModel):
     minutes: Annotated[
         WholeNumber | None, Field(description="only with water: from 1 to the zone's max_run_s / 60")
     ] = None
+
+
+class LockWish(BaseModel):
+    """`{"zone": "zone-1", "why": "digging up the pipe"}`; without a zone the whole site is locked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    zone: Annotated[str | None, Field(pattern=ZONE_ID)] = None
+    why: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$", max_length=200)]
+
+
+class Latch(BaseModel):
+    """Something found wrong. What it concerns gets no water until a person has looked and clears it."""
+
+    id: str
+    kind: Annotated[str, Field(description="no_flow, low_flow, high_flow, leak, welded, not_closed, unexpected, ...")]
+    subject: Annotated[str, Field(description="a zone, a valve, a pump, or `meter`")]
+    zones: list[str]
+    text: Words
+    since: Instant | None
+
+
+class Lockout(BaseModel):
+    """Somebody has locked a zone, or the whole site; it is unlocked at the place itself only."""
+
+    id: str
+    zone: Annotated[str | None, Field(description="null when the whole site is locked")]
+    who: str
+    why: str
+    since: Instant | None
+
+
+class Mode(BaseModel):
+    """Where the cabinet's switch of a zone stands."""
+
+    mode: Literal["off", "hand", "auto", "unknown"]
+    text: Words
+
+
+class Emergency(BaseModel):
+    """The emergency stop is pressed."""
+
+    since: Instant | None
 
 
 class Band(BaseModel):
@@ -87,6 +132,10 @@ class Zone(BaseModel):
     last_run: Run | None
     next: NextWatering | None
     max_run_s: float
+    mode: Annotated[Mode | None, Field(description="null for a zone without a switch")]
+    latches: list[Latch]
+    lockouts: list[Lockout]
+    why_not: Annotated[Words | None, Field(description="why no water runs now, in one sentence; null while it runs")]
 
 
 class Tank(Measure):
@@ -116,6 +165,9 @@ class FarmSite(BaseModel):
     tank: Tank | None
     flow: Measure | None
     measures: list[Measure]
+    emergency: Emergency | None
+    latches: Annotated[list[Latch], Field(description="all that stand here, also those that concern no zone")]
+    lockouts: list[Lockout]
 
 
 class Overview(BaseModel):

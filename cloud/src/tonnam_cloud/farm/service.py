@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tonnam_cloud.alerts import service as alerts
 from tonnam_cloud.database import Database
-from tonnam_cloud.farm import repository, schemas
+from tonnam_cloud.farm import repository, schemas, stands
 from tonnam_cloud.farm.zone_state import zone_state
 from tonnam_cloud.measures import gaps
 from tonnam_cloud.measures import service as measures
@@ -18,7 +18,9 @@ from tonnam_cloud.measures.schemas import Measure, Points
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import NotFound
+from tonnam_cloud.registry import standing as standings
 from tonnam_cloud.registry.models import Datastream, Node, Run, Site, Zone
+from tonnam_cloud.registry.told import SiteStands
 from tonnam_cloud.store.port import Store
 from tonnam_cloud.times import utc, utc_or_none
 from tonnam_cloud.words import Words
@@ -84,6 +86,7 @@ def _by_place(rows: Sequence[_OfASite]) -> Mapping[tuple[str, str], list[_OfASit
 
 def _farm(known: _Registry, site: Site, newest: Mapping[str, Measure]) -> schemas.FarmSite:
     place = (site.tenant, site.id)
+    standing = standings.of(site)
     zones = known.zones.get(place, [])
     found = {row.id: newest[row.id] for row in known.datastreams.get(place, [])}
     shown = [site.pump, site.tank, site.flow, *(name for zone in zones for name in (zone.moisture, zone.valve))]
@@ -93,11 +96,14 @@ def _farm(known: _Registry, site: Site, newest: Mapping[str, Measure]) -> schema
         kind="farm",
         name=words_of(site.name, site.id),
         node=_node(site, known.nodes.get((site.tenant, site.node))),
-        zones=[_zone(known, zone, found) for zone in zones],
+        zones=[_zone(known, zone, found, standing) for zone in zones],
         pump=measures.pick(found, site.pump),
         tank=_tank(measures.pick(found, site.tank), site.tank_full_cm),
         flow=measures.pick(found, site.flow),
         measures=measures.rest(found, shown),
+        emergency=stands.emergency(standing),
+        latches=stands.latches(standing),
+        lockouts=stands.lockouts(standing),
     )
 
 
@@ -111,12 +117,13 @@ def _tank(level: Measure | None, full_cm: float | None) -> schemas.Tank | None:
     return schemas.Tank(**level.model_dump(), full_cm=full_cm) if level else None
 
 
-def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure]) -> schemas.Zone:
+def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure], standing: SiteStands) -> schemas.Zone:
     moisture = _measured(found, zone, zone.moisture, SOIL_MOISTURE)
     valve = _measured(found, zone, zone.valve, VALVE)
     position = measures.trusted(valve)
     key = (zone.tenant, zone.site, zone.id)
     running, ended = known.running.get(key), known.ended.get(key)
+    runs = None if position is None else position >= OPEN_VALVE
     return schemas.Zone(
         id=zone.id,
         name=words_of(zone.name, zone.id),
@@ -126,11 +133,15 @@ def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure]) -> schemas
         band=_band(zone),
         state=zone_state(measures.trusted(moisture), zone.band_low_pct, zone.band_high_pct),
         valve=valve,
-        running=None if position is None else position >= OPEN_VALVE,
+        running=runs,
         run=run_out(running) if running else None,
         last_run=run_out(ended) if ended else None,
         next=_next(zone),
         max_run_s=zone.max_run_s,
+        mode=stands.mode(standing, zone.id),
+        latches=stands.latches(standing, zone.id),
+        lockouts=stands.lockouts(standing, zone.id),
+        why_not=None if runs else stands.why_not(standing, zone.id, Words.read(zone.next_text)),
     )
 
 

@@ -82,6 +82,8 @@ class Feed:
             self._hub.tell(heard.tenant, "readings", _readings(heard))
         if heard.stored.events or heard.stored.outcomes:
             self._hub.changed(heard.tenant, "overview", "town")
+        if "site.stands" in heard.stored.events:
+            self._hub.changed(heard.tenant, "alerts")
 
     def refresh(self) -> None:
         """Ask everybody to fetch anew."""

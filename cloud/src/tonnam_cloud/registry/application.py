@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tonnam_cloud.errors import Rejected
-from tonnam_cloud.registry import gaps, told
+from tonnam_cloud.registry import gaps, standing, told
 from tonnam_cloud.registry.models import Command, Datastream, Event, Gap, Node, Run, Sensor, Site, Zone
 from tonnam_link import messages
 from tonnam_link.commands import refusals
@@ -44,7 +44,7 @@ def apply_event(session: Session, source: Source, event: messages.Event) -> Coll
         raise Rejected(f"event {event.kind!r} is from more than a day ahead: the node's clock is wrong")
     if isinstance(content, told.NodeStarted | told.ReadingsGap):
         _check_gap(session, source, event, content)
-    if isinstance(content, told.SiteDescribed | told.RunStarted | told.RunEnded | told.ZonePlanned):
+    if isinstance(content, told.SiteDescribed | told.RunStarted | told.RunEnded | told.ZonePlanned | told.SiteStands):
         _check_site(session, source, event, content.site_id)
     if session.get(Event, (source.tenant, source.node, event.id)) is None:
         session.add(
@@ -76,6 +76,8 @@ def _do(session: Session, source: Source, event: messages.Event, content: told.T
             _end_run(session, source, event, content)
         case told.ZonePlanned():
             _plan(session, source, _newness(event), content)
+        case told.SiteStands():
+            standing.keep(session, source.tenant, _newness(event), content, source.received_ms)
         case told.NodeStarted() | told.ReadingsGap():
             _note_gap(session, _owner(source, content), event, content)
 
@@ -145,6 +147,7 @@ def _describe(session: Session, source: Source, event: messages.Event, content: 
     site = session.get(Site, (tenant, site_id))
     if site is not None and site.described_ms > _newness(event):
         return
+    known = site is not None
     tank = content.tank
     session.merge(
         Site(
@@ -166,6 +169,8 @@ def _describe(session: Session, source: Source, event: messages.Event, content: 
     _describe_streams(session, tenant, content)
     _describe_zones(session, source, content, event.body.get("zones", []))
     _describe_sensors(session, tenant, content)
+    if not known:
+        _stands_from_before(session, source, site_id)
 
 
 def _describe_streams(session: Session, tenant: str, content: told.SiteDescribed) -> None:
@@ -288,6 +293,16 @@ def _plan_from_before(session: Session, source: Source, site: str, zone: str) ->
             assert isinstance(content, told.ZonePlanned)
             _plan(session, source, _newness(event), content)
             return
+
+
+def _stands_from_before(session: Session, source: Source, site: str) -> None:
+    """What stands may have been told before the site was described."""
+    mine = (Event.tenant == source.tenant, Event.node == source.node, Event.kind == "site.stands")
+    for row in session.scalars(select(Event).where(*mine).order_by(Event.at_ms.desc()).limit(PLANS_TO_LOOK_AT)):
+        event = messages.Event(row.id, row.kind, row.at_ms, row.body)
+        content = told.read(event)
+        if isinstance(content, told.SiteStands) and content.site == site:
+            standing.keep(session, source.tenant, _newness(event), content, source.received_ms)
 
 
 def apply_outcome(session: Session, source: Source, outcome: messages.Outcome) -> str | None:

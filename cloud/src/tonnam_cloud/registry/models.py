@@ -89,6 +89,10 @@ class Site(Base):
     tank_full_cm: Mapped[float | None]
     flow: Mapped[DatastreamId | None]
     described_ms: Mapped[Millis]
+    stands: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What keeps water off until a person acts, as its node last told it whole (`told.SiteStands`)."""
+    stands_ms: Mapped[Millis | None]
+    """When the node said so: an older `site.stands` does not overwrite a newer one."""
 
 
 class Datastream(Base):
@@ -196,7 +200,8 @@ class Run(Base):
 class Command(Base):
     """A person's wish. `state` is a tonnam_link CommandState; `reason` for people; times in the cloud's clock.
 
-    `max_run_s` is 0 for a stop. `idempotency_key` is the client's; the same key of the same person is one command.
+    `max_run_s` is 0 but for water; `zone` is empty where it is about the whole site. `idempotency_key` is the
+    client's; the same key of the same person is one command.
     """
 
     __tablename__ = "command"
@@ -213,6 +218,12 @@ class Command(Base):
     zone: Mapped[Id]
     action: Mapped[str] = mapped_column(String(16))
     max_run_s: Mapped[int]
+    latch: Mapped[str | None] = mapped_column(String(64))
+    """What `clear` is to clear."""
+    who: Mapped[str | None] = mapped_column(String(64))
+    """Who clears or locks, as people know them."""
+    why: Mapped[str | None] = mapped_column(String(200))
+    """Why it is locked."""
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[Text2 | None]
     run_id: Mapped[str | None] = mapped_column(String(64))

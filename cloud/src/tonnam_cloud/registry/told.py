@@ -22,6 +22,8 @@ Id = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}$")]
 Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}$")]
 NodeName = Annotated[str, msgspec.Meta(pattern=rf"^{ID_PATTERN}/{ID_PATTERN}$")]
 StreamName = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+LatchId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Line = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Phrase = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00]*$")]
 Millis = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -102,7 +104,7 @@ class RunStarted(msgspec.Struct, frozen=True):
     run_id: Token
     site: Id
     zone: Id
-    cause: Literal["timer", "moisture", "manual"]
+    cause: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,15}$")]
     planned_s: Seconds
     program: Token | None = None
     command_id: Token | None = None
@@ -132,6 +134,54 @@ class ZonePlanned(msgspec.Struct, frozen=True):
     zone: Id
     next_at_ms: Millis | None = None
     text: Words | None = None
+
+    @property
+    def site_id(self) -> str:
+        return self.site
+
+
+class LatchTold(msgspec.Struct, frozen=True):
+    """Something found wrong, that stands until a person clears it. `zones` get no water meanwhile."""
+
+    id: LatchId
+    of: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}$")]
+    subject: Id
+    text: Words
+    zones: Annotated[list[Id], msgspec.Meta(max_length=1000)] = []
+    since_ms: Millis | None = None
+
+
+class LockoutTold(msgspec.Struct, frozen=True):
+    """Somebody has locked a zone, or with None the whole site."""
+
+    id: Token
+    who: Line
+    why: Line
+    zone: Id | None = None
+    since_ms: Millis | None = None
+    afar: bool = False
+
+
+class EmergencyTold(msgspec.Struct, frozen=True):
+    since_ms: Millis | None = None
+
+
+class ModeTold(msgspec.Struct, frozen=True):
+    """Where the cabinet's switch of a zone stands."""
+
+    zone: Id
+    mode: Literal["off", "hand", "auto", "unknown"]
+    text: Words
+
+
+class SiteStands(msgspec.Struct, frozen=True):
+    """All that stands at a site and keeps water off until a person acts. What is not in it stands no more."""
+
+    site: Id
+    latches: Annotated[list[LatchTold], msgspec.Meta(max_length=1000)] = []
+    lockouts: Annotated[list[LockoutTold], msgspec.Meta(max_length=1000)] = []
+    emergency: EmergencyTold | None = None
+    modes: Annotated[list[ModeTold], msgspec.Meta(max_length=1000)] = []
 
     @property
     def site_id(self) -> str:
@@ -176,12 +226,15 @@ class OfASite(msgspec.Struct, frozen=True):
 
 
 Gapped = NodeStarted | ReadingsGap
-Told = SiteDescribed | RunStarted | RunEnded | ZonePlanned | NodeStarted | ReadingsGap | OfASite
-KINDS: Mapping[str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned | NodeStarted | ReadingsGap]] = {
+Told = SiteDescribed | RunStarted | RunEnded | ZonePlanned | SiteStands | NodeStarted | ReadingsGap | OfASite
+KINDS: Mapping[
+    str, type[SiteDescribed | RunStarted | RunEnded | ZonePlanned | SiteStands | NodeStarted | ReadingsGap]
+] = {
     "site.described": SiteDescribed,
     "run.started": RunStarted,
     "run.ended": RunEnded,
     "zone.planned": ZonePlanned,
+    "site.stands": SiteStands,
     "node.started": NodeStarted,
     "readings.gap": ReadingsGap,
 }

@@ -1,0 +1,105 @@
+"""Alerts about what stands at a site until a person acts. They are raised where it is told, and not by a rule: they
+must reach people whatever the rules are, and though the watch over the rules is away.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tonnam_cloud.alerts import repository
+from tonnam_cloud.alerts.models import AlertRow
+from tonnam_cloud.registry import told
+from tonnam_cloud.registry.models import Site, Zone
+from tonnam_cloud.words import Words
+
+CRITICAL = frozenset({"high_flow", "leak", "welded", "not_closed"})
+"""Latches of which water runs, or may."""
+TITLES: Mapping[str, Words] = {
+    "no_flow": Words(th="{place}: เปิดแล้วน้ำไม่ไหล", en="{place}: no water flows"),
+    "low_flow": Words(th="{place}: น้ำไหลน้อยเกินไป", en="{place}: too little water flows"),
+    "high_flow": Words(th="{place}: น้ำไหลมากเกินไป", en="{place}: too much water flows"),
+    "leak": Words(th="{place}: น้ำรั่ว", en="{place}: a leak"),
+    "welded": Words(th="{place}: ปั๊มไม่ยอมหยุด", en="{place}: the pump does not stop"),
+    "not_closed": Words(th="{place}: วาล์วไม่ปิด", en="{place}: a valve does not close"),
+    "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
+}
+OTHER = Words(th="{place}: พบสิ่งผิดปกติ", en="{place}: something is wrong")
+LATCH_TEXT = Words(
+    th="{text} · ไม่รดที่เกี่ยวข้องจนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
+    en="{text}. What it concerns gets no water until a person has looked and says that it is mended.",
+)
+EMERGENCY_TITLE = Words(th="{place}: มีคนกดปุ่มหยุดฉุกเฉิน", en="{place}: the emergency stop is pressed")
+EMERGENCY_TEXT = Words(
+    th="ปิดทุกอย่างแล้ว ไปดูที่ตู้ เมื่อปลอดภัยแล้วให้ดึงปุ่มออก แล้วฟาร์มจะรดต่อเอง",
+    en="Everything is off. Go to the cabinet; when all is safe release the button, and the farm goes on.",
+)
+SWITCH_TITLE = Words(th="{place}: ไม่รู้ว่าสวิตช์ที่ตู้อยู่ตรงไหน", en="{place}: the cabinet's switch is not read")
+
+
+class _Wanted(NamedTuple):
+    """An alert that is to stand."""
+
+    rule: str
+    subject: str
+    severity: str
+    title: Words
+    text: Words
+    since_ms: int
+
+
+def follow(session: Session, site: Site, content: told.SiteStands, at_ms: int) -> None:
+    """Raise an alert for everything that stands, end those of what does not, and say it anew. It is `at_ms`."""
+    wanted = {(each.rule, each.subject): each for each in _wanted(session, site, content, at_ms)}
+    mine = (AlertRow.tenant == site.tenant, AlertRow.site == site.id, AlertRow.rule.in_(repository.TOLD))
+    rows = session.scalars(select(AlertRow).where(*mine, AlertRow.state == "firing")).all()
+    for row in rows:
+        if (row.rule, row.subject) not in wanted:
+            row.state, row.resolved_ms, row.seen_ms = "resolved", at_ms, at_ms
+    known = {(row.rule, row.subject): row for row in rows}
+    for key, each in wanted.items():
+        row = known.get(key) or _opened(session, site, each)
+        row.severity, row.title, row.text = each.severity, each.title.model_dump(), each.text.model_dump()
+        row.seen_ms = at_ms
+
+
+def _opened(session: Session, site: Site, each: _Wanted) -> AlertRow:
+    row = AlertRow(
+        id=uuid.uuid4().hex,
+        rule=each.rule,
+        subject=each.subject,
+        tenant=site.tenant,
+        site=site.id,
+        state="firing",
+        since_ms=each.since_ms,
+    )
+    session.add(row)
+    return row
+
+
+def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) -> list[_Wanted]:
+    place, whole = f"{site.tenant}/{site.id}", Words.read(site.name) or Words(th=site.id, en=site.id)
+    found = []
+    for latch in content.latches:
+        zone = session.get(Zone, (site.tenant, site.id, latch.subject))
+        name = (Words.read(zone.name) if zone else None) or whole
+        title = TITLES.get(latch.of, OTHER).filled(place=name)
+        text = LATCH_TEXT.filled(text=Words(th=latch.text.th, en=latch.text.en))
+        severity = "critical" if latch.of in CRITICAL else "warning"
+        since_ms = at_ms if latch.since_ms is None else latch.since_ms
+        found.append(_Wanted("latch", f"{place}/{latch.id}", severity, title, text, since_ms))
+    if content.emergency is not None:
+        since_ms = content.emergency.since_ms or at_ms
+        title = EMERGENCY_TITLE.filled(place=whole)
+        found.append(_Wanted("emergency-stop", place, "critical", title, EMERGENCY_TEXT, since_ms))
+    for mode in content.modes:
+        zone = session.get(Zone, (site.tenant, site.id, mode.zone))
+        if mode.mode == "unknown" and zone is not None:
+            name, text = Words.read(zone.name) or whole, Words(th=mode.text.th, en=mode.text.en)
+            title = SWITCH_TITLE.filled(place=name)
+            found.append(_Wanted("switch-unknown", f"{place}/{mode.zone}", "warning", title, text, at_ms))
+    return found
