@@ -54,6 +54,13 @@ def enough_by_balance(depletion_mm: float, raw_mm: float) -> Text:
     )
 
 
+def enough_for_a_day(depletion_mm: float) -> Text:
+    return text(
+        f"พืชใช้น้ำไป {depletion_mm:.1f} มม. แต่ให้น้ำครบ 1.5 เท่าของที่ใช้ใน 24 ชม. แล้ว พรุ่งนี้เติมต่อ",
+        f"The crop has used {depletion_mm:.1f} mm, but had 1.5 times a day's use in 24 hours; goes on tomorrow",
+    )
+
+
 def enough_by_day(litres: float) -> Text:
     return text(
         f"ไม่รู้ความชื้น วันนี้ได้น้ำแล้ว จะให้วันละ {litres:.0f} ลิตร",

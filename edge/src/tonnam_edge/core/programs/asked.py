@@ -64,12 +64,12 @@ class Asked:
 
     def wish_litres(self, zone: Zone, wish: Wish, litres: float, pulse_s: float | None) -> Wish:
         """The wish for so many litres, or as many as one pulse gives; by the meter where it is good."""
-        flow_l_min = self.flow_l_min(zone)
-        seconds = litres / flow_l_min * 60
-        if pulse_s is not None and seconds > pulse_s:
+        flow_l_min, most_s = self.flow_l_min(zone), zone.max_run_s
+        seconds, pulse_s = litres / flow_l_min * 60, most_s if pulse_s is None else min(pulse_s, most_s)
+        if seconds > pulse_s:
             seconds, litres = pulse_s, pulse_s * flow_l_min / 60
         metered = self.image.value(self.fields.site.flow_total) is not None
-        return wish._replace(seconds=seconds * (SLOW_FLOW if metered else 1.0), litres=litres)
+        return wish._replace(seconds=min(seconds * (SLOW_FLOW if metered else 1.0), most_s), litres=litres)
 
 
 def in_window(between: tuple[str, str] | None, wall_ms: int, local: LocalTime) -> bool:

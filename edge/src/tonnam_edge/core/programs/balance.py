@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS
@@ -14,6 +16,8 @@ from tonnam_edge.core.wishes import Wish
 from tonnam_edge.program_file import BalancePart, Hours
 from tonnam_edge.site import Zone
 
+# What was given within so long counts for a day: the hour that is under way is not counted yet.
+DAY_H = 23
 # On the lower rungs a day's water begins when so much of it is missing, so that it is not given in drops.
 BEGIN_AT = 0.5
 
@@ -40,8 +44,9 @@ def refill(
     growing: Growing,
     asked: Asked,
     slot_ms: int | None = None,
+    most_l: float = math.inf,
 ) -> None:
-    """From RAW to field capacity, in as many runs as it takes."""
+    """From RAW to field capacity, in as many runs as it takes; at most `most_l` of it now."""
     depletion_mm, raw_mm = growing.water.depletion_mm, growing.reserves.raw_mm
     litres = growing.ground.soil.litres_to_fill(depletion_mm)
     filling = program in asked.memory.filling or depletion_mm >= raw_mm or slot_ms is not None
@@ -50,7 +55,10 @@ def refill(
         return
     asked.decision.filling.append(program)
     wish = Wish(zone.id, "balance", 0.0, words.by_balance(depletion_mm, litres), program, slot_ms=slot_ms)
-    _want(zone, wish, between, litres, pulse_s, asked)
+    if most_l < asked.least_l(zone):
+        asked.say(zone, words.enough_for_a_day(depletion_mm))
+    else:
+        _want(zone, wish, between, min(litres, most_l), pulse_s, asked)
 
 
 def below(zone: Zone, program: str, between: Hours | None, pulse_s: float | None, rung: Rung, asked: Asked) -> None:
@@ -60,7 +68,7 @@ def below(zone: Zone, program: str, between: Hours | None, pulse_s: float | None
     """
     kept = asked.kept
     wanted_l = ladder.daily_l(zone, rung, kept, asked.flow_l_min(zone))
-    given_l = asked.of(zone).given_l(kept.hours, 24)
+    given_l = asked.of(zone).given_l(kept.hours, DAY_H)
     missing_l = wanted_l - given_l
     filling = program in asked.memory.filling or missing_l >= BEGIN_AT * wanted_l
     if not filling or missing_l < asked.least_l(zone):

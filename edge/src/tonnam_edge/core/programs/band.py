@@ -22,7 +22,8 @@ def decide(program: MoisturePart, asked: Asked) -> None:
     if rung is Rung.PROBE:
         _by_probe(program, zone, asked)
     elif rung is Rung.BALANCE and growing is not None:
-        balance.refill(zone, program.id, program.between, pulse_s, growing, asked)
+        most_l = ladder.allowed_by_probe_l(zone, asked.kept)
+        balance.refill(zone, program.id, program.between, pulse_s, growing, asked, most_l=most_l)
     else:
         balance.below(zone, program.id, program.between, pulse_s, rung, asked)
 

@@ -124,7 +124,7 @@ class Grounds:
         """So much water was given to a zone by now."""
         kept = self._kept
         of_zone, hours = kept.zone(zone), kept.hours + clock.elapsed_ms(kept, now) / HOUR_MS
-        add(of_zone.given, hours, litres)
+        of_zone.give(hours, litres)
         if litres <= 0:
             return
         of_zone.watered_h, of_zone.after_water, of_zone.used_mm = round(hours, 3), [], 0.0

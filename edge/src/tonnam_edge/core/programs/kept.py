@@ -11,16 +11,17 @@ import msgspec
 
 DAY_H = 24
 WEEK_H = 168
+EXACT_H = 50
 
 
 class ZoneKept(msgspec.Struct):
-    """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop would use."""
+    """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop uses."""
 
     water: dict[str, Any] | None = None  # agronomy.balance.State
     probe: dict[str, Any] = {}  # agronomy.observer.State
     light: dict[str, Any] = {}  # agronomy.light_sum.State
     planted: str = ""
-    given: list[tuple[int, float]] = []
+    given: list[tuple[float, float]] = []
     etc: list[tuple[int, float]] = []
     usual_l_day: float | None = None  # the mean of seven days on which something was known
     watered_h: float | None = None
@@ -35,6 +36,17 @@ class ZoneKept(msgspec.Struct):
     def given_l(self, hours: float, window_h: int) -> float:
         """Litres within the last `window_h` hours."""
         return sum(litres for hour, litres in self.given if hours - hour < window_h)
+
+    def give(self, hours: float, litres: float) -> None:
+        """Note water: exactly for two days, then by the hour for a week."""
+        if litres > 0:
+            self.given.append((round(hours, 3), round(litres, 3)))
+        lately = [each for each in self.given if hours - each[0] <= EXACT_H]
+        whole: dict[int, float] = {}
+        for hour, amount in self.given:
+            if EXACT_H < hours - hour <= WEEK_H:
+                whole[int(hour)] = whole.get(int(hour), 0.0) + amount
+        self.given = [*((float(hour), round(amount, 3)) for hour, amount in whole.items()), *lately]
 
     def etc_mm(self, hours: float, window_h: int) -> float:
         """What the crop would have used within the last `window_h` hours, mm."""

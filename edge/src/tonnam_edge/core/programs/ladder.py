@@ -54,7 +54,7 @@ def _thirsty(zone: Zone, kept: Kept, of_zone: ZoneKept, growing: Growing | None)
 
 
 def allowed_by_probe_l(zone: Zone, kept: Kept) -> float:
-    """How many litres a probe alone may still ask for: with the last 24 hours' water 1.5 times the crop's use."""
+    """How many litres a moisture band may still ask for: with the last 24 hours' water 1.5 times the crop's use."""
     of_zone = kept.zones.get(zone.id)
     if of_zone is None:
         return float("inf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -23,6 +24,7 @@ LEAST_SEEN = 0.25  # of a period: a mean of less of it is none
 DAYS_KEPT = 7
 ROOF_DAYS_KEPT = 14
 MOST_RAIN_MM_H = 200.0
+WARMEST_HOUR = 14
 CLEAR_ENOUGH_MJ_M2 = 0.5  # of a clear sky; a lower sun says little of the clouds
 
 
@@ -118,9 +120,13 @@ class Sun:
         return found, light
 
     def usual_mm(self, middle: datetime) -> float:
-        """ET0 of an hour at this place when nothing was ever measured, mm."""
+        """ET0 of an hour at this place when nothing was ever measured, mm: of its usual temperatures, warmest
+        at two in the afternoon, with the night's lowest as its dew point."""
         light = self._light(Seen(), self._sky(middle, 1.0), middle.date(), [], [])
-        return reference_et.hourly(self.place, HourAir(), light, under_cover=self.under_cover).mm
+        low, high = self.place.usual_t_min_c, self.place.usual_t_max_c
+        warm = math.cos(math.pi * (middle.hour + 0.5 - WARMEST_HOUR) / 12)
+        weather = HourAir(t_c=(low + high) / 2 + (high - low) / 2 * warm, night_t_min_c=low)
+        return reference_et.hourly(self.place, weather, light, under_cover=self.under_cover).mm
 
     def learn(self, seen: Seen, found: Et0, light: Radiation, middle: datetime, kept: Kept) -> None:
         """Keep what this hour measured, for hours that will not."""

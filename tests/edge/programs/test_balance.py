@@ -1,0 +1,133 @@
+"""The water balance's program: by what the crop uses, through restarts, set clocks and days without power."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, Play
+from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, growing, litres_of, memory, told, zone_kept
+
+
+def test_the_balance_gives_back_what_the_crop_uses_and_lets_it_never_suffer(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    depletions = []
+    for _ in range(12 * 4):
+        days(play, 0.25)
+        depletions.append(growing(play).water.depletion_mm / growing(play).reserves.raw_mm)
+    assert max(depletions) < 1.15
+    mean_l = sum(litres for at, litres in litres_of(play) if at > MIDNIGHT_MS + 4 * 24 * HOUR_MS) / 8
+    assert mean_l == pytest.approx(etc_l_day(play) / 0.9, rel=0.3)
+    reason = told(play, "run.started")[0].body["reason"]
+    assert "The crop has used" in reason["en"]
+    assert "พืชใช้น้ำไปแล้ว" in reason["th"]
+
+
+def test_every_no_is_explained(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    days(play, 0.1)
+    plan = [e for e in told(play, "zone.planned") if e.body["zone"] == "zone-1"][-1].body["text"]
+    assert "The crop has used" in plan["en"]
+    assert "waters at" in plan["en"]
+    assert "พืชใช้น้ำไป" in plan["th"]
+
+
+def test_litres_end_the_run_where_they_are_metered(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE.replace('"zone-1"', '"zone-1"\nat = "05:00"'))
+    play.field.moisture[0] = 27.0
+    days(play, 2)
+    asked = [e.body["reason"]["en"] for e in told(play, "run.started")]
+    given = litres_of(play)
+    assert given
+    wanted = float(asked[0].split(": ")[1].split(" ")[0])
+    assert given[0][1] == pytest.approx(min(wanted, 20 * 120), rel=0.05)
+    assert (given[0][0] - MIDNIGHT_MS) / HOUR_MS == pytest.approx(5.0, abs=0.5)
+
+
+def total(play: Play) -> float:
+    return sum(litres for _, litres in litres_of(play))
+
+
+def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
+    straight, broken = farm(tmp_path, BALANCE), farm(tmp_path, BALANCE)
+    days(straight, 3)
+    for _ in range(6):
+        days(broken, 0.5)
+        broken.restart()
+    assert growing(broken).water.depletion_mm == pytest.approx(growing(straight).water.depletion_mm, abs=1.5)
+    assert total(broken) == pytest.approx(total(straight), rel=0.35)
+
+
+def without_water(play: Play) -> Play:
+    """A farm whose tank is empty: the soil only dries."""
+    play.field.level_cm = 5.0
+    return play
+
+
+def test_days_without_power_are_reckoned_when_the_time_is_known_again(tmp_path: Path) -> None:
+    play = without_water(farm(tmp_path, BALANCE))
+    days(play, 2)
+    before, hours = growing(play).water.depletion_mm, memory(play).kept.hours
+    play.reboot(wall_ms=1_000, off_s=2 * 86_400)
+    days(play, 0.2)
+    unknown = growing(play).water.depletion_mm
+    assert memory(play).kept.hours == pytest.approx(hours + 4.8, abs=1.5)
+    play.learn()
+    days(play, 0.1)
+    after = growing(play).water.depletion_mm
+    assert memory(play).kept.hours == pytest.approx(hours + 48 + 7.2, abs=1.5)
+    assert before < unknown < after
+    assert after - before > 3.0
+
+
+def test_a_clock_that_is_wrong_or_set_moves_no_water(tmp_path: Path) -> None:
+    play = without_water(farm(tmp_path, BALANCE))
+    days(play, 1)
+    hours = memory(play).kept.hours
+    for skew_h in (5, -9, 400, 0):
+        play.skew_ms = skew_h * HOUR_MS
+        play.leap(1800)
+    assert memory(play).kept.hours == pytest.approx(hours + 2, abs=1.1)
+
+
+def test_the_balance_goes_on_with_an_unset_clock(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    days(play, 2)
+    play.reboot(wall_ms=5_000_000)
+    before = len(litres_of(play))
+    days(play, 5)
+    assert len(litres_of(play)) > before
+
+
+def test_a_probe_pulls_the_balance_before_dawn_and_no_more_than_it_may(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    play.field.moisture[0] = 24.0
+    days(play, 1.4)
+    kept = zone_kept(play)
+    assert kept.probe["last_day"] is not None
+    plain = farm(tmp_path, BALANCE)
+    plain.field.moisture[0] = 24.0
+    plain.leap(5 * 60)
+    plain.field.moisture[0] = None
+    days(plain, 1.4)
+    assert abs(growing(play).water.depletion_mm - growing(plain).water.depletion_mm) <= growing(play).reserves.raw_mm
+
+
+def test_a_new_planting_begins_a_new_balance(tmp_path: Path) -> None:
+    old = without_water(farm(tmp_path, BALANCE))
+    days(old, 3)
+    new = farm(tmp_path, BALANCE, edit=lambda text: text.replace("2026-10-20", "2026-11-24"))
+    new.core, new.now_ms, new.memory = new.core, old.now_ms, old.memory
+    new.restart()
+    new.field.moisture[0] = 31.0
+    new.leap(3600)
+    assert zone_kept(new).planted == "2026-11-24"
+    assert growing(new).water.depletion_mm < 1.5
+
+
+def test_a_band_with_a_crop_still_goes_by_its_probe(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND)
+    play.field.moisture[0] = 25.0
+    play.leap(1200)
+    assert "The soil is dry: 25." in told(play, "run.started")[0].body["reason"]["en"]

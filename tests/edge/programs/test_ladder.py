@@ -1,0 +1,118 @@
+"""No probe, no weather, no clock: what a zone goes by then, and that it is never nothing, nor too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.edge.farms import BAND, HOUR_MS
+from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, litres_of, most_in_24_h, rungs, told, zone_kept
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_probe_that_hangs_in_the_air_from_the_start_leads_to_one_and_a_half_etc_a_day(
+    tmp_path: Path, grows: bool
+) -> None:
+    play = farm(tmp_path, BAND, grows=grows)
+    play.field.moisture[0] = 2.0
+    days(play, 4)
+    assert 0 < most_in_24_h(play) <= 1.5 * etc_l_day(play) + 120
+
+
+def test_a_probe_that_is_pulled_out_is_told_and_the_crop_lives_by_the_balance(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND)
+    days(play, 1)
+    play.field.moisture[0] = 0.6
+    days(play, 5)
+    assert rungs(play)[0] == "balance"
+    assert "Look at the probes" in told(play, "program.stepped")[0].body["text"]["en"]
+    assert "หัววัด" in told(play, "program.stepped")[0].body["text"]["th"]
+    assert 0.6 * etc_l_day(play) < sum(litres for _, litres in litres_of(play)) / 5 <= 1.5 * etc_l_day(play)
+    assert most_in_24_h(play) <= 1.5 * etc_l_day(play) + 120
+
+
+def test_a_silent_probe_is_waited_for_a_little_and_replaced_by_the_balance_until_it_speaks(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND)
+    days(play, 0.2)
+    play.field.moisture[0] = None
+    play.leap(20 * 60)
+    assert rungs(play) == []
+    days(play, 4)
+    assert rungs(play) == ["balance"]
+    assert litres_of(play)
+    play.field.moisture[0] = 28.0
+    days(play, 0.1)
+    assert rungs(play) == ["balance", "probe"]
+
+
+def test_a_probe_that_always_says_wet_does_not_starve_the_crop(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND)
+    play.field.moisture[0] = 31.0
+    days(play, 12)
+    assert "balance" in rungs(play)
+    last = [litres for at, litres in litres_of(play) if play.now_ms - at < 6 * 24 * HOUR_MS]
+    assert sum(last) / 6 > 0.5 * etc_l_day(play)
+
+
+def test_without_probe_and_weather_a_zone_gets_the_mean_of_its_last_seven_days(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND, grows=False)
+    for _ in range(5):
+        play.field.moisture[0] = 25.0
+        days(play, 0.1)
+        play.field.moisture[0] = 31.5
+        days(play, 0.9)
+    usual = zone_kept(play).usual_l_day
+    assert usual is not None
+    play.field.moisture[0] = None
+    before = len(litres_of(play))
+    days(play, 4)
+    assert rungs(play) == ["week"]
+    given = sum(litres for _, litres in litres_of(play)[before:])
+    assert given / 4 == pytest.approx(usual, rel=0.35)
+
+
+@pytest.mark.parametrize(("grows", "weather"), [(True, False), (False, False), (False, True)])
+def test_nothing_known_from_the_start_is_still_never_no_water(tmp_path: Path, grows: bool, weather: bool) -> None:
+    play = farm(tmp_path, BAND, grows=grows, weather=weather)
+    play.field.moisture[0] = None
+    days(play, 5)
+    assert rungs(play)[-1] == "safe"
+    assert 0.6 * etc_l_day(play) < sum(litres for _, litres in litres_of(play)) / 5 < 1.5 * etc_l_day(play)
+
+
+def test_a_zones_own_safe_watering_is_what_it_gets(tmp_path: Path) -> None:
+    def with_safe(text: str) -> str:
+        return text.replace("max_run_min = 20", 'safe = { at = "06:30", run_min = 4 }\nmax_run_min = 20', 1)
+
+    play = farm(tmp_path, BAND, grows=False, weather=False, edit=with_safe)
+    play.field.moisture[0] = None
+    days(play, 4)
+    runs = litres_of(play)
+    assert sum(litres for _, litres in runs) / 4 == pytest.approx(480, rel=0.3)
+
+
+def test_a_hot_day_with_dead_probe_gets_more_than_a_cool_one(tmp_path: Path) -> None:
+    given = []
+    for t_max_c in (28.0, 40.0):
+        folder = tmp_path / str(t_max_c)
+        folder.mkdir()
+        play = farm(folder, BAND)
+        play.field.t_max_c = t_max_c  # type: ignore[attr-defined]
+        play.field.moisture[0] = None
+        days(play, 6)
+        given.append(sum(litres for _, litres in litres_of(play)))
+    assert given[1] > 1.1 * given[0] > 0
+
+
+def test_weather_that_has_been_gone_for_a_week_ends_the_balance_and_is_told(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    days(play, 4)
+    play.field.air_answers = False  # type: ignore[attr-defined]
+    days(play, 6)
+    assert rungs(play) == []
+    days(play, 2)
+    assert rungs(play) == ["week"]
+    before = len(litres_of(play))
+    days(play, 2)
+    assert sum(litres for _, litres in litres_of(play)[before:]) > 0

@@ -1,0 +1,117 @@
+"""Timers: every so many days, done by a time, by the season, and each slot at most once whatever the clock does."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, MINUTE_MS, SITE, Play, site_of
+from tonnam_edge.check import BadSiteFile
+from tonnam_edge.core.schedule import LocalTime, Slots
+from tonnam_edge.profile import Words
+from tonnam_edge.program_file import TimerPart
+from tonnam_edge.site_file import PlacePart
+
+PLACE = PlacePart(id="plot", name=Words(th="ก", en="A"), latitude=14.4, longitude=101.8)
+LOCAL = LocalTime(PLACE)
+DAY_MS = 24 * HOUR_MS
+
+
+def slots(**keys: object) -> Slots:
+    part = TimerPart.model_validate({"id": "t", "kind": "timer", "zone": "z", "run_min": 30.0, **keys})
+    return Slots(part, LOCAL)
+
+
+def dates(found: Slots, number: int, from_ms: int = MIDNIGHT_MS) -> list[str]:
+    told, at = [], from_ms
+    for _ in range(number):
+        following = found.following(at)
+        assert following is not None
+        told.append(LOCAL.at(following).strftime("%Y-%m-%d %H:%M"))
+        at = following
+    return told
+
+
+def test_every_third_day_from_a_day_on() -> None:
+    found = slots(at="06:00", every_days=3, first="2026-11-22")
+    assert dates(found, 3) == ["2026-11-22 06:00", "2026-11-25 06:00", "2026-11-28 06:00"]
+
+
+def test_what_must_be_done_by_a_time_begins_so_long_before() -> None:
+    assert dates(slots(finish="06:30"), 2) == ["2026-11-21 06:00", "2026-11-22 06:00"]
+    assert dates(slots(finish="00:10"), 1) == ["2026-11-21 23:40"]
+
+
+def test_what_must_be_done_soon_after_midnight_is_found_the_evening_before() -> None:
+    found = slots(finish="00:10")
+    evening = MIDNIGHT_MS + DAY_MS - 15 * MINUTE_MS
+    assert found.latest(evening) == MIDNIGHT_MS + DAY_MS - 20 * MINUTE_MS
+
+
+def test_the_season_changes_the_length_and_the_begin_of_what_must_be_done() -> None:
+    season = [100.0] * 10 + [50.0, 0.0]
+    found = slots(finish="06:30", season_pct=season)
+    slot = found.following(MIDNIGHT_MS)
+    assert slot is not None
+    assert (LOCAL.clock(slot), found.seconds(slot)) == ("06:15", 900)
+    december = LOCAL.ms(date(2026, 12, 1), "00:00")
+    assert dates(found, 1, december) == ["2027-01-01 06:00"]
+
+
+def test_sunrise_with_an_offset_moves_with_the_sun() -> None:
+    found = slots(finish="sunrise-10m")
+    assert dates(found, 1)[0].startswith("2026-11-21 05:")
+
+
+def test_a_timer_has_a_begin_or_an_end(tmp_path: Path) -> None:
+    both = '[[program]]\nid = "t"\nkind = "timer"\nzone = "zone-1"\nat = "06:00"\nfinish = "07:00"\nrun_min = 5\n'
+    for text in (both, both.replace('at = "06:00"\nfinish = "07:00"\n', "")):
+        with pytest.raises(BadSiteFile, match='either "at", when it begins, or "finish"'):
+            site_of(tmp_path, SITE + text)
+
+
+def test_a_day_that_is_not_in_the_calendar_is_refused(tmp_path: Path) -> None:
+    text = '[[program]]\nid = "t"\nkind = "timer"\nzone = "zone-1"\nat = "06:00"\nfirst = "2026-02-31"\nrun_min = 5\n'
+    with pytest.raises(BadSiteFile, match="day"):
+        site_of(tmp_path, SITE + text)
+
+
+TIMER = """
+[[program]]
+id = "t"
+kind = "timer"
+zone = "zone-1"
+finish = "06:30"
+run_min = 5
+every_days = 2
+first = "2026-11-21"
+"""
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(-30, 30), st.integers(60, 5 * 3600), st.booleans()), min_size=1, max_size=6))
+def test_each_slot_waters_at_most_once_whatever_the_clock_does(
+    tmp_path: Path, turns: list[tuple[int, int, bool]]
+) -> None:
+    play = Play(site_of(tmp_path, SITE + TIMER), start_ms=MIDNIGHT_MS + 5 * HOUR_MS)
+    for skew_h, seconds, restarts in turns:
+        play.skew_ms = skew_h * HOUR_MS
+        if restarts:
+            play.restart()
+            play.skew_ms = skew_h * HOUR_MS
+        play.leap(seconds, at_most_s=600)
+    begun = [event.body["reason"]["en"] for event in play.events if event.kind == "run.started"]
+    days = [event.at_ms for event in play.events if event.kind == "run.started"]
+    assert len(begun) == len({LOCAL.at(at).date() for at in days})
+
+
+def test_every_second_day_by_the_farms_own_clock(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + TIMER), start_ms=MIDNIGHT_MS)
+    play.leap(5 * 86_400, at_most_s=1800)
+    begun = [LOCAL.at(event.at_ms) for event in play.events if event.kind == "run.started"]
+    assert [moment.date() for moment in begun] == [date(2026, 11, 21) + timedelta(days=n) for n in (0, 2, 4)]
+    assert {moment.strftime("%H:%M") for moment in begun} == {"06:25"}
