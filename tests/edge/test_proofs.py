@@ -207,6 +207,19 @@ def test_a_silent_cabinet_latches_nothing_for_its_coils_will_be_read_back(site: 
     assert play.states("c2")[-1] == "done"
 
 
+@pytest.mark.parametrize("seconds", [9, 30])
+def test_a_cabinet_that_loses_its_power_is_not_taken_for_a_blocked_pipe(site: Site, seconds: int) -> None:
+    play = ready(site)
+    play.water(seconds=300)
+    play.run(60)
+    play.field.coils, play.field.until, play.field.relay_answers = [False] * 8, {}, False
+    play.run(seconds)
+    play.field.relay_answers = True
+    play.run(70)
+    assert play.ended()[0].body["outcome"] == "failed"
+    assert latches(play) == []
+
+
 def test_a_coil_that_somebody_else_moves_is_latched_the_third_time_within_an_hour(site: Site) -> None:
     play = ready(site)
     for number in range(3):

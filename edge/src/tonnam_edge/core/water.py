@@ -65,7 +65,7 @@ class Water:
         self._guard(image)
         self._watch_currents(image)
         for supply in self.runs.supplies.values():
-            self._judge_flow(supply, image.now)
+            self._judge_flow(supply, image)
         moved = self.runs.advance(image, passed_l)
         for supply in self.runs.supplies.values():
             self._look_for_weld(supply, image)
@@ -184,16 +184,19 @@ class Water:
 
     # ------------------------------------------------------------------------------------------------- flow
 
-    def _judge_flow(self, supply: Supply, now: Now) -> None:
+    def _judge_flow(self, supply: Supply, image: Image) -> None:
         """No, too little or too much water: the runs end as failed. Who was alone is latched; the others are tried
         alone."""
-        steady = self._steady[supply.name]
+        now, steady = image.now, self._steady[supply.name]
         zones = tuple(run.intent.zone for run in self.runs.on(supply.name, Phase.WATERING)) if supply.on else ()
         if zones != steady.zones or supply.on_since > steady.since:
             self._learn(steady, now)
             self._steady[supply.name] = _Steady(zones, now.mono_ms if zones else 0)
             return
         steady.mixed |= self.by_hand
+        if not all(image.positions[name].heard for zone in zones for name in self._site.path_of(zone)):
+            steady.since = now.mono_ms  # a cabinet without power is no blocked pipe
+            return
         how = self.expected.judge(self.stream, zones, steady.since, now.mono_ms) if zones else None
         if how is None or (how is Flow.HIGH and steady.mixed):
             return
