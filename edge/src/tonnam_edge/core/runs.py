@@ -161,7 +161,11 @@ class Runs:
             yield run.water_from + round(run.intent.planned_s * 1000)
             together = [each.intent.zone for each in self.on(self._site.supply_of(zone), Phase.WATERING)]
             wait_ms = round(self._expected.wait_s(self._expected.l_min(together)) * 1000)
-            yield max(run.water_from, self._stream.rose_mono_ms) + wait_ms + 1
+            rose_mono_ms = max(run.water_from, self._stream.rose_mono_ms)
+            yield rose_mono_ms + wait_ms + 1
+            if run.intent.planned_l is not None and run.litres is not None:
+                missing_min = max(run.intent.planned_l - run.litres, 0.0) / self._expected.l_min([zone])
+                yield rose_mono_ms + max(1000, round(0.9 * missing_min * 60_000))
 
     def flows_still(self, supply: Supply, now: Now) -> bool:
         """Whether the meter moves on as if the pump ran: no pulse would have come any more if it stood."""

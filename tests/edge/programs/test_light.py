@@ -1,0 +1,120 @@
+"""Substrate watered by the light: doses by J/cm2, intervals, drain, restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, Play
+from tests.edge.programs.crops import Weathered, farm, litres_of, memory, told
+from tonnam_edge.check import BadSiteFile
+from tonnam_edge.core import Observation
+
+LIGHT = """
+[[program]]
+id = "drip"
+kind = "light"
+zone = "zone-1"
+plants = 800
+dose_ml_plant = 150
+dose_j_cm2 = 150
+least_interval_min = 20
+most_interval_min = 360
+"""
+NOON_MS = MIDNIGHT_MS + 10 * HOUR_MS
+
+
+def substrate(folder: Path, program: str = LIGHT) -> Play:
+    play = farm(folder, program, grows=False)
+    play.now_ms = NOON_MS
+    play.restart()
+    return play
+
+
+def reasons(play: Play) -> list[str]:
+    return [event.body["reason"]["en"] for event in told(play, "run.started")]
+
+
+def test_doses_follow_the_light_and_have_litres(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    play.leap(4 * 3600, at_most_s=60)
+    assert set(reasons(play)) == {"150 J/cm2 of light: 150 mL a plant"}
+    # about 650 W/m2 are 234 J/cm2 an hour, so a dose every 38 minutes
+    assert 5 <= len(litres_of(play)) <= 7
+    assert all(litres == pytest.approx(120, abs=4) for _, litres in litres_of(play))
+
+
+def test_at_night_the_longest_interval_waters(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    play.leap(8 * 3600, at_most_s=60)
+    before = len(litres_of(play))
+    play.leap(9 * 3600, at_most_s=60)
+    assert 1 <= len(litres_of(play)) - before <= 3
+    assert reasons(play)[-1] == "360 minutes without water: 150 mL a plant"
+
+
+def test_without_any_light_known_the_longest_interval_still_waters(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    assert isinstance(play.field, Weathered)
+    play.field.air_answers = False
+    play.leap(13 * 3600, at_most_s=60)
+    assert len(litres_of(play)) == 2
+
+
+def test_hours_keep_the_night_dry(tmp_path: Path) -> None:
+    play = substrate(tmp_path, LIGHT + 'between = ["06:00", "17:00"]\n')
+    play.leap(7 * 3600, at_most_s=60)
+    before = len(litres_of(play))
+    play.leap(11 * 3600, at_most_s=60)
+    assert len(litres_of(play)) == before
+    play.leap(3 * 3600, at_most_s=60)
+    assert len(litres_of(play)) > before
+
+
+def test_a_restart_keeps_light_and_intervals(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    for _ in range(16):
+        play.leap(15 * 60, at_most_s=60)
+        play.restart()
+    assert 3 <= len(litres_of(play)) <= 8
+
+
+class Drained(Weathered):
+    """A tipping gauge under the bags that counts what runs out."""
+
+    share = 0.0
+
+    def observe(self, mono_ms: int) -> list[Observation]:
+        seen = super().observe(mono_ms)
+        drained = {"total": float(int(1000 + self.share * (self.litres - 5000))), "rate": 0.0}
+        return [*seen, Observation("drain", mono_ms, drained)]
+
+
+DRAIN = """
+[[device]]
+id = "drain"
+bus = "soil"
+unit = 31
+profile = "pulse-counter"
+tells = ["total"]
+name = { th = "น้ำทิ้ง", en = "Drain" }
+"""
+
+
+@pytest.mark.parametrize(("share", "more"), [(0.02, True), (0.6, False)])
+def test_drain_trims_the_dose_from_day_to_day(tmp_path: Path, share: float, more: bool) -> None:
+    program = LIGHT + 'drain = "drain/total"\ndrain_pct = 25\n'
+    play = farm(tmp_path, program, grows=False, edit=lambda text: text.replace("[tank]", DRAIN + "\n[tank]"))
+    play.field = Drained(play)
+    play.field.flow_l_min, Drained.share = 120.0, share
+    play.leap(4 * 86_400, at_most_s=120)
+    trim = memory(play).kept.zones["zone-1"].light["trim"]
+    assert trim > 1.03 if more else trim < 0.97
+
+
+def test_intervals_the_wrong_way_round_and_doses_too_long_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSiteFile, match="least_interval_min is more than"):
+        farm(tmp_path, LIGHT.replace("= 20", "= 400"), grows=False)
+    with pytest.raises(BadSiteFile, match="max_run_min"):
+        farm(tmp_path, LIGHT.replace("dose_ml_plant = 150", "dose_ml_plant = 5000"), grows=False)
