@@ -80,7 +80,8 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person's or the cloud's wish. After `expires_at_ms` it must do nothing; the same `id` never acts twice.
 
     `zone` is empty where the whole site is meant, which only `clear` and `lock` may. `latch` is the id of the one to
-    clear, `who` and `why` are for people: who clears or locks, and why it is locked.
+    clear, `who` and `why` are for people: who clears or locks, and why it is locked. `max_litres` ends a watering
+    before `max_run_s` does; 0 is no limit of litres, and a time there always is.
     The bounds hold for what is read from the wire (see `commands`). `signed_by` is the id of the key whose signature
     was right, in hex; the node's inbox sets it, whatever the wire says.
     """
@@ -95,6 +96,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     latch: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z")] = ""
     who: Annotated[str, Meta(max_length=64, pattern=LINE)] = ""
     why: Annotated[str, Meta(max_length=200, pattern=LINE)] = ""
+    max_litres: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class CommandState(StrEnum):

@@ -97,7 +97,9 @@ class Core:
         self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
-        self._people = People(site, self._memory, self._water, self._books, now, self._event, new_id)
+        self._people = People(
+            site, self._memory, self._water, self._books, now, self._event, new_id, self._growth.poured
+        )
         self._orders = Orders(site, self._commands, self._stops, self._books, self._water, self._people)
         self._frames = Frames(site)
         self._lost: set[str] = set()

@@ -16,6 +16,9 @@ OVER_AFTER_S = 120.0
 # One that goes on is told and counted so often: what a restart forgets is no more than that.
 COUNT_EVERY_S = 1800.0
 
+# Takes note of litres that somebody gave to a zone.
+Poured = Callable[[str, float, Now], None]
+
 
 @dataclass
 class _Flow:
@@ -30,8 +33,8 @@ class _Flow:
 class HandWater:
     """Follows the meter while zones are in hand. What flows while a run of ours is on belongs to that run."""
 
-    def __init__(self, site: Site, books: Books, tell: Tell, new_id: Callable[[], str]) -> None:
-        self._site, self._books, self._tell, self._new_id = site, books, tell, new_id
+    def __init__(self, site: Site, books: Books, tell: Tell, new_id: Callable[[], str], poured: Poured) -> None:
+        self._site, self._books, self._tell, self._new_id, self._poured = site, books, tell, new_id, poured
         self._flow: _Flow | None = None
 
     def look(self, zones: Sequence[str], passed_l: float, now: Now) -> None:
@@ -58,6 +61,7 @@ class HandWater:
         for zone in flow.zones:
             litres = flow.litres * self._site.zones[zone].part.flow_l_min / whole_l_min
             self._books.use(zone, seconds, now)
+            self._poured(zone, litres, now)
             self._tell_run(zone, litres, began, ended)
 
     def deadline_mono_ms(self) -> int | None:

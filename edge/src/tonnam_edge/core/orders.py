@@ -43,7 +43,9 @@ class Orders:
             elif command.action is CommandAction.LOCK:
                 self._lock(command, image)
             elif self._may_be_wished(command):
-                wishes.append(by_hand(command))
+                zone = self._site.zones[command.zone]
+                metered = image.value(self._site.flow_total) is not None
+                wishes.append(by_hand(command, zone.part.flow_l_min, metered=metered))
         return wishes
 
     def _may_be_wished(self, command: Command) -> bool:

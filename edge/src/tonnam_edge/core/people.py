@@ -9,7 +9,7 @@ from tonnam_edge.core import people_texts
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.contact import UNKNOWN_AFTER_S
 from tonnam_edge.core.emergency import Emergency
-from tonnam_edge.core.hand_water import HandWater
+from tonnam_edge.core.hand_water import HandWater, Poured
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import METER, Tell
 from tonnam_edge.core.lockouts import Lockouts
@@ -35,12 +35,13 @@ class People:
         now: Now,
         tell: Tell,
         new_id: Callable[[], str],
+        poured: Poured,
     ) -> None:
         self._site, self._memory, self._water, self._tell = site, memory, water, tell
         self.modes = Modes(site, memory, now.mono_ms)
         self.emergency = Emergency(site, memory, now.mono_ms)
         self.lockouts = Lockouts(memory, site, tell, new_id)
-        self._hand_water = HandWater(site, books, tell, new_id)
+        self._hand_water = HandWater(site, books, tell, new_id, poured)
         self._told: dict[str, Any] | None = None
         self._wait_until = now.mono_ms + FIRST_LOOK_MS
 

@@ -16,6 +16,10 @@ def by_balance(depletion_mm: float, litres: float) -> Text:
     )
 
 
+def by_hand_litres(litres: float) -> Text:
+    return text(f"สั่งรดเอง {litres:.0f} ลิตร", f"Asked for by hand, {litres:.0f} litres")
+
+
 def by_week(litres: float) -> Text:
     return text(
         f"ไม่รู้ความชื้นและอากาศ จึงรดเท่าที่เคยรดเฉลี่ย 7 วัน อีก {litres:.0f} ลิตร",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tonnam_edge.core import texts
+from tonnam_edge.core import program_texts, texts
 from tonnam_edge.core.memory import Cause, Text
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_link.messages import Command
@@ -34,15 +34,16 @@ class Why(NamedTuple):
     until_ms: int | None = None
 
 
-def by_hand(command: Command) -> Wish:
-    """What a person wants who commands water."""
-    return Wish(
-        command.zone,
-        "manual",
-        float(command.max_run_s),
-        texts.by_hand(command.max_run_s),
-        command_id=command.id,
-    )
+def by_hand(command: Command, flow_l_min: float, *, metered: bool) -> Wish:
+    """What a person wants who commands water: a time, and perhaps litres that end it before. Litres that nobody can
+    meter end by the time that they should take."""
+    litres, seconds = float(command.max_litres), float(command.max_run_s)
+    if litres <= 0:
+        return Wish(command.zone, "manual", seconds, texts.by_hand(seconds), command_id=command.id)
+    if not metered:
+        seconds = min(seconds, litres / flow_l_min * 60)
+    reason = program_texts.by_hand_litres(litres)
+    return Wish(command.zone, "manual", seconds, reason, command_id=command.id, litres=litres)
 
 
 @dataclass

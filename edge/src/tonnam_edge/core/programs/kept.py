@@ -14,7 +14,7 @@ WEEK_H = 168
 EXACT_H = 50
 
 
-class ZoneKept(msgspec.Struct):
+class ZoneKept(msgspec.Struct, omit_defaults=True):
     """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop uses."""
 
     water: dict[str, Any] | None = None  # agronomy.balance.State
@@ -53,7 +53,7 @@ class ZoneKept(msgspec.Struct):
         return sum(mm for hour, mm in self.etc if hours - hour <= window_h)
 
 
-class Kept(msgspec.Struct):
+class Kept(msgspec.Struct, omit_defaults=True):
     """What is remembered of a site's time and weather, and of its zones.
 
     `own` holds, by hour of the day ("0" to "23"), ET0 in mm and light in MJ/m2 of the last days on which they were
