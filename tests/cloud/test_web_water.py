@@ -52,7 +52,7 @@ async def test_command_is_told_step_by_step_in_a_live_region(phone: BrowserConte
     page = await open_page(phone, stub, ZONE_2)
     await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await water(page)
-    region = page.locator("[role=status].command-place")
+    region = page.locator(".control [role=status].command-place")
     await expect(region).to_contain_text("ส่งไปที่ฟาร์มแล้ว รอฟาร์มตอบ")
     await expect(region.locator(".is-now")).to_have_text("ส่งแล้ว")
     for state, words, step in [

@@ -70,6 +70,36 @@ def zone(number: int, moisture_pct: float | None, state: str) -> Json:
             "text": text("หรือเมื่อดินแห้งกว่า 26 %", "or when soil is drier than 26 %"),
         },
         "max_run_s": 1800,
+        "mode": None,
+        "latches": [],
+        "lockouts": [],
+        "why_not": text("หรือเมื่อดินแห้งกว่า 26 %", "or when soil is drier than 26 %"),
+    }
+
+
+def latch(latch_id: str = "l-1", kind: str = "no_flow", zones: tuple[str, ...] = ("zone-2",)) -> Json:
+    """Something found wrong ten minutes ago."""
+    return {
+        "id": latch_id,
+        "kind": kind,
+        "subject": "zone-2",
+        "zones": list(zones),
+        "text": text(
+            "เปิดแล้วแต่น้ำไม่ไหลใน 45 วินาที ปิดแล้ว ตรวจปั๊ม ไส้กรอง และวาล์ว",
+            "Open, but no water flowed for 45 seconds. Closed. Check pump, filter and valve",
+        ),
+        "since": iso(datetime.now(UTC) - timedelta(minutes=10)),
+    }
+
+
+def lockout(zone: str | None = "zone-2") -> Json:
+    """Somebody has locked a zone, or the whole farm."""
+    return {
+        "id": "k-1",
+        "zone": zone,
+        "who": "สมชาย ใจดี",
+        "why": "ขุดท่อเมนหน้าแปลง 2",
+        "since": iso(datetime.now(UTC) - timedelta(hours=2)),
     }
 
 
@@ -101,6 +131,9 @@ def farm() -> Json:
                     measure(f"{site}/inverter/energy_total", text("ไฟสะสม", "Energy"), "Wh", 1284300),
                     measure(f"{site}/probe-2-b/soil_ec", text("EC หัววัด 2ข", "EC, probe 2b"), "uS/cm", None),
                 ],
+                "emergency": None,
+                "latches": [],
+                "lockouts": [],
             }
         ],
         "alerts": [],

@@ -40,7 +40,7 @@ class Stub:
         self.can_command = True
         self.away = False
         self.commands: dict[str, Json] = {}
-        self.asked: list[tuple[str, Json, str | None]] = []
+        self.asked: list[tuple[str | None, Json, str | None]] = []
         self.drop_next_command = False
         self.dist = DIST
         self.page_away = False
@@ -68,7 +68,7 @@ class Stub:
         self.farm["sites"][0]["pump"].update(value=1)
         self.farm["sites"][0]["flow"].update(value=60)
 
-    def take_command(self, zone: str, body: Json, key: str | None) -> Json:
+    def take_command(self, zone: str | None, body: Json, key: str | None) -> Json:
         self.asked.append((zone, body, key))
         now = datetime.now(UTC)
         same = self.commands.get(key or "")
@@ -79,6 +79,7 @@ class Stub:
             "zone": zone,
             "action": body["action"],
             "minutes": body.get("minutes"),
+            "latch": body.get("latch"),
             "state": "sent",
             "reason": None,
             "created_at": iso(now),
@@ -118,6 +119,9 @@ class Handler(BaseHTTPRequestHandler):
     def body(self) -> Json:
         length = int(self.headers.get("Content-Length") or 0)
         return json.loads(self.rfile.read(length) or b"{}")  # type: ignore[no-any-return]
+
+    def key(self) -> str | None:
+        return self.headers.get("Idempotency-Key")
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
@@ -160,8 +164,14 @@ class Handler(BaseHTTPRequestHandler):
                 if stub.signed_in:
                     return self.say(HTTPStatus.OK, {"user": USER})
                 return self.refuse(HTTPStatus.UNAUTHORIZED, "wrong")
+            case ["sites", _, _, "latches", latch_id, "clear"]:
+                wish = {"action": "clear", "latch": latch_id}
+                return self.say(HTTPStatus.ACCEPTED, stub.take_command(None, wish, self.key()))
+            case ["sites", _, _, "lockouts"]:
+                wish = {"action": "lock", **body}
+                return self.say(HTTPStatus.ACCEPTED, stub.take_command(body["zone"], wish, self.key()))
             case ["sites", _, _, "zones", zone_id, "commands"]:
-                command = stub.take_command(zone_id, body, self.headers.get("Idempotency-Key"))
+                command = stub.take_command(zone_id, body, self.key())
                 if stub.drop_next_command:
                     stub.drop_next_command = False
                     self.close_connection = True

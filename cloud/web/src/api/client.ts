@@ -90,5 +90,9 @@ export const api = {
     request<Command>("POST", `/sites/${path(tenant, site)}/zones/${path(zone)}/commands`, { action: "stop" }, {
       "Idempotency-Key": key,
     }),
+  clear: (tenant: string, site: string, latch: string, key: string) =>
+    request<Command>("POST", `/sites/${path(tenant, site)}/latches/${path(latch)}/clear`, undefined, { "Idempotency-Key": key }),
+  lock: (tenant: string, site: string, zone: string | null, why: string, key: string) =>
+    request<Command>("POST", `/sites/${path(tenant, site)}/lockouts`, { zone, why }, { "Idempotency-Key": key }),
   command: (id: string) => request<Command>("GET", `/commands/${path(id)}`),
 };

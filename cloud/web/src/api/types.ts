@@ -37,7 +37,7 @@ export type RunOutcome = "done" | "stopped" | "failed" | "interrupted";
 export interface Run {
   id: string;
   zone: string;
-  cause: "timer" | "moisture" | "manual" | null;
+  cause: string | null;
   started_at: string;
   ended_at: string | null;
   planned_s: number | null;
@@ -48,12 +48,15 @@ export interface Run {
 
 export type CommandState = "queued" | "sent" | "accepted" | "running" | "refused" | "done" | "failed" | "expired";
 
+export type Action = "water" | "stop" | "clear" | "lock";
+
 export interface Command {
   id: string;
   site: string;
-  zone: string;
-  action: "water" | "stop";
+  zone: string | null;
+  action: Action;
   minutes: number | null;
+  latch: string | null;
   state: CommandState;
   reason: Text | null;
   created_at: string;
@@ -82,6 +85,25 @@ export interface Band {
 
 export type ZoneState = "dry" | "good" | "wet" | "unknown";
 
+/** Something found wrong: what it concerns gets no water until a person has looked and clears it. */
+export interface Latch {
+  id: string;
+  kind: string;
+  subject: string;
+  zones: string[];
+  text: Text;
+  since: string | null;
+}
+
+/** Somebody has locked a zone, or with null the whole site. It is unlocked at the place itself only. */
+export interface Lockout {
+  id: string;
+  zone: string | null;
+  who: string;
+  why: string;
+  since: string | null;
+}
+
 export interface Zone {
   id: string;
   name: Text;
@@ -96,6 +118,12 @@ export interface Zone {
   last_run: Run | null;
   next: { at: string | null; text: Text } | null;
   max_run_s: number;
+  /** Where the cabinet's switch stands; null without one. */
+  mode: { mode: "off" | "hand" | "auto" | "unknown"; text: Text } | null;
+  latches: Latch[];
+  lockouts: Lockout[];
+  /** Why no water runs now, in one sentence; null while it runs. */
+  why_not: Text | null;
 }
 
 export interface FarmSite {
@@ -109,6 +137,9 @@ export interface FarmSite {
   tank: Tank | null;
   flow: Measure | null;
   measures: Measure[];
+  emergency: { since: string | null } | null;
+  latches: Latch[];
+  lockouts: Lockout[];
 }
 
 export interface Overview {

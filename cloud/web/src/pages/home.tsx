@@ -5,6 +5,7 @@ import { CommandStatus } from "../parts/command_status";
 import { Icon } from "../parts/icons";
 import { Hero } from "../parts/shell";
 import { SiteWater } from "../parts/site_water";
+import { isKeptDry, StandingElsewhere, WhyNotFact } from "../parts/standing";
 import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { verdict } from "../parts/verdict";
@@ -12,6 +13,7 @@ import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } fr
 import { zoneHref } from "../route";
 import { useNow } from "../state/clock";
 import { overview, session } from "../state/cloud";
+import { zoneKey } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
 import { ago, fullDate } from "../words/format";
@@ -80,6 +82,7 @@ function Farm({ site }: { site: FarmSite }) {
         ))}
       </section>
       <SiteWater site={site} />
+      <StandingElsewhere site={site} />
     </div>
   );
 }
@@ -105,10 +108,10 @@ function ZoneCard({ site, zone }: { site: FarmSite; zone: Zone }) {
       </div>
       <dl class="facts">
         <WaterFact zone={zone} />
-        <NextFact zone={zone} />
+        {isKeptDry(site, zone) ? <WhyNotFact zone={zone} /> : <NextFact zone={zone} />}
         <HeardFact at={zone.moisture.observed_at} />
       </dl>
-      <CommandStatus place={place} />
+      <CommandStatus at={zoneKey(place)} />
       <div class="zone-doing">
         {canCommand && mayNeedStop(zone.running, watering) && <StopButton place={place} name={name} unsure={zone.running === null} />}
         <a class="go" href={zoneHref(site.tenant, site.id, zone.id)} aria-label={`${words.t(canCommand ? "open_zone" : "open_zone_view")} ${name}`}>

@@ -6,6 +6,7 @@ import type { Band, FarmSite, Run, Zone, ZoneHistory } from "../api/types";
 import { ChartPanel } from "../parts/chart_panel";
 import { CommandStatus } from "../parts/command_status";
 import { GapNotes } from "../parts/gap_notes";
+import { LockForm } from "../parts/lock_form";
 import { Icon } from "../parts/icons";
 import { RunTable } from "../parts/run_table";
 import { extent, gapStretches, withGaps, withNewest } from "../parts/series";
@@ -13,12 +14,13 @@ import { scaleAround } from "../parts/gauges";
 import { Hero } from "../parts/shell";
 import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
+import { isKeptDry, mayWater, Standing, standingKey, WhyNotFact } from "../parts/standing";
 import { WaterNow } from "../parts/water_now";
 import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import type { Route } from "../route";
 import { useNow } from "../state/clock";
 import { cloudNow, endedBy, newest, overview, session } from "../state/cloud";
-import type { ZonePlace } from "../state/commands";
+import { zoneKey, type ZonePlace } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
 import { number } from "../words/format";
@@ -39,7 +41,8 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
         </a>
       </Hero>
       <div class="page zone-page">
-        <SoilNow zone={zone} />
+        <SoilNow site={site} zone={zone} />
+        <Standing site={site} zone={zone} />
         <Control site={site} zone={zone} />
         <Day at={at} zone={zone} />
       </div>
@@ -47,7 +50,7 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
   );
 }
 
-function SoilNow({ zone }: { zone: Zone }) {
+function SoilNow({ site, zone }: { site: FarmSite; zone: Zone }) {
   const { t } = useWords();
   return (
     <section class={`card zone zone-${zone.state}${waterOf(zone) === "on" ? " is-watering" : ""}`}>
@@ -61,7 +64,7 @@ function SoilNow({ zone }: { zone: Zone }) {
       </div>
       <dl class="facts">
         <WaterFact zone={zone} />
-        <NextFact zone={zone} />
+        {isKeptDry(site, zone) ? <WhyNotFact zone={zone} /> : <NextFact zone={zone} />}
         <HeardFact at={zone.moisture.observed_at} />
       </dl>
     </section>
@@ -83,9 +86,10 @@ function Control({ site, zone }: { site: FarmSite; zone: Zone }) {
           <StopButton place={place} name={name} unsure={zone.running === null} />
         </div>
       )}
-      <CommandStatus place={place} />
+      <CommandStatus at={zoneKey(place)} />
       {!site.node.online && <p class="notice">{t("node_away")}</p>}
-      {zone.running !== true && !watering && <WaterNow place={place} name={name} max_run_s={zone.max_run_s} />}
+      {zone.running !== true && !watering && mayWater(site, zone) && <WaterNow place={place} name={name} max_run_s={zone.max_run_s} />}
+      <LockForm at={standingKey(site, zone.id)} place={place} name={name} />
     </div>
   );
 }

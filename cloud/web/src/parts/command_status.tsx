@@ -1,6 +1,6 @@
 /** What became of the command that a person gave: in words, announced, with the steps that it takes. */
 
-import { dismiss, isFinal, wishes, zoneKey, type Stage, type Wish, type ZonePlace } from "../state/commands";
+import { dismiss, isFinal, wishes, type Stage, type Wish } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords, type Key, type Words } from "../words";
 import { Icon, type IconName } from "./icons";
@@ -8,9 +8,9 @@ import { Icon, type IconName } from "./icons";
 /** Which of the four steps a command stands at now; none before the cloud has it, and none is left when it is done. */
 const STEP_AT: Partial<Record<Stage, number>> = { queued: 0, sent: 0, accepted: 1, running: 2 };
 
-export function CommandStatus({ place }: { place: ZonePlace }) {
+export function CommandStatus({ at }: { at: string }) {
   const { t } = useWords();
-  const wish = useStore(wishes).get(zoneKey(place));
+  const wish = useStore(wishes).get(at);
   return (
     <div role="status" class="command-place">
       {wish && (
@@ -19,12 +19,12 @@ export function CommandStatus({ place }: { place: ZonePlace }) {
             <Icon name={icon(wish)} size={28} />
             <CommandWords wish={wish} />
             {isFinal(wish.stage) && (
-              <button type="button" class="close" aria-label={t("close")} onClick={() => dismiss(place)}>
+              <button type="button" class="close" aria-label={t("close")} onClick={() => dismiss(at)}>
                 <Icon name="cross" />
               </button>
             )}
           </div>
-          {!isFinal(wish.stage) && <Steps wish={wish} />}
+          {!isFinal(wish.stage) && ofWater(wish) && <Steps wish={wish} />}
         </div>
       )}
     </div>
@@ -45,6 +45,8 @@ function sentence(wish: Wish, { t }: Words): string {
   if (wish.action === "water" && wish.stage === "sending") return t("water_sending", { n: wish.minutes });
   return t(`${wish.action}_${wish.stage}` as Exclude<Extract<Key, `${Wish["action"]}_${Stage}`>, "water_sending">);
 }
+
+const ofWater = ({ action }: Wish): boolean => action === "water" || action === "stop";
 
 const bad = (wish: Wish): boolean => isFinal(wish.stage) && wish.stage !== "done";
 

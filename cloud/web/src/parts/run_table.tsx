@@ -1,5 +1,5 @@
 import type { Run } from "../api/types";
-import { useWords } from "../words";
+import { useWords, type Words } from "../words";
 import { clock, number, span } from "../words/format";
 
 /** Every watering of the day, newest first: when, how long, how much, why, and how it ended. */
@@ -22,13 +22,20 @@ export function RunTable({ runs, now_ms }: { runs: Run[]; now_ms: number }) {
   );
 }
 
+const CAUSES = ["timer", "moisture", "manual", "hand"] as const;
+
+function causeOf(cause: string | null, { t }: Words): string | null {
+  const known = CAUSES.find((each) => each === cause);
+  return known ? t(`cause_${known}`) : null;
+}
+
 function RunRow({ run, now_ms }: { run: Run; now_ms: number }) {
   const words = useWords();
   const end_ms = run.ended_at ? new Date(run.ended_at).getTime() : now_ms;
   const lasted = span((end_ms - new Date(run.started_at).getTime()) / 1000, words);
   const litres = run.litres === null ? null : words.t("litres", { n: number(run.litres, 0, words.language) });
   const outcome = words.t(run.ended_at ? `outcome_${run.outcome ?? "done"}` : "outcome_running");
-  const why = run.reason ? words.pick(run.reason) : run.cause && words.t(`cause_${run.cause}`);
+  const why = run.reason ? words.pick(run.reason) : causeOf(run.cause, words);
   return (
     <li>
       <b>{clock(run.started_at, words)}</b>

@@ -1,5 +1,5 @@
 import { endedBy } from "../state/cloud";
-import { give, isFinal, wishes, zoneKey, type ZonePlace } from "../state/commands";
+import { give, isFinal, stopping, wishes, zoneKey, type ZonePlace } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
 import { StopSign } from "./icons";
@@ -8,9 +8,9 @@ import { StopSign } from "./icons";
 export function StopButton({ place, name, unsure }: { place: ZonePlace; name: string; unsure: boolean }) {
   const { t } = useWords();
   const wish = useStore(wishes).get(zoneKey(place));
-  const stopping = wish?.action === "stop" && !isFinal(wish.stage);
+  const isStopping = wish?.action === "stop" && !isFinal(wish.stage);
   return (
-    <button type="button" class={`stop${stopping ? " is-stopping" : ""}`} onClick={() => void give(place, "stop", 0, endedBy)}>
+    <button type="button" class={`stop${isStopping ? " is-stopping" : ""}`} onClick={() => void give(stopping(place), endedBy)}>
       <StopSign />
       <span>
         {t("stop_zone", { zone: name })}

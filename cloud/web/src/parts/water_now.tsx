@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { endedBy } from "../state/cloud";
-import { give, type ZonePlace } from "../state/commands";
+import { give, watering, type ZonePlace } from "../state/commands";
 import { useWords } from "../words";
 import { Icon } from "./icons";
 
@@ -62,7 +62,7 @@ function Confirm({ place, name, minutes, no }: { place: ZonePlace; name: string;
   useEffect(() => question.current?.focus(), []);
   const yes = () => {
     no();
-    void give(place, "water", minutes, endedBy);
+    void give(watering(place, minutes), endedBy);
   };
   return (
     <section class="card water-now" aria-labelledby="confirm-question">

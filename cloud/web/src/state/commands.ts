@@ -1,12 +1,15 @@
-/** The command that a person gave to a zone, from the press of the button to what became of it. */
+/** The commands that a person gave, from the press of the button to what became of it. */
 
 import { api, Failure, wishKey } from "../api/client";
-import type { Command, CommandState, Text } from "../api/types";
+import type { Action, Command, CommandState, Text } from "../api/types";
 import { store } from "./store";
 
-export interface ZonePlace {
+export interface SitePlace {
   tenant: string;
   site: string;
+}
+
+export interface ZonePlace extends SitePlace {
   zone: string;
 }
 
@@ -14,7 +17,7 @@ export interface ZonePlace {
 export type Stage = "sending" | "unsure" | "lost" | CommandState;
 
 export interface Wish {
-  action: "water" | "stop";
+  action: Action;
   minutes: number;
   stage: Stage;
   id: string | null;
@@ -28,43 +31,76 @@ const ASK_MS = 3_000;
 
 export const wishes = store<ReadonlyMap<string, Wish>>(new Map());
 
+/** What a person orders: `at` is where the page says what becomes of it; one order stands there at a time. */
+export interface Order {
+  at: string;
+  action: Action;
+  minutes: number;
+  send(key: string): Promise<Command>;
+}
+
+export const watering = (place: ZonePlace, minutes: number): Order => ({
+  at: zoneKey(place),
+  action: "water",
+  minutes,
+  send: (key) => api.water(place.tenant, place.site, place.zone, minutes, key),
+});
+
+export const stopping = (place: ZonePlace): Order => ({
+  at: zoneKey(place),
+  action: "stop",
+  minutes: 0,
+  send: (key) => api.stop(place.tenant, place.site, place.zone, key),
+});
+
+export const clearing = (at: string, { tenant, site }: SitePlace, latch: string): Order => ({
+  at,
+  action: "clear",
+  minutes: 0,
+  send: (key) => api.clear(tenant, site, latch, key),
+});
+
+export const locking = (at: string, { tenant, site }: SitePlace, zone: string | null, why: string): Order => ({
+  at,
+  action: "lock",
+  minutes: 0,
+  send: (key) => api.lock(tenant, site, zone, why, key),
+});
+
 export const zoneKey = ({ tenant, site, zone }: ZonePlace): string => `${tenant}/${site}/${zone}`;
 export const isFinal = (stage: Stage): boolean => FINAL.includes(stage);
 
-function put(place: ZonePlace, wish: Wish | null): void {
+function put(at: string, wish: Wish | null): void {
   const next = new Map(wishes.get());
-  if (wish) next.set(zoneKey(place), wish);
-  else next.delete(zoneKey(place));
+  if (wish) next.set(at, wish);
+  else next.delete(at);
   wishes.set(next);
 }
 
-export function dismiss(place: ZonePlace): void {
-  put(place, null);
+export function dismiss(at: string): void {
+  put(at, null);
 }
 
-/** Sends a wish, again with the same key while the signal is bad, then follows it to its end. */
-export async function give(place: ZonePlace, action: Wish["action"], minutes: number, onFailure: (why: unknown) => boolean): Promise<void> {
+/** Sends an order, again with the same key while the signal is bad, then follows it to its end. */
+export async function give(order: Order, onFailure: (why: unknown) => boolean): Promise<void> {
   const key = wishKey();
+  const { at, action, minutes } = order;
   const wish: Wish = { action, minutes, stage: "sending", id: null, reason: null };
-  put(place, wish);
+  put(at, wish);
   for (let tried = 1; ; tried++) {
     try {
-      const command = await send(place, action, minutes, key);
-      put(place, { ...wish, stage: command.state, id: command.id, reason: command.reason });
-      return follow(place, command.id);
+      const command = await order.send(key);
+      put(at, { ...wish, stage: command.state, id: command.id, reason: command.reason });
+      return follow(at, command.id);
     } catch (failure) {
-      if (onFailure(failure)) return put(place, null);
+      if (onFailure(failure)) return put(at, null);
       const refused = failure instanceof Failure && failure.kind === "refused";
-      if (refused) return put(place, { ...wish, stage: "refused", reason: failure.text });
-      if (tried === TRIES) return put(place, { ...wish, stage: "lost" });
-      put(place, { ...wish, stage: "unsure" });
+      if (refused) return put(at, { ...wish, stage: "refused", reason: failure.text });
+      if (tried === TRIES) return put(at, { ...wish, stage: "lost" });
+      put(at, { ...wish, stage: "unsure" });
       await pause(tried * 1_500);
     }
   }
-}
-
-function send({ tenant, site, zone }: ZonePlace, action: Wish["action"], minutes: number, key: string): Promise<Command> {
-  return action === "water" ? api.water(tenant, site, zone, minutes, key) : api.stop(tenant, site, zone, key);
 }
 
 /**
@@ -82,10 +118,10 @@ export function hear(command: Command): void {
 }
 
 /** Asks now and then, for when the live stream is away. Ends with the command, or when another took its place. */
-async function follow(place: ZonePlace, id: string): Promise<void> {
+async function follow(at: string, id: string): Promise<void> {
   for (;;) {
     await pause(ASK_MS);
-    const wish = wishes.get().get(zoneKey(place));
+    const wish = wishes.get().get(at);
     if (!wish || wish.id !== id || isFinal(wish.stage)) return;
     if (document.hidden) continue;
     await api.command(id).then(hear, () => undefined);

@@ -9,7 +9,7 @@ export interface Kept {
   heardAt: number;
 }
 
-const KEY = "tonnam.kept.1";
+const KEY = "tonnam.kept.2";
 
 export function kept(): Kept | null {
   try {
