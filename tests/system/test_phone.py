@@ -66,7 +66,7 @@ async def test_farmer_waters_for_a_minute_from_the_phone(tmp_path: Path, nats_br
         await page.get_by_role("button", name="รดน้ำ 1 นาที").click()
         await page.get_by_role("button", name="ใช่ เปิดน้ำเลย").click()
 
-        command = page.locator("[role=status].command-place")
+        command = page.locator(".control [role=status].command-place")
         await expect(command).to_contain_text("น้ำกำลังไหล", timeout=20_000)
         await expect(page.get_by_role("button", name="หยุดน้ำ แปลง 2")).to_be_visible()
         seen = await contacts(stack)
