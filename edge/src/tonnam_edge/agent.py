@@ -16,7 +16,9 @@ import msgspec
 from tonnam_edge.all_off import ENDING_S, all_off, told
 from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Core, Observation, Step, texts
+from tonnam_edge.core.at_site import Request
 from tonnam_edge.custody import Custody, Link
+from tonnam_edge.desk import Desk
 from tonnam_edge.site import Site
 from tonnam_edge.site_file import BusPart
 from tonnam_edge.state_store import StateStore, Until
@@ -68,6 +70,8 @@ class Agent:
             name: Bus(name, site, transport(part), self._seen.append, clock.mono_ms, log)
             for name, part in site.buses.items()
         }
+        self._desk = Desk(store.folder)
+        self._asked: deque[Request] = deque()
         self._steps: asyncio.Queue[Step | None] = asyncio.Queue(STEPS_WAITING)
         beat_ms = site.file.telling.every_s * 1000
         self._custody = Custody(store, link, log, clock=clock, beat_ms=beat_ms)
@@ -112,9 +116,10 @@ class Agent:
             buses = [tasks.create_task(bus.run()) for bus in self._buses.values()]
             watch = tasks.create_task(_watch(link))
             tell = tasks.create_task(self._tell())
+            attend = tasks.create_task(self._attend())
             await self._cycle()
             await asyncio.wait([tell], timeout=FINISH_S)
-            for task in (*buses, watch, tell):
+            for task in (*buses, watch, tell, attend):
                 task.cancel()
 
     async def _all_off(self, within_s: float) -> bool:
@@ -235,6 +240,8 @@ class Agent:
         self.core.observe([self._seen.popleft() for _ in range(len(self._seen))])
         while not self._link.commands.empty():
             self.core.command(self._link.commands.get_nowait())
+        while self._asked:
+            self.core.ask(self._asked.popleft())
         self.core.remembers = self._custody.remembers
         now = self._clock.instant()
         step = self.core.step(now.ms, now.mono_ms, boot=self._clock.boot, sure=now.stamp is None)
@@ -260,8 +267,24 @@ class Agent:
             await self._tell_start()
             if await self._custody.commit(step):
                 self._act([action for action in step.actions if not action.safe])
+                await self._answer(step)
             if step.events or step.outcomes or step.urgent or self._custody.due():
                 await self._custody.hand_over(at_once=step.urgent)
+
+    async def _attend(self) -> None:
+        """Take in what people ask at this machine."""
+        with contextlib.suppress(sqlite3.Error):
+            await self._store.beside(self._desk.open)
+        while True:
+            with contextlib.suppress(sqlite3.Error):
+                self._asked.extend(await self._store.beside(self._desk.take))
+            await asyncio.sleep(CYCLE_S)
+
+    async def _answer(self, step: Step) -> None:
+        """Answer them, now that it is on disk."""
+        if step.answers:
+            with contextlib.suppress(sqlite3.Error):
+                await self._store.beside(self._desk.give, step.answers)
 
     async def _finish(self, link: asyncio.Task[None]) -> None:
         """Say farewell, let the link send what it can, and close. A disk that hangs is not waited for."""

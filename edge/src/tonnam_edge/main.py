@@ -18,9 +18,11 @@ import structlog
 import typer
 
 from tonnam_edge.address import ALLOWED
+from tonnam_edge.agent import UNREADABLE
 from tonnam_edge.all_off import all_off, told
 from tonnam_edge.check import BadSiteFile, load_site
 from tonnam_edge.commission_site import commission_site
+from tonnam_edge.desk import ask, new_request
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import last_site
 from tonnam_edge.port_locks import PortLocks
@@ -204,6 +206,72 @@ def commission(site_file: SiteArgument, bus: BusOption = None) -> None:
         raise typer.Exit(asyncio.run(walk))
     except Misconfigured as wrong:
         _refuse(2, str(wrong))
+
+
+StateOption = Annotated[Path, typer.Option("--state", metavar="DIR", help="The agent's folder.")]
+WhoOption = Annotated[str, typer.Option(metavar="NAME", help="Who you are, for the others to know.")]
+ZoneOption = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="The zone that is meant; the whole site when not given.")
+]
+
+
+@app.command()
+def lock(
+    site_file: SiteArgument,
+    state: StateOption,
+    who: WhoOption,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why it is locked.")],
+    zone: ZoneOption = None,
+    bus: BusOption = None,
+) -> None:
+    """Lock the water off: what runs ends, and nothing starts, whoever asks, until `unlock`. Restarts change nothing.
+
+    A lock-out of the program is no lock on a switch: who works on pump or cables cuts the power and locks that.
+    """
+    _ask(site_file, bus, state, "lock", who=who, why=why, zone=zone)
+
+
+@app.command()
+def unlock(
+    site_file: SiteArgument, state: StateOption, who: WhoOption, zone: ZoneOption = None, bus: BusOption = None
+) -> None:
+    """Remove the lock-outs of a zone, or all of them. This works here only, not from afar."""
+    _ask(site_file, bus, state, "unlock", who=who, zone=zone)
+
+
+@app.command()
+def clear(
+    site_file: SiteArgument,
+    state: StateOption,
+    who: WhoOption,
+    latch: Annotated[
+        str | None, typer.Option(metavar="ID", help="The one that is mended; all when not given.")
+    ] = None,
+    bus: BusOption = None,
+) -> None:
+    """Say that what was found wrong is mended, without the cloud. What is still wrong is found again."""
+    _ask(site_file, bus, state, "clear", who=who, latch=latch)
+
+
+@app.command()
+def stands(site_file: SiteArgument, state: StateOption, bus: BusOption = None) -> None:
+    """List lock-outs and what was found wrong: all that keeps water off until a person acts."""
+    _ask(site_file, bus, state, "stands")
+
+
+def _ask(site_file: Path, bus: Sequence[str] | None, state: Path, deed: str, **said: str | None) -> None:
+    """Ask the agent that runs; where none runs, change its state. Ends with 0 when it is done, 1 when not."""
+    try:
+        request = new_request(deed, **said)
+        found = ask(state, _load(site_file, bus), request)
+    except (ValueError, Misconfigured) as wrong:
+        _refuse(2, str(wrong))
+    except (*EXPECTED, *UNREADABLE) as failure:
+        _refuse(1, str(failure))
+    typer.echo(found.text["en"], err=not found.done)
+    for each in found.stands:
+        typer.echo(f"  {each['en']}")
+    raise typer.Exit(0 if found.done else 1)
 
 
 def _last_site(site_file: Path, state: Path) -> Site:

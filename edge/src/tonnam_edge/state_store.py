@@ -101,6 +101,11 @@ class StateStore:
         self._opened: sqlite3.Connection | None = None
         self.open()
 
+    @property
+    def folder(self) -> Path:
+        """The state directory."""
+        return self._path.parent
+
     async def beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of one of the methods here, beside the loop.
 

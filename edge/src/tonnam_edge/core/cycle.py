@@ -9,6 +9,7 @@ from typing import Any
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.actuators import Action
+from tonnam_edge.core.at_site import Answer, Request
 from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
@@ -43,7 +44,7 @@ class Step:
     """What one cycle came to.
 
     `memory` is the state document when it changed: it must be on disk before an action that turns something on.
-    `next_due_ms` is when the core must be stepped again at the latest, UTC.
+    `next_due_ms` is when the core must be stepped again at the latest, UTC. `answers` wait for the disk.
     """
 
     now_ms: int
@@ -54,6 +55,7 @@ class Step:
     outcomes: tuple[Outcome, ...]
     memory: bytes | None
     next_due_ms: int
+    answers: tuple[Answer, ...] = ()
 
 
 class Core:
@@ -146,6 +148,10 @@ class Core:
         """Take in a command; it is decided on in the next step."""
         self._commands.add(command)
 
+    def ask(self, request: Request) -> None:
+        """Take in what somebody wants at the controller itself; it is answered by a step."""
+        self._people.ask(request)
+
     def shut_down(self) -> None:
         """From the next step on: end every run, turn everything off, start nothing."""
         self._shutting_down = True
@@ -178,6 +184,8 @@ class Core:
         self._commands.now = image.now
         self._books.turn(image.now)
         self._watch_devices(image)
+        if not self._unread:
+            self._people.attend(image.now)
         self._people.look(image)
         if self._shutting_down:
             self._people.leave(image.now)
@@ -379,6 +387,7 @@ class Core:
             outcomes=self._commands.outcomes(),
             memory=document if changed else None,
             next_due_ms=self._next_due(image, decision),
+            answers=self._people.answers(),
         )
 
     def _next_due(self, image: Image, decision: Decision) -> int:

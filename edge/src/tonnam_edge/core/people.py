@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tonnam_edge.core import people_texts
+from tonnam_edge.core.at_site import Answer, Request, answer
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.contact import UNKNOWN_AFTER_S
 from tonnam_edge.core.emergency import Emergency
@@ -43,7 +44,23 @@ class People:
         self.lockouts = Lockouts(memory, site, tell, new_id)
         self._hand_water = HandWater(site, books, tell, new_id, poured)
         self._told: dict[str, Any] | None = None
+        self._requests: list[Request] = []
+        self._answers: list[Answer] = []
         self._wait_until = now.mono_ms + FIRST_LOOK_MS
+
+    def ask(self, request: Request) -> None:
+        """Hear what somebody at the controller wants; it is decided on by `attend`."""
+        self._requests.append(request)
+
+    def attend(self, now: Now) -> None:
+        """Do what was asked at the controller."""
+        asked, self._requests = self._requests, []
+        self._answers += [answer(each, self._site, self.lockouts, self._water.latches, now) for each in asked]
+
+    def answers(self) -> tuple[Answer, ...]:
+        """What came of it, once: to be given when the memory is on disk."""
+        given, self._answers = tuple(self._answers), []
+        return given
 
     def recall(self) -> None:
         """Take over what the memory has come to know of since."""

@@ -116,5 +116,9 @@ def latch_unknown() -> Text:
     return text("รายการนี้ถูกปลดไปแล้ว หรือไม่มีที่นี่", "That was cleared before, or is not known here")
 
 
+def what_stands() -> Text:
+    return text("ที่ยังค้างอยู่", "What stands")
+
+
 def unlock_on_site() -> Text:
     return text("การล็อกปลดได้ที่ฟาร์มเท่านั้น", "A lock-out can be removed at the farm only")
