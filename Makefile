@@ -9,7 +9,7 @@ COMPONENTS := link edge gateway cloud firmware-sim dashboards demo
 WEB_SOURCES := $(shell find cloud/web -path cloud/web/node_modules -prune -o -type f -print 2>/dev/null)
 WEB := cloud/src/tonnam_cloud/web_dist/index.html
 
-.PHONY: demo test faults check lock web clean help
+.PHONY: demo test faults season check lock web clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -23,6 +23,9 @@ test: .venv/.ready $(WEB) ## every test; says in one line what the machine lacks
 
 faults: .venv/.ready $(WEB) ## N=300 SEED=1 BROKER=nats: as many faults as you like, and what came of them
 	@.venv/bin/python -m tests.faults N=$(N) SEED=$(SEED) BROKER=$(BROKER)
+
+season: .venv/.ready ## N=10000 SEED=1 LAYOUT=plain: as many days of a struck farm as you like; CASE='...': one again
+	@.venv/bin/python -m tests.season N=$(N) SEED=$(SEED) LAYOUT=$(LAYOUT) JOBS=$(JOBS) CASE='$(CASE)'
 
 check: .venv/.ready ## style, types and the direction of imports
 	.venv/bin/ruff check .

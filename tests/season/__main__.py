@@ -1,0 +1,68 @@
+"""`make season N=10000 SEED=7 LAYOUT=plain`: as many episodes as one likes, and a table of what came of them.
+
+`make season CASE='{"layout": ...}'` lives through one case again and tells its story.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.season.blows import parse_case
+from tests.season.invariants import ACTIVE
+from tests.season.site import LAYOUTS
+from tests.season.suite import Tally, explore, judge
+from tests.season.table import table
+
+CHUNK = 100
+USAGE = "make season [N=1000] [SEED=1] [LAYOUT=plain|master|...] [JOBS=2] or make season CASE='{...}'"
+STORY = 400
+
+
+def chunks(episodes: int, seed: int, layouts: list[str]) -> Iterator[tuple[str, int, int]]:
+    """Layout, number of episodes and seed of each chunk, the layouts in turns."""
+    number = 0
+    while episodes > 0:
+        yield layouts[number % len(layouts)], min(CHUNK, episodes), seed + number // len(layouts)
+        episodes -= CHUNK
+        number += 1
+
+
+def run(episodes: int, seed: int, layouts: list[str], jobs: int) -> int:
+    """All chunks, the table, and 1 when anything is wrong. A chunk ends at its first failure, made small."""
+    tallies = {name: Tally() for name in layouts}
+    asked = list(chunks(episodes, seed, layouts))
+    with ProcessPoolExecutor(jobs) as pool:
+        for (name, _, own_seed), tally in zip(asked, pool.map(explore, *zip(*asked, strict=True)), strict=True):
+            tallies[name].add(tally)
+            verdict = "WRONG" if tally.failures else "ok"
+            print(f"{name}, seed {own_seed}: {tally.episodes} episodes: {verdict}", flush=True)
+            for failure in tally.failures:
+                print(f"{failure.told()}\n", flush=True)
+    print(table(tallies))
+    return any(tally.failures for tally in tallies.values())
+
+
+def again(line: str) -> int:
+    """One case, with its story."""
+    case = parse_case(line)
+    failure = judge(case, Tally(), 0, ACTIVE, story=STORY)
+    print(failure.told() if failure.wrong else f"{failure.story}\nnothing is wrong")
+    return bool(failure.wrong)
+
+
+def main(words: list[str]) -> int:
+    """Read `N=...` and the like; what is empty counts as not said."""
+    given = {name: value for name, _, value in (word.partition("=") for word in words) if value}
+    if given.keys() - {"N", "SEED", "LAYOUT", "JOBS", "CASE"} or given.get("LAYOUT", "plain") not in LAYOUTS:
+        sys.stderr.write(f"{USAGE}\n")
+        return 2
+    if "CASE" in given:
+        return again(given["CASE"])
+    layouts = [given["LAYOUT"]] if "LAYOUT" in given else list(LAYOUTS)
+    return run(int(given.get("N", "1000")), int(given.get("SEED", "1")), layouts, int(given.get("JOBS", "2")))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

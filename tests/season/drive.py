@@ -1,0 +1,353 @@
+"""Drives core and world under one clock: from one event of either to the next, and by the second around them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tests.season.blows import Blow, Case, ClockStep, DiskFails, EdgeBlow, EdgePower, Kill, Stop, Water
+from tests.season.record import Act, Record, Span
+from tests.season.site import LAYOUTS, Layout
+from tests.season.wires import Wires
+from tonnam_edge.core import Action, Core, Step
+from tonnam_edge.core.memory import Memory
+from tonnam_link.messages import Command, CommandAction, Event
+from tonnam_sim.world import World
+
+MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
+SECOND_MS, DAY_MS = 1000, 86_400_000
+DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 60_000
+# After something has happened the next looks come so much later.
+LOOKS_MS = tuple(1000 * seconds for seconds in (1, 3, 11, 31))
+# When nothing moves though the core wants to look every second, looks become rarer after so long: they find nothing.
+QUIET_MS, RARER, RAREST_MS = 120_000, 20, 300_000
+SETTLE_MS = 3 * 3_600_000
+KEY = "5a" * 8
+BOOT_MS = 20_000
+
+MakeCore = Callable[..., Core]
+
+
+class Episode:
+    """One life of a farm with its edge. `run` it, then look at `record` and `world`.
+
+    With `every_s` every step is that long. `make_core` makes the core, or one that is wrong on purpose.
+    """
+
+    def __init__(
+        self, case: Case, *, layout: Layout | None = None, make_core: MakeCore = Core, every_s: float | None = None
+    ) -> None:
+        self.case = case
+        self.layout = layout or LAYOUTS[case.layout]
+        self.site = self.layout.site
+        self.world = World(self.layout.config, case.seed)
+        self.record = Record()
+        self.now_ms = round(self.world.now_s * 1000)
+        self.ends_ms = self.now_ms + round(case.days * DAY_MS)
+        self._make_core, self._every_ms = make_core, None if every_s is None else round(every_s * 1000)
+        self._wires = Wires(self.site, self.world.buses)
+        self._coils = {name: name.removeprefix("valve-") for name in self.site.actuators}
+        self._on_since: dict[str, int] = {}
+        self._deadline_ms = dict.fromkeys(self.site.zones, -1)
+        self._delivered_l = dict.fromkeys(self.site.zones, 0.0)
+        self._valves = {zone.part.valve: zone.id for zone in self.site.zones.values()}
+        self.memory: bytes | None = None
+        self._disk_well_ms = 0  # from when the disk takes everything
+        self._uncommitted: list[Step] = []
+        self._skew_ms, self._sure, self._sure_ms = 0, True, 0
+        self._boot, self._booted_ms = "boot-0", self.now_ms - 3_600_000
+        self._dies: Kill | None = None
+        self._up_ms = self.now_ms  # when the process starts
+        self.core: Core | None = None
+        self._ids = 0
+        self._step: Step | None = None
+        self._looked_ms = self.now_ms
+        self._happened_ms, self._signature = self.now_ms, (0, 0, 0)
+        self._first_end_ms = 0
+        self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
+        self._waiting: list[Blow] = []
+        self._later: list[tuple[int, Callable[[], None]]] = []
+
+    def run(self) -> Record:
+        """Live through the episode, then let what has begun come to its end."""
+        while self.now_ms < self.ends_ms and self._goes_on:
+            self.advance(self.ends_ms)
+        settled_ms = self.ends_ms + SETTLE_MS
+        while self._unsettled and self.now_ms < settled_ms and self._goes_on:
+            self.advance(settled_ms)
+        for name, since_ms in self._on_since.items():
+            self.record.coils.append(Span(name, since_ms, self.now_ms))
+        return self.record
+
+    def advance(self, until_ms: int) -> None:
+        """One look, and the time until the next."""
+        self._strike()
+        if self.core is None and self.now_ms >= self._up_ms:
+            self._start()
+        if self.core is not None:
+            self._cycle(self.core)
+        self._pass(self._next_ms(until_ms))
+
+    @property
+    def _goes_on(self) -> bool:
+        return not self.record.raised and (self._every_ms is not None or self.record.steps <= self.most_steps)
+
+    @property
+    def most_steps(self) -> int:
+        """More looks than that mean that something asks to be looked at for ever."""
+        return round(4000 * self.case.days)
+
+    @property
+    def _unsettled(self) -> bool:
+        return self.core is None or bool(self.core.running)
+
+    # --------------------------------------------------------------------------------------------------- blows
+
+    def _strike(self) -> None:
+        """Whatever is due now."""
+        for due in [each for each in self._later if each[0] <= self.now_ms]:
+            self._later.remove(due)
+            self._happened_ms = self.now_ms
+            due[1]()
+        while self._todo and self._begin_ms + self._todo[0].at_s * SECOND_MS <= self.now_ms:
+            blow = self._todo.pop(0)
+            if blow.on_run:
+                self._waiting.append(blow)
+            else:
+                self._hit(blow)
+
+    @property
+    def _begin_ms(self) -> int:
+        return self.ends_ms - round(self.case.days * DAY_MS)
+
+    def _run_begins(self) -> None:
+        for blow in self._waiting:
+            self._in_ms(blow.after_s * SECOND_MS, partial(self._hit, blow))
+        self._waiting = []
+
+    def _in_ms(self, wait_ms: int, what: Callable[[], None]) -> None:
+        self._later.append((self.now_ms + wait_ms, what))
+
+    def _hit(self, blow: Blow) -> None:
+        self.record.struck.append((self.now_ms, str(blow.plain())))
+        self._happened_ms = self.now_ms
+        if isinstance(blow.what, EdgeBlow):
+            self._hit_edge(blow, blow.what)
+            return
+        until_s = None if blow.lasts_s is None else self.world.now_s + blow.lasts_s
+        if blow.lasts_s is not None:
+            self._in_ms(blow.lasts_s * SECOND_MS, lambda: None)
+        self.world.add(blow.what.model_copy(update={"at_s": self.world.now_s, "until_s": until_s}))
+
+    def _hit_edge(self, blow: Blow, what: EdgeBlow) -> None:
+        if isinstance(what, Kill):
+            self._dies = what
+        elif isinstance(what, EdgePower):
+            self._lose_power(what)
+        elif isinstance(what, ClockStep):
+            self._skew_ms += what.by_s * SECOND_MS
+            if blow.lasts_s is not None:
+                self._in_ms(blow.lasts_s * SECOND_MS, self._set_right)
+        elif isinstance(what, DiskFails):
+            self._disk_well_ms = self.now_ms + (blow.lasts_s or 3600) * SECOND_MS
+            self._in_ms(self._disk_well_ms - self.now_ms, lambda: None)
+        elif isinstance(what, Water):
+            self._command(CommandAction.WATER, what.zone, what.lives_s, what.run_s)
+        elif isinstance(what, Stop):
+            self._command(CommandAction.STOP, what.zone, 60, 0)
+
+    def _lose_power(self, what: EdgePower) -> None:
+        self._die(what.down_s + BOOT_MS // 1000)
+        self._boot, self._booted_ms = f"boot-{self.now_ms}", self.now_ms + what.down_s * SECOND_MS
+        self._wires.forget()
+        if what.unsure_s:
+            self._skew_ms, self._sure = what.wrong_s * SECOND_MS, False
+            self._in_ms((what.down_s + what.unsure_s) * SECOND_MS, self._set_right)
+
+    def _set_right(self) -> None:
+        self._skew_ms, self._sure = 0, True
+
+    def _command(self, action: CommandAction, zone: str, lives_s: int, run_s: int) -> None:
+        """The cloud knows the true time. A process that is down hears nothing of it."""
+        wall_ms = MIDNIGHT_MS + self.now_ms
+        command_id = f"command-{len(self.record.commands)}"
+        command = Command(command_id, action, zone, wall_ms, wall_ms + lives_s * SECOND_MS, run_s, KEY)
+        if self.core is not None:
+            self.record.commands.append((self.now_ms, command))
+            self.core.command(command)
+
+    # ------------------------------------------------------------------------------------------------- process
+
+    def _start(self) -> None:
+        self.core = self._make_core(
+            self.site,
+            self.memory,
+            now_ms=self._wall_ms,
+            mono_ms=self._mono_ms,
+            boot=self._boot,
+            sure=self._sure,
+            new_id=self._new_id,
+        )
+        self.record.starts_ms.append(self.now_ms)
+        self._happened_ms = self.now_ms
+        self._wires.forget()
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"id-{self._ids}"
+
+    def _die(self, down_s: float) -> None:
+        self.core, self._step, self._dies, self._uncommitted = None, None, None, []
+        self._up_ms = self.now_ms + round(down_s * SECOND_MS)
+
+    @property
+    def _wall_ms(self) -> int:
+        return MIDNIGHT_MS + self.now_ms + self._skew_ms
+
+    @property
+    def _mono_ms(self) -> int:
+        return self.now_ms - self._booted_ms
+
+    def _cycle(self, core: Core) -> None:
+        """One cycle as the agent does it: closes at once, openings when what they rest on is on disk."""
+        self.record.steps += 1
+        core.observe(self._wires.read(self._mono_ms))
+        core.remembers = self.now_ms >= self._disk_well_ms
+        try:
+            step = core.step(self._wall_ms, self._mono_ms, boot=self._boot, sure=self._sure)
+        except Exception as failure:  # noqa: BLE001 - whatever the core raises is what this looks for
+            self.record.raised.append(f"{type(failure).__name__}: {failure}")
+            return
+        self._step, dies = step, self._dies
+        self._act([action for action in step.actions if action.safe])
+        if dies is not None and dies.where == "before_commit":
+            self._die(dies.down_s)
+            return
+        kept = core.remembers
+        self._uncommitted.append(step)
+        if kept:
+            self._commit()
+        if dies is not None and dies.where == "after_commit":
+            self._die(dies.down_s)
+            return
+        if kept:
+            self._act([action for action in step.actions if not action.safe])
+        if dies is not None:
+            self._die(dies.down_s)
+
+    def _commit(self) -> None:
+        """What a disk that failed has not taken is taken with what comes after it, unless the process dies before."""
+        for step in self._uncommitted:
+            self.memory = step.memory or self.memory
+            for event in step.events:
+                self.record.events.append((self.now_ms, event))
+                if event.kind == "run.started":
+                    self._first_end_ms = self._end_of_run_ms(event)
+                    self._run_begins()
+            self.record.outcomes.extend((self.now_ms, outcome) for outcome in step.outcomes)
+            if step.events or step.outcomes:
+                self._happened_ms = self.now_ms
+        self._uncommitted = []
+
+    def _end_of_run_ms(self, event: Event) -> int:
+        """Before this no run ends by itself: of runs together, the end of the first."""
+        end_ms: int = self.now_ms + round(event.body["planned_s"] * SECOND_MS)
+        return min(end_ms, self._first_end_ms) if self._first_end_ms > self.now_ms else end_ms
+
+    def _act(self, actions: list[Action]) -> None:
+        for action in actions:
+            remembered = action.safe or self._remembers_run()
+            self.record.acts.append(Act(self.now_ms, action, self._wires.act(action), remembered))
+            zone = self._valves.get(action.actuator)
+            if action.open and zone is not None:
+                until_ms = self.now_ms + round(SECOND_MS * (action.hold_s or self._longest_s(zone)))
+                self._deadline_ms[zone] = max(self._deadline_ms[zone], until_ms)
+
+    def _remembers_run(self) -> bool:
+        return self.memory is not None and bool(Memory.decode(self.memory).runs)
+
+    def _longest_s(self, zone: str) -> float:
+        """How long a valve without a board's timer may be open: its cut-off, or the longest run with its margins."""
+        valve = self.site.actuators[self.site.zones[zone].part.valve].part
+        return (valve.cut_off_min or 0) * 60 or self.site.zones[zone].max_run_s + 120
+
+    # ---------------------------------------------------------------------------------------------------- time
+
+    def _next_ms(self, until_ms: int) -> int:
+        """When to look next: on a whole second, at the next event of either, and soon when something happened."""
+        now_ms = self.now_ms
+        if self._every_ms is not None:
+            return min(until_ms, now_ms + self._every_ms)
+        found = [until_ms, *(at_ms for at_ms, _ in self._later)]
+        if self._todo:
+            found.append(self._begin_ms + self._todo[0].at_s * SECOND_MS)
+        if self.core is None:
+            found.append(self._up_ms)
+        else:
+            found.append(self._next_look_ms(self.core))
+        happens_s = self.world.next_event_s()
+        if math.isfinite(happens_s):
+            found.append(math.ceil(happens_s * 1000 - 1e-3))
+        return max(now_ms + SECOND_MS, _whole(min(found)))
+
+    def _next_look_ms(self, core: Core) -> int:
+        """When the core wants to look, and not later than something that it cannot know of may need it to."""
+        now_ms = self.now_ms
+        signature = (len(self.world.events), len(core.running), len(core.not_off))
+        if signature != self._signature:
+            self._signature, self._happened_ms = signature, now_ms
+        since_ms = now_ms - self._happened_ms
+        by_day = 5 * 3_600_000 <= now_ms % DAY_MS < 19 * 3_600_000
+        rarely_ms = RUNNING_MS if core.running else DAY_IDLE_MS if by_day else NIGHT_IDLE_MS
+        found = (now_ms // rarely_ms + 1) * rarely_ms
+        if core.running or core.not_off:
+            found = min([found, *(self._happened_ms + look for look in LOOKS_MS if look > since_ms)])
+        elif since_ms < SECOND_MS:
+            found = now_ms + SECOND_MS
+        due_ms = now_ms if self._step is None else self._step.next_due_ms - self._step.now_ms + now_ms
+        if since_ms > QUIET_MS and not core.running:
+            due_ms = max(due_ms, now_ms + min(RAREST_MS, since_ms // RARER))
+        elif since_ms > LOOKS_MS[-1] and core.running and now_ms + 2 * RUNNING_MS < self._first_end_ms:
+            return found  # water flows as it has: looks of which the core makes nothing are left out
+        return min(found, due_ms)
+
+    def _pass(self, then_ms: int) -> None:
+        """Let the world go on, and note what it did."""
+        world = self.world
+        world.step(then_ms / 1000 - world.now_s)
+        self._note_coils(then_ms)
+        self._note_litres()
+        self.now_ms = then_ms
+
+    def _note_coils(self, then_ms: int) -> None:
+        """Since when each coil is commanded on, to the second: there is a look wherever it can have been moved."""
+        cabinet = self.world.cabinet
+        for name, world_name in self._coils.items():
+            coil = cabinet.coils[world_name]
+            if cabinet.boards[coil.board].mask >> coil.channel & 1:
+                self._on_since.setdefault(name, self.now_ms)
+            elif name in self._on_since:
+                self.record.coils.append(Span(name, self._on_since.pop(name), then_ms))
+
+    def _note_litres(self) -> None:
+        """What each zone was given after the deadline that its valve was opened with."""
+        for number, zone in enumerate(self.site.zones):
+            delivered_l = self.world.plumbing.lines[number].delivered_l
+            if delivered_l != self._delivered_l[zone]:
+                if self.now_ms > self._deadline_ms[zone]:
+                    beyond_l = delivered_l - self._delivered_l[zone]
+                    self.record.beyond_l[zone] = self.record.beyond_l.get(zone, 0.0) + beyond_l
+                self._delivered_l[zone] = delivered_l
+
+
+def _whole(at_ms: int) -> int:
+    return -(-at_ms // SECOND_MS) * SECOND_MS
+
+
+def live(case: Case, **how: Any) -> Episode:
+    """Run a case; returns the episode that is over."""
+    episode = Episode(case, **how)
+    episode.run()
+    return episode

@@ -1,0 +1,295 @@
+"""What must be true of every episode, whatever struck it. Each check looks at the whole of it when it is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from tests.season.drive import DAY_MS, Episode
+from tests.season.record import Span, clock
+from tests.season.spans import both, no_path, of_subject, pumping
+from tonnam_edge.site_file import ActuatorPart
+from tonnam_link.messages import CommandAction, CommandState
+
+Check = Callable[[Episode], Iterator[str]]
+
+# What moves water or coils behind the back of the board's commands.
+BY_FORCE = frozenset({"stuck_coil", "welded_contact", "jammed_valve", "cabinet_switch", "foreign_write"})
+# What may keep valves and pump from getting the current that they were given.
+POWERLESS = frozenset({"burnt_contact", "board_reboot", "board_down", "brownout", "power_loss", "emergency_stop"})
+# What keeps the process from telling the board anything.
+UNHEARD = frozenset({"kill", "edge_power", "bus_loss", "lossy_bus", "dead_unit", "refusing_unit", "disk_fails"})
+CLOCKS = frozenset({"clock_step", "edge_power"})
+LIARS = frozenset(
+    {"sensor_offset", "sensor_gain", "sensor_frozen", "meter_blind", "meter_phantom", "meter_reset", "dead_unit"}
+    | {"refusing_unit", "lossy_bus", "bus_loss"}
+)
+# What makes less, more or no water flow, or the meter say so.
+STREAMS = frozenset(
+    {"line_burst", "clogged_emitters", "main_leak", "clogged_filter", "pump_dead", "pump_worn", "siphon", "well_dry"}
+    | {"check_valve_failed", "tank_leak", "leaking_valve", "blocked_zone"}
+)
+FLOW_LATCHES = frozenset({"no_flow", "low_flow", "high_flow", "leak", "welded"})
+COMMANDS = frozenset({"water", "stop"})
+# A transaction and the grid of a second that coils are looked at on.
+TRANSACTION_S = 2.0
+# Margins of a run's deadlines, together at most: openings, closings and decay.
+MARGINS_S = 150.0
+# How long a pump may push against closed valves until proof of flow stops it, each time.
+NO_FLOW_S = 60.0
+# Litres that one fault may let through after the deadline: the proof of a failed close at the full flow, and a line.
+BEYOND_L = 100.0
+
+
+def no_exception(episode: Episode) -> Iterator[str]:
+    """The core raises nothing."""
+    yield from episode.record.raised
+
+
+def commanded_open_ends(episode: Episode) -> Iterator[str]:
+    """A coil is commanded to let water through for its deadline and one transaction at most."""
+    kinds = episode.case.kinds
+    if kinds & {"foreign_write"}:
+        return
+    rate = 2.0 if "board_clock" in kinds else 1.0
+    for span in episode.record.coils:
+        actuator = episode.site.actuators[span.what]
+        part = actuator.part
+        if part.kind in {"normally_open", "latching"}:
+            continue  # on means closed, or is only a pulse
+        told = _told(episode, span)
+        if actuator.timer_s is None and kinds & (UNHEARD | POWERLESS):
+            continue  # a board without timers goes on: a cut-off ends the water
+        most_s = (told or episode.site.file.zone[0].max_run_min * 60 + MARGINS_S) * rate + TRANSACTION_S
+        if span.seconds > most_s:
+            yield f"{span.what} was commanded open for {span.seconds:.0f} s of {most_s:.0f} at {clock(span.from_ms)}"
+
+
+def _told(episode: Episode, span: Span) -> float | None:
+    """The deadline with which a coil was turned on, and what it was told later in the span; None without one."""
+    slack = TRANSACTION_S * 1000
+    acts = [
+        each
+        for each in episode.record.acts
+        if each.action.actuator == span.what and each.action.open and span.from_ms - slack <= each.at_ms < span.to_ms
+    ]
+    ends = [
+        (each.at_ms - span.from_ms) / 1000 + each.action.hold_s for each in acts if each.action.hold_s is not None
+    ]
+    return max(ends, default=None)
+
+
+def deadlines_fit_runs(episode: Episode) -> Iterator[str]:
+    """No deadline is longer than the longest run and its margins, and where the board can hold one it was told."""
+    longest_s = max(zone.max_run_s for zone in episode.site.zones.values()) + MARGINS_S
+    for at_ms, action, _, _ in episode.record.acts:
+        if not action.open:
+            continue
+        if action.hold_s is None and episode.site.actuators[action.actuator].timer_s is not None:
+            yield f"{action.actuator} was opened without a deadline at {clock(at_ms)}"
+        elif action.hold_s is not None and action.hold_s > longest_s:
+            yield f"{action.actuator} was opened for {action.hold_s:.0f} s of {longest_s:.0f} at {clock(at_ms)}"
+
+
+def hydraulically_open_ends(episode: Episode) -> Iterator[str]:
+    """Water can flow to a zone for the device's timer (or the cut-off) and travel at most."""
+    kinds = episode.case.kinds
+    if kinds & (BY_FORCE | {"board_clock"}):
+        return
+    for zone, where in episode.site.zones.items():
+        part = episode.site.actuators[where.part.valve].part
+        if part.kind != "normally_closed" and kinds & POWERLESS:
+            continue  # it stays, or opens, without power
+        holds = [
+            each.action.hold_s for each in episode.record.acts if each.action.actuator == part.id and each.action.open
+        ]
+        most_s = max([_cut_off_s(part) if hold is None else hold for hold in holds], default=0.0)
+        most_s += 2 * part.travel_s + TRANSACTION_S
+        for span in of_subject(episode, f"path:{zone}", "open"):
+            if span.seconds > most_s and not _at_the_start(episode, span, part):
+                yield f"{zone} was open for {span.seconds:.0f} s of {most_s:.0f} at {clock(span.from_ms)}"
+
+
+def _cut_off_s(part: ActuatorPart) -> float:
+    return (part.cut_off_min or 0.0) * 60
+
+
+def _at_the_start(episode: Episode, span: Span, part: ActuatorPart) -> bool:
+    """A valve that is open without power is so until the first process closes it."""
+    return part.kind != "normally_closed" and span.from_ms <= episode.record.starts_ms[0]
+
+
+def one_fault_spills_little(episode: Episode) -> Iterator[str]:
+    """With any one fault, litres beyond the deadline stay under a declared bound."""
+    faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
+    # Somebody at the cabinet's switch waters by hand. A valve that leaks lets through what another zone is given.
+    if len(faults) > 1 or episode.case.kinds & {"cabinet_switch", "leaking_valve"}:
+        return
+    for zone, litres in episode.record.beyond_l.items():
+        if litres > BEYOND_L:
+            yield f"{zone} got {litres:.0f} L beyond its deadline, of {BEYOND_L:.0f}"
+
+
+def running_pump_has_a_path(episode: Episode) -> Iterator[str]:
+    """A running pump has an open path, also when deadlines expire. Where a fault closes it, flow's proof stops it."""
+    kinds = episode.case.kinds
+    faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
+    spans = [span for span in no_path(episode) if span.seconds > 0.0]
+    if not kinds & (BY_FORCE | POWERLESS | {"blocked_zone", "board_clock"}):
+        for span in spans:
+            yield f"the pump ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
+    elif len(faults) <= 1 and not kinds & {"stuck_coil", "welded_contact", "cabinet_switch", "foreign_write"}:
+        for span in spans:
+            if span.seconds > NO_FLOW_S:
+                yield f"one fault, and the pump ran for {span.seconds:.0f} s without a path at {clock(span.from_ms)}"
+
+
+def water_is_conserved(episode: Episode) -> Iterator[str]:
+    """Every litre and its salt are accounted for."""
+    for what, left in episode.world.ledger().items():
+        if abs(left) > 1e-3:
+            yield f"{what} does not balance by {left:g}"
+
+
+def tank_is_not_pumped_dry(episode: Episode) -> Iterator[str]:
+    """The pump never runs without water, unless its level is lied about; then flow is the witness."""
+    kinds, dry_s = episode.case.kinds, episode.world.truth.pump_dry_s
+    if kinds & (BY_FORCE | {"lossy_bus", "bus_loss", "dead_unit", "refusing_unit"}):
+        return
+    lied = kinds & {"sensor_offset", "sensor_gain", "sensor_frozen"}
+    most_s = len(episode.record.of("run.started")) * NO_FLOW_S if lied else 0.0
+    if kinds & {"meter_blind", "meter_phantom", "meter_reset"} and lied:
+        return
+    if dry_s > most_s:
+        yield f"the pump ran dry for {dry_s:.0f} s"
+
+
+def every_run_has_an_outcome(episode: Episode) -> Iterator[str]:
+    """Each run that has started has ended once, with an outcome and a reason; nothing else has."""
+    started = Counter(event.body["run_id"] for _, event in episode.record.of("run.started"))
+    ended = Counter(event.body["run_id"] for _, event in episode.record.of("run.ended"))
+    for run_id in started.keys() | ended.keys():
+        if (started[run_id], ended[run_id]) != (1, 1):
+            yield f"the run {run_id} started {started[run_id]} times and ended {ended[run_id]} times"
+    for at_ms, event in episode.record.of("run.ended"):
+        if not event.body["outcome"] or not event.body["reason"]:
+            yield f"a run ended without a word at {clock(at_ms)}"
+
+
+def intents_are_on_disk(episode: Episode) -> Iterator[str]:
+    """Nothing is opened before the run that it belongs to is on disk."""
+    for act in episode.record.acts:
+        if not act.remembered:
+            yield f"{act.action.actuator} was opened with no run on disk at {clock(act.at_ms)}"
+
+
+def slots_are_used_once(episode: Episode) -> Iterator[str]:
+    """Each slot of a timer is used at most once, whatever the clock does."""
+    days = Counter(
+        (event.body["program"], (event.at_ms + 7 * 3_600_000) // DAY_MS)
+        for _, event in episode.record.of("run.started")
+        if event.body["cause"] == "timer" and event.stamp is None
+    )
+    for (program, _), times in days.items():
+        if times > 1:
+            yield f"{program} used one slot {times} times"
+
+
+def days_have_a_limit(episode: Episode) -> Iterator[str]:
+    """No zone is watered for longer than its day allows, whatever restarts; slack is one close that took its time."""
+    if episode.case.kinds & (BY_FORCE | CLOCKS | {"board_clock", "siphon"}):
+        return
+    pumps = pumping(episode)
+    for zone, where in episode.site.zones.items():
+        used: Counter[int] = Counter()
+        for span in both(of_subject(episode, f"path:{zone}", "open"), pumps):
+            used[span.from_ms // DAY_MS] += span.to_ms - span.from_ms
+        for day, used_ms in used.items():
+            if used_ms / 1000 > where.max_day_s + 2 * MARGINS_S:
+                yield f"{zone} was watered for {used_ms / 1000:.0f} s of {where.max_day_s:.0f} on day {day}"
+
+
+def stop_is_obeyed(episode: Episode) -> Iterator[str]:
+    """When a person says stop, the zone is shut within a minute."""
+    if episode.case.kinds & (BY_FORCE | POWERLESS | UNHEARD):
+        return
+    for at_ms, command in episode.record.commands:
+        if command.action is not CommandAction.STOP:
+            continue
+        for span in of_subject(episode, f"path:{command.zone}", "open"):
+            if span.from_ms <= at_ms < span.to_ms - 60_000:
+                late_s = (span.to_ms - at_ms) / 1000
+                yield f"{command.zone} was still open {late_s:.0f} s after a stop at {clock(at_ms)}"
+
+
+def commands_are_answered(episode: Episode) -> Iterator[str]:
+    """Every command that was heard comes to an end that is told."""
+    if episode.case.kinds & {"kill", "edge_power"}:
+        return
+    last = {outcome.command_id: outcome.state for _, outcome in episode.record.outcomes}
+    ends = {CommandState.DONE, CommandState.FAILED, CommandState.REFUSED, CommandState.EXPIRED}
+    for at_ms, command in episode.record.commands:
+        if last.get(command.id) not in ends:
+            yield f"{command.id} ({command.action}) of {clock(at_ms)} is {last.get(command.id)}"
+
+
+def all_is_off_at_the_end(episode: Episode) -> Iterator[str]:
+    """When nothing runs any more and no fault is left, no zone is open and the pump stands."""
+    lasting = [each for each in episode.world.faults if each.until_s is None or each.until_s * 1000 > episode.now_ms]
+    if lasting or episode.core is None or episode.core.running:
+        return
+    if episode.world.truth.pump_running:
+        yield "the pump still runs"
+    for zone in sorted(episode.world.truth.open_zones):
+        yield f"{zone} is still open"
+
+
+def latches_have_a_cause(episode: Episode) -> Iterator[str]:
+    """What is latched of the flow until a person comes was really so: a cable that was away is no broken pipe."""
+    if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD)):
+        return
+    for at_ms, event in episode.record.of("latch.set"):
+        if event.body["of"] in FLOW_LATCHES:
+            yield f"{event.body['of']} of {event.body['subject']} was latched at {clock(at_ms)}"
+
+
+def nothing_fails_without_a_fault(episode: Episode) -> Iterator[str]:
+    """Where nothing is wrong, every run comes to the end that was planned or that a person asked for."""
+    if episode.case.kinds - COMMANDS:
+        return
+    for at_ms, event in episode.record.of("run.ended"):
+        if event.body["outcome"] not in {"done", "stopped"}:
+            yield f"a run ended as {event.body['outcome']} at {clock(at_ms)}: {event.body['reason']['en']}"
+
+
+def steps_are_few(episode: Episode) -> Iterator[str]:
+    """The core does not ask to be looked at for ever."""
+    if episode.record.steps > episode.most_steps:
+        yield f"{episode.record.steps} steps in {episode.case.days:g} days"
+
+
+ACTIVE: tuple[Check, ...] = (
+    no_exception,
+    commanded_open_ends,
+    deadlines_fit_runs,
+    hydraulically_open_ends,
+    one_fault_spills_little,
+    running_pump_has_a_path,
+    water_is_conserved,
+    tank_is_not_pumped_dry,
+    every_run_has_an_outcome,
+    intents_are_on_disk,
+    slots_are_used_once,
+    days_have_a_limit,
+    stop_is_obeyed,
+    commands_are_answered,
+    all_is_off_at_the_end,
+    latches_have_a_cause,
+    nothing_fails_without_a_fault,
+    steps_are_few,
+)
+
+
+def wrong(episode: Episode, checks: tuple[Check, ...] = ACTIVE) -> list[str]:
+    """All that is not as it must be, each with the name of its invariant."""
+    return [f"{check.__name__}: {what}" for check in checks for what in check(episode)]

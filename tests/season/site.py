@@ -1,0 +1,225 @@
+"""The farms that season tests play: a world and the site file that fits it, made from one plan."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tonnam_edge.check import load_site
+from tonnam_edge.site import Site
+from tonnam_sim.world.config import (
+    BoardConfig,
+    Coil,
+    ProbeConfig,
+    PumpConfig,
+    TankConfig,
+    ValveConfig,
+    ValveKind,
+    WeatherConfig,
+    WorldConfig,
+    ZoneConfig,
+)
+from tonnam_sim.world.wiring import LEVEL, METER
+
+PROBE_POLL_S = 60
+TOLD_FLOW_L_MIN = 60
+MAX_RUN_MIN = 20
+MAX_DAY_MIN = 120
+HEAD = """
+[node]
+tenant = "farm"
+id = "edge-1"
+
+[site]
+id = "plot"
+name = { th = "แปลงทดลอง", en = "Plot" }
+latitude = 14.4
+longitude = 101.8
+
+[[bus]]
+id = "cabinet"
+address = "tcp://127.0.0.1:1502"
+
+[[bus]]
+id = "soil"
+address = "tcp://127.0.0.1:1503"
+
+[tank]
+level = "tank/level"
+full_cm = 200
+low_cm = 20
+
+[flow]
+rate = "flow/rate"
+total = "flow/total"
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A farm: its world, and the programs of its site file as tables of keys and values."""
+
+    name: str
+    config: WorldConfig
+    programs: tuple[dict[str, Any], ...]
+
+    @property
+    def site(self) -> Site:
+        """The checked site, made once in a process."""
+        return _site(self.name)
+
+
+def _zone(number: int, valve: ValveConfig, **changes: Any) -> ZoneConfig:
+    probes = tuple(ProbeConfig(f"probe-{number}-{twin}", at, 1) for twin, at in (("a", 2), ("b", 5)))
+    return ZoneConfig(f"zone-{number}", valve, probes, **{"area_m2": 800.0, **changes})
+
+
+def _timer(zone: int, at: str, run_min: float) -> dict[str, Any]:
+    return {"id": f"timer-{zone}", "kind": "timer", "zone": f"zone-{zone}", "at": at, "run_min": run_min}
+
+
+def _band(zone: int, **more: Any) -> dict[str, Any]:
+    return {"id": f"band-{zone}", "kind": "moisture", "zone": f"zone-{zone}", "pulse_min": 8, "rest_min": 30, **more}
+
+
+def _plain() -> Layout:
+    """Two zones, a pump, one board that holds deadlines."""
+    zones = (_zone(1, ValveConfig(Coil(0, 1))), _zone(2, ValveConfig(Coil(0, 2), travel_s=6.0)))
+    return Layout("plain", WorldConfig(zones=zones), (_timer(1, "06:10", 12), _band(1), _band(2)))
+
+
+def _master() -> Layout:
+    """Three zones behind a master valve on a board of its own, and a pump with a contactor in series."""
+    zones = (
+        _zone(1, ValveConfig(Coil(0, 1))),
+        _zone(2, ValveConfig(Coil(0, 2), travel_s=10.0)),
+        _zone(3, ValveConfig(Coil(1, 3))),
+    )
+    config = WorldConfig(
+        zones=zones,
+        boards=(BoardConfig(1), BoardConfig(11, boots_s=5.0)),
+        pump=PumpConfig(contactor=Coil(0, 7)),
+        master=ValveConfig(Coil(1, 0), travel_s=4.0),
+    )
+    return Layout("master", config, (_timer(1, "06:10", 12), _timer(3, "06:12", 9), _band(2)))
+
+
+def _kinds() -> Layout:
+    """A valve that closes when energised, a latching one and a motorised one; outside, in the rain."""
+    zones = (
+        _zone(1, ValveConfig(Coil(0, 1), ValveKind.NORMALLY_OPEN)),
+        _zone(2, ValveConfig(Coil(0, 2), ValveKind.LATCHING, 0.5, Coil(0, 3), cut_off_s=1800.0)),
+        _zone(3, ValveConfig(Coil(0, 4), ValveKind.MOTORISED, 15.0)),
+    )
+    weather = WeatherConfig(cover=False, wet_days=0.3)
+    config = WorldConfig(zones=zones, weather=weather, tank=TankConfig(start_l=6_000.0))
+    return Layout("kinds", config, (_timer(1, "06:10", 12), _timer(2, "06:40", 9), _band(3)))
+
+
+def _simple() -> Layout:
+    """A board that knows no deadlines: the valves have cut-offs of their own, and the pump too."""
+    zones = tuple(_zone(number, ValveConfig(Coil(0, number), cut_off_s=1800.0)) for number in (1, 2))
+    config = WorldConfig(zones=zones, boards=(BoardConfig(1, timer=False),), pump=PumpConfig(cut_off_s=1500.0))
+    return Layout("simple", config, (_timer(1, "06:10", 12), _band(2)))
+
+
+LAYOUTS = {layout.name: layout for layout in (_plain(), _master(), _kinds(), _simple())}
+
+
+def quiet(layout: Layout) -> Layout:
+    """The same farm with a true soil, crop and pump as planned, and probes without errors."""
+    return replace(layout, config=replace(layout.config, spread=0.0, probe_errors=0.0))
+
+
+@cache
+def _site(name: str) -> Site:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "site.toml"
+        path.write_text(site_text(LAYOUTS[name]), encoding="utf-8")
+        return load_site(path)[0]
+
+
+def site_text(layout: Layout) -> str:
+    """The site file of a layout."""
+    return HEAD + "".join(_table(kind, keys) for kind, keys in _tables(layout))
+
+
+def _tables(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
+    config = layout.config
+    for number, board in enumerate(config.boards):
+        profile = "waveshare-relay-8ch" if board.timer else "relay-8ch"
+        yield "device", _device(f"relay-{number}", "cabinet", board.unit, profile)
+    yield "device", _device("tank", "cabinet", LEVEL, "qdy30a", poll_s=10)
+    yield "device", _device("flow", "cabinet", METER, "pulse-counter", parameters={"pulse_l": config.pulse_l})
+    probes = [probe.id for zone in config.zones for probe in zone.probes]
+    for unit, probe in enumerate(probes, start=1):
+        more = {"tells": ["soil_moisture"], "poll_s": PROBE_POLL_S}
+        yield "device", _device(probe, "soil", unit, "cwt-soil-7in1", **more)
+    yield from _actuators(config)
+    for zone in config.zones:
+        yield "zone", _zone_keys(zone, config)
+    for program in layout.programs:
+        yield "program", program
+
+
+def _actuators(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    pump: dict[str, Any] = {"capacity_l_min": 130}
+    if config.pump.cut_off_s is not None:
+        pump["cut_off_min"] = config.pump.cut_off_s / 60
+    if config.pump.contactor is not None:
+        yield "actuator", _actuator("contactor", "contactor", config.pump.contactor)
+        pump["contactor"] = "contactor"
+    yield "actuator", _actuator("pump", "pump", config.pump.coil, **pump)
+    if config.master is not None:
+        yield "actuator", _valve("master", "master", config.master) | {"lead_s": 2, "lag_s": 2}
+    for zone in config.zones:
+        yield "actuator", _valve(f"valve-{zone.id}", "valve", zone.valve)
+
+
+def _valve(name: str, role: str, valve: ValveConfig) -> dict[str, Any]:
+    keys = _actuator(name, role, valve.coil, kind=str(valve.kind), travel_s=valve.travel_s)
+    if valve.close_coil is not None:
+        keys |= {"close_coil": valve.close_coil.channel, "pulse_s": max(0.5, valve.travel_s)}
+    if valve.cut_off_s is not None:
+        keys["cut_off_min"] = valve.cut_off_s / 60
+    return keys
+
+
+def _actuator(name: str, role: str, coil: Coil, **more: Any) -> dict[str, Any]:
+    named = {"id": name, "role": role, "device": f"relay-{coil.board}", "coil": coil.channel}
+    return {**named, "name": _words(name), **more}
+
+
+def _device(name: str, bus: str, unit: int, profile: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "bus": bus, "unit": unit, "profile": profile, "name": _words(name), **more}
+
+
+def _zone_keys(zone: ZoneConfig, config: WorldConfig) -> dict[str, Any]:
+    keys: dict[str, Any] = {"id": zone.id, "name": _words(zone.id), "crop": {"th": "เมลอน", "en": "Melon"}}
+    keys |= {"area_m2": zone.area_m2, "valve": f"valve-{zone.id}", "pump": "pump"}
+    if config.master is not None:
+        keys["master"] = "master"
+    keys |= {"probes": [probe.id for probe in zone.probes], "flow_l_min": TOLD_FLOW_L_MIN}
+    keys["band"] = {"low_pct": 26, "high_pct": 31}
+    return keys | {"max_run_min": MAX_RUN_MIN, "max_day_min": MAX_DAY_MIN}
+
+
+def _words(name: str) -> dict[str, str]:
+    return {"th": name, "en": name}
+
+
+def _table(kind: str, keys: dict[str, Any]) -> str:
+    lines = [f"{key} = {_plain_toml(value)}" for key, value in keys.items()]
+    return "\n".join(["", f"[[{kind}]]", *lines, ""])
+
+
+def _plain_toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_plain_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_plain_toml, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

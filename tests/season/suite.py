@@ -1,0 +1,120 @@
+"""Many episodes of one layout, and the smallest case of what is wrong with them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from tests.season.blows import Case
+from tests.season.drawn import cases
+from tests.season.drive import MakeCore, live
+from tests.season.invariants import ACTIVE, Check, wrong
+from tonnam_edge.core import Core
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is wrong with a case, and the last that happened in it."""
+
+    case: Case
+    seed: int
+    wrong: tuple[str, ...]
+    story: str
+
+    def told(self) -> str:
+        """What is wrong, what happened, and how to see it again."""
+        again = f"again: make season CASE='{self.case.told()}'"
+        return "\n".join([*self.wrong, self.story, f"found with seed {self.seed}", again])
+
+
+@dataclass
+class Tally:
+    """What some episodes came to. `runs` counts outcomes, `struck` blows by kind."""
+
+    episodes: int = 0
+    days: float = 0.0
+    steps: int = 0
+    seconds: float = 0.0
+    runs: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Together with others."""
+        self.episodes += other.episodes
+        self.days += other.days
+        self.steps += other.steps
+        self.seconds += other.seconds
+        self.runs += other.runs
+        self.struck += other.struck
+        self.failures += other.failures
+
+
+class WentWrong(AssertionError):
+    """An invariant did not hold."""
+
+
+def explore(
+    layout: str,
+    episodes: int,
+    with_seed: int,
+    *,
+    checks: tuple[Check, ...] = ACTIVE,
+    make_core: MakeCore = Core,
+    drawn: st.SearchStrategy[Case] | None = None,
+) -> Tally:
+    """Draw episodes until one goes wrong; that one is made as small as it can be."""
+    tally = Tally()
+    found: list[Failure] = []
+
+    @seed(with_seed)
+    @settings(
+        max_examples=episodes,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(cases(layout) if drawn is None else drawn)
+    def play(case: Case) -> None:
+        failure = judge(case, tally, with_seed, checks, make_core)
+        if failure.wrong:
+            found.append(failure)
+            raise WentWrong(failure.wrong[0].split(":")[0])
+
+    try:
+        play()
+    except WentWrong:
+        tally.failures.append(min(found, key=_size))
+    return tally
+
+
+def _size(failure: Failure) -> tuple[int, int]:
+    return len(failure.case.blows), len(failure.case.told())
+
+
+def judge(
+    case: Case,
+    tally: Tally,
+    with_seed: int,
+    checks: tuple[Check, ...],
+    make_core: MakeCore = Core,
+    *,
+    story: int = 40,
+) -> Failure:
+    """Live through one case and count it; what is wrong with it, perhaps nothing."""
+    began = time.process_time()
+    episode = live(case, make_core=make_core)
+    tally.episodes += 1
+    tally.days += case.days
+    tally.steps += episode.record.steps
+    tally.struck.update(blow.kind for blow in case.blows)
+    tally.runs.update(event.body["outcome"] for _, event in episode.record.of("run.ended"))
+    found = wrong(episode, checks)
+    tally.seconds += time.process_time() - began
+    return Failure(case, with_seed, tuple(found), episode.record.story(story) if found or story > 40 else "")

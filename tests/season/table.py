@@ -1,0 +1,52 @@
+"""The tables that `make season` prints: one line for each layout, and one for each kind of blow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tests.season.suite import Tally
+
+OUTCOMES = ("done", "stopped", "failed", "interrupted")
+LAYOUT_TITLES = ("layout", "episodes", "days", *OUTCOMES, "steps a day", "ms a day", "verdict")
+BLOW_TITLES = ("blow", "struck", "in smallest wrong cases")
+
+
+def table(tallies: Mapping[str, Tally]) -> str:
+    """Layouts, then kinds of blows."""
+    whole = Tally()
+    for tally in tallies.values():
+        whole.add(tally)
+    layouts = [_layout(name, tally) for name, tally in tallies.items()]
+    kinds = sorted(whole.struck)
+    blows = [_blow(kind, whole) for kind in kinds]
+    return "\n\n".join(
+        [_lines(LAYOUT_TITLES, [*layouts, _layout("all", whole)], last=True), _lines(BLOW_TITLES, blows)]
+    )
+
+
+def _layout(name: str, tally: Tally) -> tuple[str, ...]:
+    days = max(tally.days, 1e-9)
+    numbers = [tally.episodes, round(tally.days), *(tally.runs[each] for each in OUTCOMES)]
+    speed = [round(tally.steps / days), round(1000 * tally.seconds / days)]
+    verdict = f"{len(tally.failures)} WRONG" if tally.failures else "ok"
+    return (name, *map(str, numbers), *map(str, speed), verdict)
+
+
+def _blow(kind: str, tally: Tally) -> tuple[str, ...]:
+    wrong = sum(kind in failure.case.kinds for failure in tally.failures)
+    return kind, str(tally.struck[kind]), str(wrong) if wrong else "-"
+
+
+def _lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, last: bool = False) -> str:
+    widths = [max(len(row[place]) for row in [titles, *rows]) for place in range(len(titles))]
+    lines = [_line(row, widths) for row in [titles, *rows]]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], *([rule] if last else []), lines[-1]])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        text.ljust(width) if place == 0 else text.rjust(width)
+        for place, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()

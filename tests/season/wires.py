@@ -1,0 +1,54 @@
+"""The edge's side of the simulated cables: each device is polled at its own pace, as the agent's buses do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tonnam_edge.core import Action, Observation
+from tonnam_edge.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site import Device, Site
+from tonnam_sim.bus import Bus
+
+MOST_TRIES = 4
+
+
+class Wires:
+    """Reads and writes through Modbus PDUs. Times are since boot, in milliseconds."""
+
+    def __init__(self, site: Site, buses: Mapping[str, Bus]) -> None:
+        self._site = site
+        self._transports = {name: DirectTransport(bus.execute) for name, bus in buses.items()}
+        self._alone = {name: replace(site, devices={name: device}) for name, device in site.devices.items()}
+        self._due_ms = dict.fromkeys(site.devices, 0)
+        self._read_ms = 0
+
+    def forget(self) -> None:
+        """A new process polls everything at once."""
+        self._due_ms = dict.fromkeys(self._site.devices, -(10**15))
+        self._read_ms = -(10**15)
+
+    def read(self, mono_ms: int) -> list[Observation]:
+        """Poll what is due. After a long time without a look a device is asked some times, as it would have been."""
+        found = []
+        slack_ms = mono_ms - self._read_ms
+        for name, device in self._site.devices.items():
+            if self._due_ms[name] > mono_ms:
+                continue
+            seen = self._ask(name, device, mono_ms, slack_ms)
+            found.append(seen)
+            self._due_ms[name] = mono_ms + round(device.poll_s * 1000)
+        self._read_ms = mono_ms
+        return found
+
+    def _ask(self, name: str, device: Device, mono_ms: int, slack_ms: int) -> Observation:
+        tries = max(1, min(MOST_TRIES, int(slack_ms // (device.poll_s * 1000))))
+        for _ in range(tries):
+            (seen,) = poll_once(self._transports, self._alone[name], mono_ms)
+            if seen.values is not None:
+                break
+        return seen
+
+    def act(self, action: Action) -> bool:
+        """Carry out one action; whether it was heard."""
+        return not act_once([action], self._transports, self._site)
