@@ -180,6 +180,17 @@ def test_a_cloud_over_a_solar_pump_is_a_pause_and_no_fault(tmp_path: Path) -> No
     assert play.kinds().count("run.started") == 2
 
 
+def test_less_flow_under_a_thin_cloud_latches_nothing_and_no_flow_still_does(tmp_path: Path) -> None:
+    solar = 'solar = { power = "roof/active_power", least = 1500, latest = "14:00", direct = true }\n'
+    play = farm(tmp_path, solar)
+    field(play).flow_l_min = 25.0
+    play.run(400)
+    assert not play.ended()
+    field(play).flow_l_min = 0.0
+    play.run(120)
+    assert play.ended()[0].body["outcome"] == "failed"
+
+
 def test_a_quota_holds_for_24_hours_whatever_the_clock_says(tmp_path: Path) -> None:
     quota = SITE.replace("max_run_min = 20", "quota_l_day = 700\nmax_run_min = 20", 1)
     play = Play(site_of(tmp_path, quota.replace("[tank]", STATION + "\n[tank]") + BAND))

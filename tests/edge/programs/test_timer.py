@@ -109,6 +109,17 @@ def test_each_slot_waters_at_most_once_whatever_the_clock_does(
     assert len(begun) == len({LOCAL.at(at).date() for at in days})
 
 
+def test_a_slot_that_was_left_out_is_told_once(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + TIMER), start_ms=MIDNIGHT_MS)
+    play.run(5)
+    play.pass_time(8 * 3600)
+    play.run(60)
+    told = [event.body for event in play.events if event.kind == "program.skipped"]
+    assert [body["text"]["en"] for body in told] == [
+        "The 06:25 watering was left out: it could not begin within 30 minutes"
+    ]
+
+
 def test_every_second_day_by_the_farms_own_clock(tmp_path: Path) -> None:
     play = Play(site_of(tmp_path, SITE + TIMER), start_ms=MIDNIGHT_MS)
     play.leap(5 * 86_400, at_most_s=1800)

@@ -117,6 +117,8 @@ class Expected:
     def __init__(self, site: Site, memory: Memory, step_l: float) -> None:
         self._site, self._memory, self._step_l = site, memory, step_l
         self._part = site.file.flow
+        solar = site.file.holds.solar
+        self._by_sun = solar is not None and solar.direct  # then a cloud is less water, and no fault
 
     def l_min(self, zones: Iterable[str]) -> float:
         return sum(self._memory.flows_l_min.get(zone, self._told_l_min(zone)) for zone in zones)
@@ -136,7 +138,7 @@ class Expected:
 
     def learn(self, zone: str, l_min: float, litres: float) -> None:
         """A zone ran alone and steady, and took so much. Slowly believed, and never far from the site file."""
-        if litres < PULSES_TO_LEARN * self._step_l:
+        if litres < PULSES_TO_LEARN * self._step_l or self._by_sun:
             return
         told = self._told_l_min(zone)
         learned = self.l_min([zone])
@@ -159,7 +161,7 @@ class Expected:
             return None
         passed_l, from_mono_ms = stream.since(now - wait_ms)
         minutes = (now - from_mono_ms) / 60_000
-        if (passed_l + self._step_l) / minutes < self._part.low_pct / 100 * expected:
+        if (passed_l + self._step_l) / minutes < self._part.low_pct / 100 * expected and not self._by_sun:
             return Flow.LOW
         if (passed_l - self._step_l) / minutes > self._part.high_pct / 100 * expected:
             return Flow.HIGH

@@ -58,6 +58,8 @@ class Growth:
     def decided(self, decision: Decision, now: Now) -> None:
         """Tell when a program goes by something else than before, and ask to be followed when the hour is over."""
         decision.due(self._grounds.next_due_ms(now))
+        for skipped in decision.skipped:
+            self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)
             told = ladder.told(self._site.zones[name].part.name, of_zone.rung, rung, best)

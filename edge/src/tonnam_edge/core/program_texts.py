@@ -89,6 +89,13 @@ def looking_for_probe() -> Text:
     return text("หัววัดไม่บอกความชื้น รอดูก่อนสักครู่", "The probes say nothing just now; waiting a little")
 
 
+def slot_skipped(clock: str, late_min: float) -> Text:
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะเริ่มไม่ได้ภายใน {late_min:g} นาที",
+        f"The {clock} watering was left out: it could not begin within {late_min:g} minutes",
+    )
+
+
 # Steps of the ladder
 
 

@@ -27,6 +27,14 @@ class Wish(NamedTuple):
     litres: float | None = None
 
 
+class Skipped(NamedTuple):
+    """A timer's slot that was left out, and what to say of it."""
+
+    zone: str
+    program: str
+    text: Text
+
+
 class Why(NamedTuple):
     """What to say of a zone that is not being watered, and when that ends, if it is known."""
 
@@ -60,6 +68,7 @@ class Decision:
     next_due_ms: int | None = None
     why: dict[str, Why] = field(default_factory=dict)
     rungs: dict[str, tuple[Rung, Rung]] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
 
     def due(self, wall_ms: int) -> None:
         self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.schedule import Slots
-from tonnam_edge.core.wishes import Wish
+from tonnam_edge.core.wishes import Skipped, Wish
 from tonnam_edge.program_file import TimerPart
 
 
@@ -25,6 +26,8 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
             decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
         else:
             decision.slots[program.id] = slot
+            text = words.slot_skipped(asked.local.clock(slot), program.late_min)
+            decision.skipped.append(Skipped(program.zone, program.id, text))
     following = slots.following(now_ms)
     if following is not None:
         decision.due(following)
