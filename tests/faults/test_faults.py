@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.cases import CASES
+from tests.faults.chronicle import Chronicle
 from tests.faults.suite import live_through
-from tests.faults.world import BROKERS, Setting
+from tests.faults.world import BROKERS, Setting, World
 
 SEED = 20261121
 FAULTS = 150
@@ -17,6 +18,18 @@ FAULTS = 150
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("broker", BROKERS)
 async def test_no_accepted_reading_is_lost_or_doubled_or_changed_whatever_breaks(broker: str, tmp_path: Path) -> None:
-    result = await live_through(Setting(SEED, broker), tmp_path, lambda world: world.suffer(FAULTS))
+    result = await live_through(Setting(SEED, broker), tmp_path, suffer_everything)
     assert not result.verdict.wrong, result.told()
-    assert {blow.kind for blow in result.chronicle.blows} == set(CASES)
+    assert kinds(result.chronicle) == set(CASES)
+
+
+async def suffer_everything(world: World) -> None:
+    """So many faults, and more if a kind was not among them: on a slow machine some find nothing to strike."""
+    await world.suffer(FAULTS)
+    for _ in range(5):
+        if kinds(world.chronicle) != set(CASES):
+            await world.suffer(FAULTS // 6)
+
+
+def kinds(chronicle: Chronicle) -> set[str]:
+    return {blow.kind for blow in chronicle.blows}
