@@ -64,9 +64,30 @@ class Stop(EdgeBlow):
     zone: str
 
 
-EDGE_BLOWS: tuple[type[EdgeBlow], ...] = (Kill, EdgePower, ClockStep, DiskFails, Water, Stop)
+class Clear(EdgeBlow):
+    """A person far away clears all that was found wrong."""
+
+    fault: Literal["clear"] = "clear"
+
+
+class Lock(EdgeBlow):
+    """A person far away locks a zone, or with none the whole site."""
+
+    fault: Literal["lock"] = "lock"
+    zone: str = ""
+
+
+class Visit(EdgeBlow):
+    """A person comes to the place, clears all that was found wrong, and unlocks all."""
+
+    fault: Literal["visit"] = "visit"
+
+
+EDGE_BLOWS: tuple[type[EdgeBlow], ...] = (Kill, EdgePower, ClockStep, DiskFails, Water, Stop, Clear, Lock, Visit)
 _EDGE: TypeAdapter[Any] = TypeAdapter(
-    Annotated[Kill | EdgePower | ClockStep | DiskFails | Water | Stop, Field(discriminator="fault")]
+    Annotated[
+        Kill | EdgePower | ClockStep | DiskFails | Water | Stop | Clear | Lock | Visit, Field(discriminator="fault")
+    ]
 )
 _EDGE_NAMES = {kind.model_fields["fault"].default for kind in EDGE_BLOWS}
 

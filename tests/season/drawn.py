@@ -15,7 +15,9 @@ from tests.season.blows import (
     DiskFails,
     EdgePower,
     Kill,
+    Lock,
     Stop,
+    Visit,
     Water,
 )
 from tests.season.site import LAYOUTS, Layout
@@ -49,7 +51,11 @@ def _edge(kind: type[Any], layout: Layout) -> st.SearchStrategy[Any]:
     if kind is Water:
         lives = st.sampled_from([60, 0, 2, 600])
         return st.builds(Water, zone=zones, run_s=st.sampled_from([300, 0, 1, 30, 1200, 3600]), lives_s=lives)
-    return st.builds(Stop, zone=zones)
+    if kind is Stop:
+        return st.builds(Stop, zone=zones)
+    if kind is Lock:
+        return st.builds(Lock, zone=st.just("") | zones)
+    return st.just(kind())
 
 
 def _world(kind: type[Any], layout: Layout) -> st.SearchStrategy[Any]:
@@ -72,8 +78,9 @@ def blows(layout: Layout, kinds: tuple[type[Any], ...]) -> st.SearchStrategy[Blo
 
 
 def _asked(layout: Layout) -> st.SearchStrategy[Blow]:
-    """People who water, so that there is something to strike."""
-    return st.builds(Blow, what=_edge(Water, layout), at_s=st.integers(0, _SPAN_S))
+    """People who water, so that there is something to strike, and who come and see to what is latched or locked."""
+    what = st.one_of(_edge(Water, layout), _edge(Water, layout), st.just(Visit()))
+    return st.builds(Blow, what=what, at_s=st.integers(0, _SPAN_S))
 
 
 def cases(name: str, *, days: float = DAYS) -> st.SearchStrategy[Case]:
@@ -83,11 +90,11 @@ def cases(name: str, *, days: float = DAYS) -> st.SearchStrategy[Case]:
     struck = st.one_of(
         st.lists(any_of, max_size=1),
         st.lists(soft, min_size=1, max_size=8),
-        st.lists(any_of, min_size=2, max_size=MOST_BLOWS - 4),
+        st.lists(any_of, min_size=2, max_size=MOST_BLOWS - 6),
     )
     return st.builds(
         lambda seed, asked, struck: Case(name, seed, (*asked, *struck), float(days)),
         st.integers(0, 2**31 - 1),
-        st.lists(_asked(layout), max_size=4),
+        st.lists(_asked(layout), max_size=6),
         struck,
     )

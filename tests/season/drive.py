@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from tests.season.blows import Blow, Case, ClockStep, DiskFails, EdgeBlow, EdgePower, Kill, Stop, Water
-from tests.season.record import Act, Record, Span
+from tests.season.blows import (
+    Blow,
+    Case,
+    Clear,
+    ClockStep,
+    DiskFails,
+    EdgeBlow,
+    EdgePower,
+    Kill,
+    Lock,
+    Stop,
+    Visit,
+    Water,
+)
+from tests.season.record import Act, Night, Record, Span, matters
 from tests.season.site import LAYOUTS, Layout
 from tests.season.wires import Wires
 from tonnam_edge.core import Action, Core, Step
+from tonnam_edge.core.at_site import Request
+from tonnam_edge.core.contact import UNKNOWN_AFTER_S
+from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
 from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_sim.world import World
 
 MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
 SECOND_MS, DAY_MS = 1000, 86_400_000
-DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 60_000
+DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 120_000
 # After something has happened the next looks come so much later.
-LOOKS_MS = tuple(1000 * seconds for seconds in (1, 3, 11, 31))
+LOOKS_MS = tuple(1000 * seconds for seconds in (1, 11))
+STRUCK_LOOKS_MS = tuple(1000 * seconds for seconds in (1, 2, 3, 6, 11, 16, 21, 31, 46))
+# Water that has flowed for so long flows on as it does.
+STEADY_MS = 46_000
 # When nothing moves though the core wants to look every second, looks become rarer after so long: they find nothing.
-QUIET_MS, RARER, RAREST_MS = 120_000, 20, 300_000
+QUIET_MS, RARER, RAREST_MS = 120_000, 10, 600_000
 SETTLE_MS = 3 * 3_600_000
 KEY = "5a" * 8
 BOOT_MS = 20_000
@@ -65,6 +84,7 @@ class Episode:
         self._step: Step | None = None
         self._looked_ms = self.now_ms
         self._happened_ms, self._signature = self.now_ms, (0, 0, 0)
+        self._struck_ms = -DAY_MS
         self._first_end_ms = 0
         self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
         self._waiting: list[Blow] = []
@@ -109,7 +129,7 @@ class Episode:
         """Whatever is due now."""
         for due in [each for each in self._later if each[0] <= self.now_ms]:
             self._later.remove(due)
-            self._happened_ms = self.now_ms
+            self._happened_ms = self._struck_ms = self.now_ms
             due[1]()
         while self._todo and self._begin_ms + self._todo[0].at_s * SECOND_MS <= self.now_ms:
             blow = self._todo.pop(0)
@@ -132,7 +152,7 @@ class Episode:
 
     def _hit(self, blow: Blow) -> None:
         self.record.struck.append((self.now_ms, str(blow.plain())))
-        self._happened_ms = self.now_ms
+        self._happened_ms = self._struck_ms = self.now_ms
         if isinstance(blow.what, EdgeBlow):
             self._hit_edge(blow, blow.what)
             return
@@ -154,9 +174,17 @@ class Episode:
             self._disk_well_ms = self.now_ms + (blow.lasts_s or 3600) * SECOND_MS
             self._in_ms(self._disk_well_ms - self.now_ms, lambda: None)
         elif isinstance(what, Water):
-            self._command(CommandAction.WATER, what.zone, what.lives_s, what.run_s)
+            self._command(CommandAction.WATER, what.zone, what.lives_s, max_run_s=what.run_s)
         elif isinstance(what, Stop):
-            self._command(CommandAction.STOP, what.zone, 60, 0)
+            self._command(CommandAction.STOP, what.zone, 60)
+        elif isinstance(what, Lock):
+            self._command(CommandAction.LOCK, what.zone, 60, who="Somchai", why="repairs")
+        elif isinstance(what, Clear):
+            for latch in () if self.core is None else self.core.latches.standing():
+                self._command(CommandAction.CLEAR, "", 60, latch=latch.id, who="Somchai")
+        elif isinstance(what, Visit) and self.core is not None:
+            for deed in ("clear", "unlock"):
+                self.core.ask(Request(f"{deed}-{self.now_ms}", deed, "Somchai"))
 
     def _lose_power(self, what: EdgePower) -> None:
         self._die(what.down_s + BOOT_MS // 1000)
@@ -169,11 +197,11 @@ class Episode:
     def _set_right(self) -> None:
         self._skew_ms, self._sure = 0, True
 
-    def _command(self, action: CommandAction, zone: str, lives_s: int, run_s: int) -> None:
+    def _command(self, action: CommandAction, zone: str, lives_s: int, **more: Any) -> None:
         """The cloud knows the true time. A process that is down hears nothing of it."""
         wall_ms = MIDNIGHT_MS + self.now_ms
         command_id = f"command-{len(self.record.commands)}"
-        command = Command(command_id, action, zone, wall_ms, wall_ms + lives_s * SECOND_MS, run_s, KEY)
+        command = Command(command_id, action, zone, wall_ms, wall_ms + lives_s * SECOND_MS, signed_by=KEY, **more)
         if self.core is not None:
             self.record.commands.append((self.now_ms, command))
             self.core.command(command)
@@ -190,6 +218,7 @@ class Episode:
             sure=self._sure,
             new_id=self._new_id,
         )
+        _leave_out_contacts(self.core)
         self.record.starts_ms.append(self.now_ms)
         self._happened_ms = self.now_ms
         self._wires.forget()
@@ -247,7 +276,7 @@ class Episode:
                     self._first_end_ms = self._end_of_run_ms(event)
                     self._run_begins()
             self.record.outcomes.extend((self.now_ms, outcome) for outcome in step.outcomes)
-            if step.events or step.outcomes:
+            if step.outcomes or any(matters(event) for event in step.events):
                 self._happened_ms = self.now_ms
         self._uncommitted = []
 
@@ -303,14 +332,15 @@ class Episode:
         rarely_ms = RUNNING_MS if core.running else DAY_IDLE_MS if by_day else NIGHT_IDLE_MS
         found = (now_ms // rarely_ms + 1) * rarely_ms
         if core.running or core.not_off:
-            found = min([found, *(self._happened_ms + look for look in LOOKS_MS if look > since_ms)])
+            looks = STRUCK_LOOKS_MS if self._happened_ms == self._struck_ms else LOOKS_MS
+            found = min([found, *(self._happened_ms + look for look in looks if look > since_ms)])
         elif since_ms < SECOND_MS:
             found = now_ms + SECOND_MS
         due_ms = now_ms if self._step is None else self._step.next_due_ms - self._step.now_ms + now_ms
         if since_ms > QUIET_MS and not core.running:
             due_ms = max(due_ms, now_ms + min(RAREST_MS, since_ms // RARER))
-        elif since_ms > LOOKS_MS[-1] and core.running and now_ms + 2 * RUNNING_MS < self._first_end_ms:
-            return found  # water flows as it has: looks of which the core makes nothing are left out
+        elif since_ms > STEADY_MS and core.running and now_ms + STEADY_MS < self._first_end_ms:
+            return min(found, self._first_end_ms - STEADY_MS)  # water flows as it has: such looks find nothing
         return min(found, due_ms)
 
     def _pass(self, then_ms: int) -> None:
@@ -319,7 +349,14 @@ class Episode:
         world.step(then_ms / 1000 - world.now_s)
         self._note_coils(then_ms)
         self._note_litres()
+        if then_ms // DAY_MS > self.now_ms // DAY_MS:
+            self.record.nights.append(self._night(then_ms))
         self.now_ms = then_ms
+
+    def _night(self, at_ms: int) -> Night:
+        zones = self.world.truth.zones.values()
+        watered = {zone.id: zone.delivered_l for zone in zones}
+        return Night(at_ms, watered, {zone.id: zone.wished_l + zone.evaporated_l for zone in zones})
 
     def _note_coils(self, then_ms: int) -> None:
         """Since when each coil is commanded on, to the second: there is a look wherever it can have been moved."""
@@ -340,6 +377,17 @@ class Episode:
                     beyond_l = delivered_l - self._delivered_l[zone]
                     self.record.beyond_l[zone] = self.record.beyond_l.get(zone, 0.0) + beyond_l
                 self._delivered_l[zone] = delivered_l
+
+
+def _leave_out_contacts(core: Core) -> None:
+    """Let the core not ask for a look when a contact that it has just seen would be too old: a look sees it anew."""
+    people = core._people
+    deadlines = people.deadlines_mono_ms
+
+    def soon(now: Now) -> Iterator[int]:
+        return (at for at in deadlines(now) if at - now.mono_ms < UNKNOWN_AFTER_S * 1000)
+
+    people.deadlines_mono_ms = soon  # type: ignore[method-assign]
 
 
 def _whole(at_ms: int) -> int:

@@ -10,6 +10,7 @@ from tests.season.record import Span, clock
 from tests.season.spans import both, no_path, of_subject, pumping
 from tonnam_edge.site_file import ActuatorPart
 from tonnam_link.messages import CommandAction, CommandState
+from tonnam_sim.world.faults import conditions
 
 Check = Callable[[Episode], Iterator[str]]
 
@@ -30,7 +31,7 @@ STREAMS = frozenset(
     | {"check_valve_failed", "tank_leak", "leaking_valve", "blocked_zone"}
 )
 FLOW_LATCHES = frozenset({"no_flow", "low_flow", "high_flow", "leak", "welded"})
-COMMANDS = frozenset({"water", "stop"})
+COMMANDS = frozenset({"water", "stop", "clear", "lock", "visit"})
 # A transaction and the grid of a second that coils are looked at on.
 TRANSACTION_S = 2.0
 # Margins of a run's deadlines, together at most: openings, closings and decay.
@@ -39,6 +40,8 @@ MARGINS_S = 150.0
 NO_FLOW_S = 60.0
 # Litres that one fault may let through after the deadline: the proof of a failed close at the full flow, and a line.
 BEYOND_L = 100.0
+# When a switch that somebody has turned must have been seen.
+NOTICED_S = 3.0
 
 
 def no_exception(episode: Episode) -> Iterator[str]:
@@ -253,6 +256,31 @@ def latches_have_a_cause(episode: Episode) -> Iterator[str]:
             yield f"{event.body['of']} of {event.body['subject']} was latched at {clock(at_ms)}"
 
 
+def people_are_obeyed(episode: Episode) -> Iterator[str]:
+    """Nothing of ours starts while a zone's switch is not on auto, or the emergency stop is pressed."""
+    if episode.case.kinds & (UNHEARD | POWERLESS - {"emergency_stop"}):
+        return
+    for at_ms, event in episode.record.of("run.started"):
+        on = conditions(episode.world.faults, at_ms / 1000)
+        earlier = conditions(episode.world.faults, at_ms / 1000 - NOTICED_S)
+        zone = event.body["zone"]
+        if on.emergency_stop and earlier.emergency_stop:
+            yield f"{zone} was started in spite of the emergency stop at {clock(at_ms)}"
+        if "auto" not in {on.switch(zone), earlier.switch(zone)}:
+            yield f"{zone} was started though its switch is on {on.switch(zone)} at {clock(at_ms)}"
+
+
+def visits_clear_everything(episode: Episode) -> Iterator[str]:
+    """A person at the place clears every latch; it stands only if it was found anew."""
+    visits = [at_ms for at_ms, what in episode.record.struck if "'visit'" in what]
+    cleared = Counter(event.body["latch"] for _, event in episode.record.of("latch.cleared"))
+    if episode.case.kinds & {"kill", "edge_power", "disk_fails"} or not visits:
+        return
+    for at_ms, event in episode.record.of("latch.set"):
+        if at_ms < visits[-1] and not cleared[event.body["latch"]]:
+            yield f"{event.body['of']} of {event.body['subject']} of {clock(at_ms)} was never cleared"
+
+
 def nothing_fails_without_a_fault(episode: Episode) -> Iterator[str]:
     """Where nothing is wrong, every run comes to the end that was planned or that a person asked for."""
     if episode.case.kinds - COMMANDS:
@@ -285,6 +313,8 @@ ACTIVE: tuple[Check, ...] = (
     commands_are_answered,
     all_is_off_at_the_end,
     latches_have_a_cause,
+    people_are_obeyed,
+    visits_clear_everything,
     nothing_fails_without_a_fault,
     steps_are_few,
 )

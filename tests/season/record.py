@@ -30,6 +30,14 @@ class Span(NamedTuple):
         return (self.to_ms - self.from_ms) / 1000
 
 
+class Night(NamedTuple):
+    """At a midnight: litres that each zone was given since the beginning, and that crop and bed would have used."""
+
+    at_ms: int
+    delivered_l: dict[str, float]
+    wished_l: dict[str, float]
+
+
 @dataclass
 class Record:
     """Times are true milliseconds since the midnight before the episode."""
@@ -42,6 +50,7 @@ class Record:
     starts_ms: list[int] = field(default_factory=list)
     coils: list[Span] = field(default_factory=list)
     beyond_l: dict[str, float] = field(default_factory=dict)
+    nights: list[Night] = field(default_factory=list)
     raised: list[str] = field(default_factory=list)
     steps: int = 0
 
@@ -50,7 +59,7 @@ class Record:
 
     def story(self, last: int = 40) -> str:
         """What was told and done, in order, for a person who wants to know why."""
-        lines = [(at, f"event {event.kind} {_brief(event)}") for at, event in self.events if _matters(event)]
+        lines = [(at, f"event {event.kind} {_brief(event)}") for at, event in self.events if matters(event)]
         lines += [(at, f"struck {what}") for at, what in self.struck]
         lines += [(at, "process starts") for at in self.starts_ms]
         lines += [
@@ -82,5 +91,6 @@ def _english(value: object) -> object:
     return value["en"] if isinstance(value, dict) and "en" in value else value
 
 
-def _matters(event: Event) -> bool:
-    return event.kind not in {"zone.planned", "site.described", "device.lost", "device.back"}
+def matters(event: Event) -> bool:
+    """Whether it tells of more than what is planned, stands, or answers."""
+    return event.kind not in {"zone.planned", "site.described", "device.lost", "device.back", "site.stands"}
