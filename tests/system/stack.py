@@ -56,7 +56,9 @@ class Stack:
                 r"^((?:send_)?every_s|send_s) = [0-9.]+", r"\1 = 1.0", site.read_text(), flags=re.M
             )
             assert changed == 2, f"{site} has {changed} beats"
-            text = re.sub(r'^at = "sun[^"]*"', f'at = "{_in_half_a_day()}"', text, flags=re.M)
+            text = re.sub(r'^at = "sun[^"]*"', f'at = "{_in_half_a_day():%H:%M}"', text, flags=re.M)
+            hours = f'between = ["{_in_half_a_day():%H:00}", "{_in_half_a_day():%H:59}"]'
+            text = text.replace('kind = "balance"\nzone', f'kind = "balance"\n{hours}\nzone')
             copy = self.plan.home / site.name
             copy.write_text(text)
             command = self.specs[name].command
@@ -139,9 +141,9 @@ class Stack:
                 self.stop(name)
 
 
-def _in_half_a_day() -> str:
-    """A time of day in Thailand at which no test runs, so that no timer waters in one."""
-    return f"{datetime.now(timezone(timedelta(hours=19))):%H:%M}"
+def _in_half_a_day() -> datetime:
+    """A time of day in Thailand at which no test runs, so that no program waters in one."""
+    return datetime.now(timezone(timedelta(hours=19)))
 
 
 class Client:
