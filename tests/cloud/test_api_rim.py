@@ -158,6 +158,8 @@ async def test_description_of_the_api_names_every_address(scene: Scene) -> None:
         "/api/sites/{tenant}/{site}/zones/{zone}/history",
         "/api/sites/{tenant}/{site}/zones/{zone}/commands",
         "/api/sites/{tenant}/{site}/things/{thing}/{property}/history",
+        "/api/sites/{tenant}/{site}/latches/{latch}/clear",
+        "/api/sites/{tenant}/{site}/lockouts",
         "/api/commands/{command_id}",
         "/api/town",
         "/api/alerts",
