@@ -22,7 +22,7 @@ from tests.season.blows import (
     Water,
 )
 from tests.season.record import Act, Night, Record, Span, matters
-from tests.season.site import LAYOUTS, Layout
+from tests.season.site import LAYOUTS, SEASONS
 from tests.season.wires import Wires
 from tonnam_edge.core import Action, Core, Step
 from tonnam_edge.core.at_site import Request
@@ -55,11 +55,9 @@ class Episode:
     With `every_s` every step is that long. `make_core` makes the core, or one that is wrong on purpose.
     """
 
-    def __init__(
-        self, case: Case, *, layout: Layout | None = None, make_core: MakeCore = Core, every_s: float | None = None
-    ) -> None:
+    def __init__(self, case: Case, *, make_core: MakeCore = Core, every_s: float | None = None) -> None:
         self.case = case
-        self.layout = layout or LAYOUTS[case.layout]
+        self.layout = (LAYOUTS | SEASONS)[case.layout]
         self.site = self.layout.site
         self.world = World(self.layout.config, case.seed)
         self.record = Record()

@@ -48,7 +48,7 @@ class TakesAnHour(_Mutant):
 
 
 class ClosesOnce(_Mutant):
-    """Says a close once and never again. (It tells no deadline either: else the board would close by itself.)"""
+    """Says a close once and never again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,7 +59,7 @@ class ClosesOnce(_Mutant):
         for each in step.actions:
             self._closed[each.actuator] = 0 if each.open else self._closed[each.actuator] + 1
             if each.open or self._closed[each.actuator] == 1:
-                kept.append(each._replace(hold_s=None))
+                kept.append(each)
         return _acting(step, kept)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -112,7 +112,7 @@ def _timer(zone: int, at: str, run_min: float) -> dict[str, Any]:
 
 
 def _band(zone: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"band-{zone}", "kind": "moisture", "zone": f"zone-{zone}", "pulse_min": 8, "rest_min": 30, **more}
+    return {"id": f"band-{zone}", "kind": "moisture", "zone": f"zone-{zone}", "pulse_min": 8, "rest_min": 30} | more
 
 
 def _balance(zone: int, **more: Any) -> dict[str, Any]:
@@ -167,19 +167,22 @@ def _simple() -> Layout:
     return Layout("simple", config, (_timer(1, "06:10", 12), _band(2)))
 
 
+def _season(name: str, *, cover: bool) -> Layout:
+    """A whole season from planting: one zone by the balance and one by its probes, with pulses as on a farm."""
+    zones = tuple(_zone(number, ValveConfig(Coil(0, number)), age_days=2.0) for number in (1, 2))
+    config = WorldConfig(zones=zones, weather=WeatherConfig(cover=cover, wet_days=0.05 if cover else 0.25))
+    return Layout(name, config, (_balance(1, at="05:30", pulse_min=20), _band(2, pulse_min=15, rest_min=60)))
+
+
 LAYOUTS = {layout.name: layout for layout in (_plain(), _master(), _kinds(), _simple())}
-
-
-def quiet(layout: Layout) -> Layout:
-    """The same farm with a true soil, crop and pump as planned, and probes without errors."""
-    return replace(layout, config=replace(layout.config, spread=0.0, probe_errors=0.0))
+SEASONS = {layout.name: layout for layout in (_season("covered", cover=True), _season("open", cover=False))}
 
 
 @cache
 def _site(name: str) -> Site:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "site.toml"
-        path.write_text(site_text(LAYOUTS[name]), encoding="utf-8")
+        path.write_text(site_text((LAYOUTS | SEASONS)[name]), encoding="utf-8")
         return load_site(path)[0]
 
 

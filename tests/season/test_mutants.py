@@ -8,7 +8,7 @@ from tests.season import invariants, mutants
 from tests.season.blows import Blow, Case, Kill, Stop, Water
 from tests.season.drive import MakeCore, live
 from tests.season.invariants import Check
-from tonnam_sim.world.faults import BusLoss
+from tonnam_sim.world.faults import ForeignWrite
 
 
 def case(*blows: Blow, days: float = 0.1) -> Case:
@@ -23,8 +23,8 @@ def kill(at_s: int, down_s: int) -> Blow:
     return Blow(Kill(where="after_acts", down_s=down_s), at_s)
 
 
-# The cable is away when the valve is to be closed.
-AWAY = Blow(BusLoss(at_s=0.0, bus="cabinet"), 60, on_run=True, after_s=295, lasts_s=30)
+# Somebody else opens the valve when it has just been closed.
+OPENED = Blow(ForeignWrite(at_s=0.0, actuator="zone-1", on=True), 60, on_run=True, after_s=400)
 FOUR_HOURS = [(60 + 1800 * part, 1360 + 1800 * part) for part in range(9)]
 RESTARTED = [blow for at_s, dies_s in FOUR_HOURS for blow in (water(1200, "zone-1", at_s), kill(dies_s, 1))]
 
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[MakeCore, Case, Check]] = {
     ),
     "deadline": (mutants.ForgetsDeadlines, case(water(300), kill(200, 7200)), invariants.commanded_open_ends),
     "hour": (mutants.TakesAnHour, case(water(300)), invariants.deadlines_fit_runs),
-    "close": (mutants.ClosesOnce, case(water(300), AWAY), invariants.commanded_open_ends),
+    "close": (mutants.ClosesOnce, case(water(300), OPENED), invariants.all_is_off_at_the_end),
     "order": (mutants.ClosesTheValveFirst, case(water(300)), invariants.running_pump_has_a_path),
     "disk": (mutants.KeepsNothing, case(water(300)), invariants.intents_are_on_disk),
     "outcome": (mutants.KeepsNothing, case(water(300), kill(200, 60)), invariants.every_run_has_an_outcome),

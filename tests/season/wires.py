@@ -10,7 +10,7 @@ from tonnam_edge.direct import DirectTransport, act_once, poll_once
 from tonnam_edge.site import Device, Site
 from tonnam_sim.bus import Bus
 
-MOST_TRIES = 4
+MOST_TRIES = 10
 
 
 class Wires:
@@ -22,14 +22,18 @@ class Wires:
         self._alone = {name: replace(site, devices={name: device}) for name, device in site.devices.items()}
         self._due_ms = dict.fromkeys(site.devices, 0)
         self._read_ms = 0
+        self._waiting: dict[str, Action] = {}
 
     def forget(self) -> None:
-        """A new process polls everything at once."""
+        """A new process polls everything at once, and knows of no close that waits."""
+        self._waiting = {}
         self._due_ms = dict.fromkeys(self._site.devices, -(10**15))
         self._read_ms = -(10**15)
 
     def read(self, mono_ms: int) -> list[Observation]:
-        """Poll what is due. After a long time without a look a device is asked some times, as it would have been."""
+        """Poll what is due, after the closes that wait. After a long time each is asked as often as it would be."""
+        for action in list(self._waiting.values()):
+            self.act(action)
         found = []
         slack_ms = mono_ms - self._read_ms
         for name, device in self._site.devices.items():
@@ -50,5 +54,10 @@ class Wires:
         return seen
 
     def act(self, action: Action) -> bool:
-        """Carry out one action; whether it was heard."""
-        return not act_once([action], self._transports, self._site)
+        """Carry out one action; whether it was heard. A close that was not waits, as in the agent's queue."""
+        heard = not act_once([action], self._transports, self._site)
+        if heard or not action.safe:
+            self._waiting.pop(action.actuator, None)
+        else:
+            self._waiting[action.actuator] = action
+        return heard
