@@ -30,6 +30,8 @@ STREAMS = frozenset(
     {"line_burst", "clogged_emitters", "main_leak", "clogged_filter", "pump_dead", "pump_worn", "siphon", "well_dry"}
     | {"check_valve_failed", "tank_leak", "leaking_valve", "blocked_zone"}
 )
+# What happens once and is over.
+AT_ONCE = frozenset({"foreign_write", "board_reboot", "meter_reset", "filter_cleaned"})
 FLOW_LATCHES = frozenset({"no_flow", "low_flow", "high_flow", "leak", "welded"})
 COMMANDS = frozenset({"water", "stop", "clear", "lock", "visit"})
 # A transaction and the grid of a second that coils are looked at on.
@@ -238,7 +240,11 @@ def commands_are_answered(episode: Episode) -> Iterator[str]:
 
 def all_is_off_at_the_end(episode: Episode) -> Iterator[str]:
     """When nothing runs any more and no fault is left, no zone is open and the pump stands."""
-    lasting = [each for each in episode.world.faults if each.until_s is None or each.until_s * 1000 > episode.now_ms]
+    lasting = [
+        each
+        for each in episode.world.faults
+        if each.fault not in AT_ONCE and (each.until_s is None or each.until_s * 1000 > episode.now_ms)
+    ]
     if lasting or episode.core is None or episode.core.running:
         return
     if episode.world.truth.pump_running:
