@@ -45,8 +45,14 @@ STARTS_WITHIN_S = 100.0
 DRAINS_WITHIN_S = 100.0
 COMMANDS_A_NODE = 3
 COMMAND_LIVES_MS = 3_600_000
-PAUSES_S = {CLOUD: (1.5, 4.0), BROKER: (4.0, 10.0), SITE: (1.0, 3.0), Role.SMALL: (1.0, 5.0)}
-NODE_PAUSE_S = (0.1, 1.2)
+PAUSES_S = {
+    CLOUD: (1.0, 3.0),
+    BROKER: (3.0, 8.0),
+    SITE: (1.0, 2.5),
+    Role.SMALL: (0.5, 3.0),
+    Role.WORN: (0.3, 1.5),
+}
+NODE_PAUSE_S = (0.05, 0.6)
 EVERYBODY = ("node-1", "node-2", "node-3", GATEWAY, BEHIND, Role.WORN, Role.SMALL, Role.TIMELESS)
 ON_THE_LINK = (Cut, Refuse, Delay, Throttle, HalfOpen, Duplicate, Swallow, Reorder, Garble, Truncate)
 
