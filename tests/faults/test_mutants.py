@@ -21,9 +21,10 @@ def mutants(name: str) -> str:
 
 async def test_cloud_that_answers_before_its_disk_has_it_is_found_out(tmp_path: Path) -> None:
     async def kill_the_cloud(world: World) -> None:
-        before = world.chronicle.stored_replies.total()  # first come events and outcomes, which it does keep
-        await until(lambda: world.chronicle.stored_replies.total() > before + 15, "more replies", 60)
-        await world.strike(CLOUD, Kill(0.0, "cloud"))
+        for _ in range(3):  # on a loaded machine its disk may have it all at one such moment
+            before = world.chronicle.stored_replies.total()  # first come events and outcomes, which it does keep
+            await until(lambda: world.chronicle.stored_replies.total() > before + 15, "more replies", 60)  # noqa: B023
+            await world.strike(CLOUD, Kill(0.0, "cloud"))
 
     setting = Setting(1, "mosquitto", nodes=("node-1", "node-2"), cloud_module=mutants("hasty_cloud"))
     result = await live_through(setting, tmp_path, kill_the_cloud)
