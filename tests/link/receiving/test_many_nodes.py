@@ -206,7 +206,7 @@ async def test_hundred_nodes_back_at_once_while_the_store_stalls_lose_nothing_an
     assert all(store.readings[origin(n)] >= BATCHES * READINGS_A_BATCH for n in range(NODES)), figures
     assert set(store.stored.values()) == {1}, f"no batch is paid for twice; {figures}"
     waited = percentile(store.waited(stalled), 0.9)
-    assert waited < NODES * BATCHES / 3, f"live readings waited behind {waited} batches of backlog; {figures}"
+    assert waited < NODES * BATCHES / 10, f"live readings waited behind {waited} batches of backlog; {figures}"
     assert counts["batches"] < 2 * len(store.stored), figures
     assert counts["dropped"] == 0, figures
 
