@@ -35,6 +35,7 @@ from tonnam_edge.site_file import (
     TellingPart,
     ZonePart,
 )
+from tonnam_edge.station_file import StationPart
 
 TABLES: dict[str, type[BaseModel]] = {
     "node": NodePart,
@@ -53,6 +54,7 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "actuator": ActuatorPart,
     "zone": ZonePart,
     "program": None,  # its model follows from its kind
+    "station": StationPart,
 }
 NEEDED = ("node", "site", "bus", "device")
 _AT = re.compile(r"\s*\(at line (\d+), column \d+\)")

@@ -22,6 +22,7 @@ from tonnam_edge.site_file import (
     TankPart,
     ZonePart,
 )
+from tonnam_edge.station_check import check_stations
 from tonnam_edge.switch_check import check_switches
 from tonnam_link.topics import is_id
 
@@ -39,6 +40,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     _water(parts, told, problems)
     check_witnesses(parts, told, problems)
     check_switches(parts, told, problems)
+    check_stations(parts, profiles, told, problems)
     check_programs(parts, problems)
     check_growing(parts, problems)
     check_weather(parts, told, problems)
@@ -148,7 +150,7 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
 
 
 def _no_zone(parts: Parts, problems: Problems) -> None:
-    if not parts.ids["zone"] and not parts.lists["zone"]:
+    if not parts.ids["zone"] and not parts.lists["zone"] and not parts.ids["station"]:
         problems.warning((), "there is no [[zone]]: nothing will be watered, only measured")
 
 

@@ -19,6 +19,7 @@ from tonnam_edge.site_file import (
     SiteFile,
     ZonePart,
 )
+from tonnam_edge.station_file import StationPart
 from tonnam_link.messages import DatastreamSpec
 
 SOIL_MOISTURE = "soil_moisture"
@@ -135,6 +136,16 @@ class Site:
         return self.file.site.id
 
     @property
+    def stations(self) -> Mapping[str, StationPart]:
+        """The pumping stations and gates."""
+        return {station.id: station for station in self.file.station}
+
+    @property
+    def stationed(self) -> frozenset[str]:
+        """The actuators of stations: they move by a level, and no zone's water goes through them."""
+        return frozenset(name for station in self.file.station for name in station.moved)
+
+    @property
     def stop_order(self) -> list[str]:
         """The actuators in the order in which all are turned off: what doses, pumps, then what lets water through."""
         return sorted(self.actuators, key=lambda name: self.actuators[name].stops_at)
@@ -167,7 +178,9 @@ class Site:
         return frozenset(
             name
             for name, actuator in self.actuators.items()
-            if supply in used.get(name, {supply}) and not (name not in used and actuator.part.safe_open)
+            if supply in used.get(name, {supply})
+            and not (name not in used and actuator.part.safe_open)
+            and name not in self.stationed
         )
 
     def supply_of(self, zone: str) -> str:
@@ -241,9 +254,11 @@ def told_values(part: DevicePart, profile: Profile) -> tuple[str, ...]:
 
 
 def actuator_property(part: ActuatorPart, zones: tuple[ZonePart, ...]) -> tuple[str, str]:
-    """Thing and property under which an actuator's state is told: its zone's valve_open, or running for a pump."""
+    """Thing and property under which an actuator's state is told: its zone's valve_open, running, or gate_open."""
     if part.turns:
         return part.id, "running"
+    if part.role == "gate":
+        return part.id, "gate_open"
     zone = next((zone.id for zone in zones if zone.valve == part.id), part.id)
     return zone, "valve_open"
 

@@ -10,6 +10,7 @@ from tonnam_edge.growing_file import GrowingPart, HoldsPart, SafePart, WeatherPa
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
 from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
+from tonnam_edge.station_file import StationPart
 
 
 class NodePart(Model):
@@ -70,10 +71,10 @@ class DevicePart(Model):
     max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
 
-Role = Literal["valve", "pump", "master", "injector", "contactor"]
+Role = Literal["valve", "pump", "master", "injector", "contactor", "gate"]
 Kind = Literal["normally_closed", "normally_open", "latching", "motorised"]
 # What is turned off before what. A contactor is the cut-off in series with a pump.
-STOP_ORDER: tuple[Role, ...] = ("injector", "pump", "contactor", "master", "valve")
+STOP_ORDER: tuple[Role, ...] = ("injector", "pump", "contactor", "master", "valve", "gate")
 
 
 class ActuatorPart(Model):
@@ -219,3 +220,4 @@ class SiteFile(Model):
     weather: WeatherPart = WeatherPart()
     holds: HoldsPart = HoldsPart()
     program: tuple[ProgramPart, ...] = ()
+    station: tuple[StationPart, ...] = ()
