@@ -22,7 +22,7 @@ from tests.season.blows import (
     Water,
 )
 from tests.season.record import Act, Night, Record, Span, matters
-from tests.season.site import LAYOUTS, SEASONS
+from tests.season.site import LAYOUTS, SEASONS, Layout
 from tests.season.wires import Wires
 from tonnam_edge.core import Action, Core, Step
 from tonnam_edge.core.at_site import Request
@@ -52,12 +52,20 @@ MakeCore = Callable[..., Core]
 class Episode:
     """One life of a farm with its edge. `run` it, then look at `record` and `world`.
 
-    With `every_s` every step is that long. `make_core` makes the core, or one that is wrong on purpose.
+    With `every_s` every step is that long. `make_core` makes the core, or one that is wrong on purpose. `layout` is a
+    farm that is not among those that cases name.
     """
 
-    def __init__(self, case: Case, *, make_core: MakeCore = Core, every_s: float | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        *,
+        make_core: MakeCore = Core,
+        every_s: float | None = None,
+        layout: Layout | None = None,
+    ) -> None:
         self.case = case
-        self.layout = (LAYOUTS | SEASONS)[case.layout]
+        self.layout = layout or (LAYOUTS | SEASONS)[case.layout]
         self.site = self.layout.site
         self.world = World(self.layout.config, case.seed)
         self.record = Record()
