@@ -130,8 +130,9 @@ def _actuator(
     if part.contactor is not None:
         problems.error(path, f'"{name}" has a contactor, which is opened to stop it: a station uses none')
     if part.safe_open and role == "pump" and (station.dry is None or station.dry.guard is None):
-        text = f'"{name}" runs in its safe state, also when this machine is dead. Give dry = {{ guard = ... }}: what stops'
-        problems.error(path, f"{text} it then when there is no water, such as a float switch in its own circuit")
+        text = f'"{name}" runs in its safe state, also when this machine is dead. Give dry = {{ guard = ... }}:'
+        text += " what stops it then when there is no water, such as a float switch in its own circuit"
+        problems.error(path, text)
     profile = profiles.get(part.device)
     if profile is None or profile.relay is None:
         return
@@ -144,10 +145,9 @@ def _actuator(
     elif station.hold_s > longest_s:
         problems.error((*path[:2], "hold_s"), f"{station.hold_s:g} is longer than {profile.id} can: {longest_s:g}")
     elif part.renewable != "verified":
-        text = f'nobody has tried whether a second timer of "{name}" replaces the first (renewable): hold_s does not count,'
-        problems.warning(
-            path, f"{text} and every {longest_s / 60:.0f} minutes it goes into its safe state for a moment"
-        )
+        text = f'nobody has tried whether a second timer of "{name}" replaces the first (renewable): hold_s does not'
+        text += f" count, and every {longest_s / 60:.0f} minutes it goes into its safe state for a moment"
+        problems.warning(path, text)
 
 
 def _same_safe_state(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -72,6 +72,7 @@ class Actuators:
         self._order = sorted(actuators, key=lambda name: actuators[name].stops_at)
         self._said = {name: _Said(actuators[name].part.safe_open, mono_ms, -(10**12)) for name in actuators}
         self._actions: list[Action] = []
+        self._left: frozenset[str] = frozenset()
 
     @property
     def all_safe(self) -> bool:
@@ -79,8 +80,9 @@ class Actuators:
         return self.safe(self._said)
 
     def safe(self, names: Iterable[str]) -> bool:
-        """Whether each of them was told to be in its safe state and is proven to be."""
-        return all(self._in_safe_state(name) and self._said[name].proven for name in names)
+        """Whether each of them was told to be in its safe state and is proven to be, as far as it is ours to move."""
+        known = ((name, self._said[name]) for name in names if name not in self._left)
+        return all(self._in_safe_state(name) and said.proven for name, said in known)
 
     def said_open(self, name: str) -> bool:
         return self._said[name].open
@@ -120,18 +122,39 @@ class Actuators:
             self._said[name] = _Said(False, mono_ms, mono_ms)
             self._act(name, False, None, mono_ms)
 
-    def all_to_safety(self, mono_ms: int, *, again: bool = False) -> None:
+    def all_to_safety(self, mono_ms: int, *, again: bool = False, but: Collection[str] = ()) -> None:
         """Bring everything into its safe state, pumps first; with `again` also what was already told to be."""
         for name in self._order:
-            if again or not self._in_safe_state(name):
-                is_open = self._actuators[name].part.safe_open
-                self._said[name] = _Said(is_open, mono_ms, mono_ms)
-                self._act(name, is_open, None, mono_ms)
+            if name not in but and (again or not self._in_safe_state(name)):
+                self._say_safe(name, mono_ms)
+
+    def to_safety(self, name: str, mono_ms: int) -> None:
+        """Bring one into its safe state. Said again every two seconds until it is read back."""
+        if not self._in_safe_state(name):
+            self._say_safe(name, mono_ms)
+
+    def hold_out(self, name: str, hold_s: float, mono_ms: int) -> None:
+        """Hold one out of its safe state, for `hold_s` by its board; what is held out already gets a new deadline."""
+        if self._in_safe_state(name):
+            self._said[name] = _Said(not self._actuators[name].part.safe_open, mono_ms, mono_ms)
+        said = self._said[name]
+        said.since_mono_ms, said.until_mono_ms = mono_ms, mono_ms + round(hold_s * 1000)
+        self._act(name, said.open, hold_s, mono_ms)
+
+    def leave(self, names: Collection[str], mono_ms: int) -> None:
+        """From now on move none of these, whatever is said, and leave no others: somebody has locked them.
+
+        What is left no more begins anew: it is told to go into its safe state until that is read back.
+        """
+        for name in self._left.difference(names):
+            self._said[name] = _Said(self._actuators[name].part.safe_open, mono_ms, -(10**12))
+        self._left = frozenset(names)
+        self._actions = [action for action in self._actions if action.actuator not in self._left]
 
     def compare(self, image: Image, still: Still) -> list[Fault]:
         """Look at every coil: prove, repeat what is safe, end what is past its deadline, and tell what differs."""
         found = []
-        for name in self._order:
+        for name in self._ours:
             how = self._look(name, self._said[name], image.positions[name], image.now.mono_ms, still)
             if how is not None:
                 found.append(Fault(self._actuators[name], how))
@@ -149,18 +172,23 @@ class Actuators:
 
     def deadlines_mono_ms(self) -> Iterable[int]:
         """When something must be looked at again: proofs, repeats and deadlines."""
-        for said in self._said.values():
+        for said in map(self._said.__getitem__, self._ours):
             if not said.proven:
                 yield said.last_mono_ms + 1000
             elif said.until_mono_ms is not None:
                 yield said.until_mono_ms
+
+    @property
+    def _ours(self) -> list[str]:
+        """Those that are ours to move, in the order of stopping."""
+        return [name for name in self._order if name not in self._left]
 
     def _in_safe_state(self, name: str) -> bool:
         return self._said[name].open is self._actuators[name].part.safe_open
 
     def _look(self, name: str, said: _Said, at: Position, mono_ms: int, still: Still) -> Differs | None:
         if said.until_mono_ms is not None and mono_ms >= said.until_mono_ms:
-            self.close(name, mono_ms)
+            self.to_safety(name, mono_ms)
             return None
         newer = at.heard and at.mono_ms > said.since_mono_ms
         seen = self._seen(name, said, at, still, mono_ms) if newer else None
@@ -179,7 +207,7 @@ class Actuators:
     def _repeat(self, mono_ms: int) -> None:
         """Say again what is safe and not proven: all of it together, so that a board that was silent stops the pump
         first. A latching valve gets its next pulse when the meter had time to stand still."""
-        waiting = [name for name in self._order if self._in_safe_state(name) and not self._said[name].proven]
+        waiting = [name for name in self._ours if self._in_safe_state(name) and not self._said[name].proven]
         plain = [name for name in waiting if name not in self._still_s]
         due = [name for name in waiting if name in self._still_s and self._is_due(name, mono_ms)]
         due += plain if any(self._is_due(name, mono_ms) for name in plain) else []
@@ -208,15 +236,23 @@ class Actuators:
 
     def _differs(self, name: str, said: _Said, mono_ms: int) -> Differs | None:
         """A board whose clock is fast ends a deadline a little early: that is no fault, and closes it."""
-        if not said.open:
-            return Differs.WENT_OPEN
+        moved = Differs.WENT_CLOSED if said.open else Differs.WENT_OPEN
+        if self._in_safe_state(name):
+            return moved
         held_ms = mono_ms - said.since_mono_ms
         if said.until_mono_ms is None or held_ms < EARLY_SHARE * (said.until_mono_ms - said.since_mono_ms):
-            return Differs.WENT_CLOSED
-        self.close(name, mono_ms)
+            return moved
+        self.to_safety(name, mono_ms)
         return None
+
+    def _say_safe(self, name: str, mono_ms: int) -> None:
+        is_open = self._actuators[name].part.safe_open
+        self._said[name] = _Said(is_open, mono_ms, mono_ms)
+        self._act(name, is_open, None, mono_ms)
 
     def _act(self, name: str, is_open: bool, hold_s: float | None, mono_ms: int) -> None:
         part = self._actuators[name].part
         self._actions = [a for a in self._actions if a.actuator != name]
+        if name in self._left:
+            return
         self._actions.append(Action(name, part.device, part.coil, is_open, hold_s, mono_ms, part.safe_open))

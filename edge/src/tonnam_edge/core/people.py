@@ -114,7 +114,7 @@ class People:
     def _stop_what_may_not_run(self, now: Now) -> None:
         if self.emergency.pressed:
             self._water.runs.stop_all("stopped", people_texts.emergency(), now)
-            self._water.actuators.all_to_safety(now.mono_ms)
+            self._water.actuators.all_to_safety(now.mono_ms, but=self._site.stationed)
             return
         for zone in list(self._water.runs.active):
             mode, locked = self.modes.of(zone), self.lockouts.blocks(zone)

@@ -42,6 +42,8 @@ class Water:
         self.actuators = Actuators(site.actuators, now.mono_ms, _still_s(site, self.stream.step_l))
         self.runs = Runs(site, memory, self.actuators, self.stream, self.expected)
         self.latches = Latches(memory, site, tell, new_id)
+        self.station_faults: list[Fault] = []  # found in this step, for who looks after the stations
+        self._mine = [name for name in site.actuators if name not in site.stationed]
         self.by_hand = False  # somebody waters at the cabinet: then flow and current are no sign of a fault
         self.passed_l = 0.0  # by the meter, in the last step
         self.suspects: set[str] = set()  # zones that were open together when the flow was wrong: each waters alone
@@ -62,6 +64,7 @@ class Water:
         self.passed_l = passed_l = self.stream.look(image)
         self._count_blind(passed_l, image)
         self._looked_mono_ms = image.now.mono_ms
+        self.station_faults = []
         self._guard(image)
         self._watch_currents(image)
         for supply in self.runs.supplies.values():
@@ -135,6 +138,9 @@ class Water:
     def _guard(self, image: Image) -> None:
         """See that every coil is as it was told. If not: off, and no start for a while; never fight."""
         for fault in self.actuators.compare(image, self.stream.still_since):
+            if fault.actuator.id in self._site.stationed:
+                self.station_faults.append(fault)
+                continue
             reason = fault_text(fault)
             self._tell("actuator.fault", image.now, actuator=fault.actuator.id, text=reason)
             if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
@@ -142,13 +148,13 @@ class Water:
             else:
                 for supply in self._supplies_of(fault.actuator.id):
                     self._fail(supply, reason, image.now)
-        for name in self._site.actuators:
+        for name in self._mine:
             self._latch_not_closed(name, image)
 
     def _moved_by_others(self, fault: Fault, reason: Text, now: Now) -> None:
         for supply in self.runs.supplies.values():
             self._fail(supply, reason, now)
-        self.actuators.all_to_safety(now.mono_ms, again=True)
+        self.actuators.all_to_safety(now.mono_ms, again=True, but=self._site.stationed)
         name = fault.actuator.id
         self._moved = [(at, each) for at, each in self._moved if now.mono_ms - at < HOUR_MS] + [(now.mono_ms, name)]
         times = sum(each == name for _, each in self._moved)
@@ -235,7 +241,12 @@ class Water:
         flow = self._site.file.flow
         if flow is None:
             return
-        if self.by_hand or self.runs.active or not self.actuators.all_safe or self._latched(LatchKind.LEAK, METER):
+        if (
+            self.by_hand
+            or self.runs.active
+            or not self.actuators.safe(self._mine)
+            or self._latched(LatchKind.LEAK, METER)
+        ):
             self._quiet_since = None
             return
         if self._quiet_since is None:
