@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,14 +11,38 @@ from tonnam_edge.site_types import Day, Id, Percent, Positive, SlotTime, TimeOfD
 
 Depth = Annotated[float, Field(ge=0.02, le=5)]
 Kc = Annotated[float, Field(ge=0.05, le=1.6)]
+Kcb = Annotated[float, Field(ge=0, le=1.5)]
 Days = Annotated[float, Field(ge=0, le=3650)]
+
+
+class MulchPart(Model):
+    """What covers the soil, how much of it, and, if that was measured, how much less evaporates on the whole."""
+
+    kind: Literal["plastic", "organic"]
+    covered_pct: Percent = 100.0
+    less_pct: Percent | None = None
+
+
+class SurfacePart(Model):
+    """The top of the soil, for the dual crop coefficient: how it is wetted, how deep it dries, what covers it.
+
+    `irrigation` says which part of the soil is wetted, unless `wetted_pct` does. `depth_m` dries by evaporation;
+    `readily_mm` of that goes without resistance.
+    """
+
+    irrigation: Literal["drip", "micro-sprinkler", "sprinkler", "basin"]
+    wetted_pct: Annotated[float, Field(ge=1, le=100)] | None = None
+    depth_m: Annotated[float, Field(ge=0.05, le=0.2)] = 0.1
+    readily_mm: Positive | None = None
+    mulch: MulchPart | None = None
 
 
 class GrowingPart(Model):
     """The crop of a zone, since when it stands there, and its soil.
 
     `crop` and `soil` are names of the defaults that come with Tonnam; every figure of theirs can be replaced.
-    `volume_l_m2` makes it a substrate: litres of it per square metre of zone.
+    `volume_l_m2` makes it a substrate: litres of it per square metre of zone. `kc` is how its use is reckoned: by the
+    single crop coefficient (also of the farm's own three figures), or by the dual one, which needs a `surface`.
     """
 
     crop: Id
@@ -30,7 +54,9 @@ class GrowingPart(Model):
     efficiency_pct: Annotated[float, Field(ge=10, le=100)] = 90.0
     volume_l_m2: Annotated[float, Field(ge=0.1, le=1000)] | None = None
     days: tuple[Days, Days, Days, Days] | None = None
-    kc: tuple[Kc, Kc, Kc] | None = None
+    kc: Literal["single", "dual"] | tuple[Kc, Kc, Kc] = "single"
+    kcb: tuple[Kcb, Kcb, Kcb] | None = None
+    surface: SurfacePart | None = None
     root_depth_m: tuple[Depth, Depth] | None = None
     depletion_pct: Annotated[float, Field(ge=10, le=80)] | None = None
 

@@ -1,5 +1,7 @@
 """The water in a zone's root zone as a depletion below field capacity (FAO-56 chapter 8).
 
+ETc is by the single crop coefficient; of a soil with a `surface`, by the dual one (FAO-56 chapter 7).
+
 All depths are mm over the whole zone, that is litres per m2 of zone: under drip the wetted part holds the water, and
 what it holds is spread over the zone. Works in steps of any length: a day, a minute, or nothing but a watering.
 """
@@ -8,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tonnam_edge.agronomy.crop import Crop
+from tonnam_edge.agronomy import dual
+from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate, Crop
 from tonnam_edge.agronomy.marks import Mark, Marks, believable, judged
 
 REFERENCE_DEMAND_MM_DAY = 5.0  # FAO-56 table 22 gives p for this
@@ -34,7 +37,8 @@ class Soil:
 
     `field_capacity` and `wilting_point` are water by volume, m3/m3. `wetted_fraction` is the part of the zone that
     is rooted and watered. `application_efficiency` is the share of metered water that reaches the roots. A substrate
-    has its own volume instead of depth: `volume_l_m2`, litres per m2 of zone.
+    has its own volume instead of depth: `volume_l_m2`, litres per m2 of zone. With a `surface`, what evaporates there
+    is reckoned apart from what the crop drinks.
     """
 
     field_capacity: float
@@ -45,6 +49,7 @@ class Soil:
     rained_on: bool = True
     interception: bool = True
     volume_l_m2: float | None = None
+    surface: dual.Surface | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.wilting_point < self.field_capacity <= 0.95:
@@ -55,6 +60,8 @@ class Soil:
             raise ValueError("a zone has an area between 0.01 m2 and 1e8 m2")
         if self.volume_l_m2 is not None and not 0.1 <= self.volume_l_m2 <= 1000:
             raise ValueError("a substrate has between 0.1 and 1000 litres per m2")
+        if self.volume_l_m2 is not None and self.surface is not None:
+            raise ValueError("a substrate has no surface of soil: it goes by the single crop coefficient")
 
     def root_zone_mm(self, crop: Crop, day: float) -> float:
         """Volume of the rooted soil, mm over the zone."""
@@ -83,19 +90,32 @@ class Reserves(NamedTuple):
 @dataclass(frozen=True)
 class State:
     """What must be remembered: the depletion, the crop's use of late (ETc without stress), and how much of the next
-    rain only wets leaves. JSON-able by `dataclasses.asdict`; comes back by `restored`."""
+    rain only wets leaves. JSON-able by `dataclasses.asdict`; comes back by `restored`.
+
+    `evaporated_mm`, `wetted` and `shower_mm` are the layer of `dual`; None where there is none.
+    """
 
     depletion_mm: float
     demand_mm_day: float = REFERENCE_DEMAND_MM_DAY
     dry_leaf_mm: float = 0.0
+    evaporated_mm: float | None = None
+    wetted: float | None = None
+    shower_mm: float = 0.0
+
+    @property
+    def layer(self) -> dual.Layer | None:
+        if self.evaporated_mm is None or self.wetted is None:
+            return None
+        return dual.Layer(self.evaporated_mm, self.wetted, self.shower_mm)
 
 
 class Step(NamedTuple):
     """What a step did, mm over the zone.
 
     Depletion grows by `et_mm` and `drained_mm`, shrinks by `effective_rain_mm` and `irrigation_mm`, exactly; except
-    that a root zone that shrank cannot be emptier than empty (`adjusted_mm`). `ks` is ET over ETc. Of the rain
-    `intercepted_mm` dried off leaves; of the metered water `lost_mm` never reached roots.
+    that a root zone that shrank cannot be emptier than empty (`adjusted_mm`). Of the rain `intercepted_mm` dried off
+    leaves; of the metered water `lost_mm` never reached roots. By the dual coefficient `evaporation_mm` of ET are the
+    soil's; `ks` is the crop's share over what it wished for.
     """
 
     state: State
@@ -110,6 +130,7 @@ class Step(NamedTuple):
     drained_mm: float
     adjusted_mm: float
     marks: Marks
+    evaporation_mm: float = 0.0
 
 
 def reserves(soil: Soil, crop: Crop, day: float, demand_mm_day: float) -> Reserves:
@@ -141,7 +162,9 @@ def restored(kept: Mapping[str, object]) -> State | None:
         return None
     demand = _number(kept.get("demand_mm_day"), 0, MOST_DEMAND_MM_DAY)
     leaf = _number(kept.get("dry_leaf_mm"), 0, MOST_INTERCEPTED_MM)
-    return State(depletion, REFERENCE_DEMAND_MM_DAY if demand is None else demand, leaf or 0.0)
+    layer = dual.restored(kept.get("evaporated_mm"), kept.get("wetted"), kept.get("shower_mm"))
+    state = State(depletion, REFERENCE_DEMAND_MM_DAY if demand is None else demand, leaf or 0.0)
+    return state if layer is None else replace(state, **layer._asdict())
 
 
 def advance(
@@ -155,11 +178,13 @@ def advance(
     kc_trim: float = 1.0,
     rain_mm: float | None = 0.0,
     irrigation_l: float | None = 0.0,
+    climate: Climate = USUAL_CLIMATE,
 ) -> Step:
     """The state after `days` days (any part of one, or several) in which so much fell, was metered, and evaporated.
 
     `day` is the crop's day since planting at the beginning; `et0_mm` the reference evapotranspiration of the whole
-    step. What is unknown or cannot be true is marked: ET0 as the crop's use of late, water as none.
+    step. What is unknown or cannot be true is marked: ET0 as the crop's use of late, water as none. `climate` moves
+    the dual coefficient.
     """
     marks: set[Mark] = set()
     day = _or_marked(day, -3650, 36500, crop.middle_of_season, Mark.DAY_UNKNOWN, marks)
@@ -178,7 +203,8 @@ def advance(
     for part in range(parts):
         begin = state if done is None else done.state
         water = _Water(rain / parts, litres / parts / soil.area_m2)
-        done = _sum(done, _one(begin, soil, crop, day + part, days / parts, _share(et0, parts), trim, water))
+        sky = _Sky(_share(et0, parts), trim, climate)
+        done = _sum(done, _one(begin, soil, crop, day + part, days / parts, sky, water))
     assert done is not None
     return done._replace(marks=frozenset(marks))
 
@@ -188,26 +214,44 @@ class _Water(NamedTuple):
     metered_mm: float
 
 
-def _one(
-    state: State, soil: Soil, crop: Crop, day: float, days: float, et0_mm: float | None, trim: float, water: _Water
-) -> Step:
+class _Sky(NamedTuple):
+    et0_mm: float | None
+    trim: float
+    climate: Climate
+
+
+class _Use(NamedTuple):
+    """What a step takes without stress, mm: the crop, and the soil's surface beside it."""
+
+    crop_mm: float
+    surface_mm: float = 0.0
+    layer: dual.Layer | None = None
+    exposed: float = 1.0
+
+
+def _one(state: State, soil: Soil, crop: Crop, day: float, days: float, sky: _Sky, water: _Water) -> Step:
     """A step of at most a day. Drains what is above field capacity at its end (FAO-56 equations 85 to 88)."""
-    etc = state.demand_mm_day * days if et0_mm is None else crop.kc(day) * trim * et0_mm
+    leaf_mm = state.demand_mm_day * days if sky.et0_mm is None else sky.et0_mm
+    caught, dry_leaf = _intercepted(state, soil, water.rain_mm, leaf_mm)
+    rain, irrigation = water.rain_mm - caught, water.metered_mm * soil.application_efficiency
+    use = _single(state, crop, day, days, sky)
+    if soil.surface is not None:
+        use = _dual(state, soil.surface, crop, day, days, sky, _Water(rain, irrigation))
+    etc = use.crop_mm + use.surface_mm
     demand = etc + (1 - days) * state.demand_mm_day  # a day's mean, also when steps are minutes
     held = reserves(soil, crop, day, demand)
     before = min(state.depletion_mm, held.taw_mm)
-    caught, dry_leaf = _intercepted(state, soil, water.rain_mm, etc if et0_mm is None else et0_mm)
-    rain = water.rain_mm - caught
-    irrigation = water.metered_mm * soil.application_efficiency
-    et = min(stress(before, held) * etc, held.taw_mm - before + rain + irrigation)
+    et = min(stress(before, held) * use.crop_mm + use.surface_mm, held.taw_mm - before + rain + irrigation)
+    evaporation = min(use.surface_mm, et)
     after = before - rain - irrigation + et
     drained = max(-after, 0.0)
+    wishes = etc - evaporation
     return Step(
-        state=State(min(max(after, 0.0), held.taw_mm), demand, dry_leaf),
+        state=_after(State(min(max(after, 0.0), held.taw_mm), demand, dry_leaf), soil, use, evaporation),
         reserves=held,
         etc_mm=etc,
         et_mm=et,
-        ks=et / etc if etc > 0 else stress(before, held),
+        ks=(et - evaporation) / wishes if wishes > 0 else stress(before, held),
         effective_rain_mm=rain,
         intercepted_mm=caught,
         irrigation_mm=irrigation,
@@ -215,7 +259,35 @@ def _one(
         drained_mm=drained,
         adjusted_mm=state.depletion_mm - before,
         marks=frozenset(),
+        evaporation_mm=evaporation,
     )
+
+
+def _single(state: State, crop: Crop, day: float, days: float, sky: _Sky) -> _Use:
+    return _Use(state.demand_mm_day * days if sky.et0_mm is None else crop.kc(day) * sky.trim * sky.et0_mm)
+
+
+def _dual(state: State, surface: dual.Surface, crop: Crop, day: float, days: float, sky: _Sky, water: _Water) -> _Use:
+    """What came wets the surface first, and the step's sun then dries it (FAO-56 equations 69 to 79).
+
+    The trim is of the whole use. Where ET0 is not known, the use of late is shared as the coefficients would.
+    """
+    layer = dual.wet(
+        state.layer or dual.begin(surface), surface, rain_mm=water.rain_mm, irrigation_mm=water.metered_mm, days=days
+    )
+    found = dual.coefficients(crop, surface, layer, day, sky.climate)
+    if sky.et0_mm is None:
+        et0 = state.demand_mm_day * days / max(found.kcb + found.ke, 0.05)
+    else:
+        et0 = sky.trim * sky.et0_mm
+    evaporated = min(found.ke * et0, dual.left_mm(layer, surface, found.exposed))
+    return _Use(found.kcb * et0, evaporated, layer, found.exposed)
+
+
+def _after(state: State, soil: Soil, use: _Use, evaporation_mm: float) -> State:
+    if use.layer is None or soil.surface is None:
+        return state
+    return replace(state, **dual.dried(use.layer, soil.surface, evaporation_mm, use.exposed)._asdict())
 
 
 def _intercepted(state: State, soil: Soil, rain_mm: float, et0_mm: float) -> tuple[float, float]:
@@ -231,10 +303,12 @@ def _sum(one: Step | None, two: Step) -> Step:
     if one is None:
         return two
     etc, et = one.etc_mm + two.etc_mm, one.et_mm + two.et_mm
+    evaporation = one.evaporation_mm + two.evaporation_mm
     return two._replace(
         etc_mm=etc,
         et_mm=et,
-        ks=et / etc if etc > 0 else two.ks,
+        ks=(et - evaporation) / (etc - evaporation) if etc - evaporation > 0 else two.ks,
+        evaporation_mm=evaporation,
         effective_rain_mm=one.effective_rain_mm + two.effective_rain_mm,
         intercepted_mm=one.intercepted_mm + two.intercepted_mm,
         irrigation_mm=one.irrigation_mm + two.irrigation_mm,

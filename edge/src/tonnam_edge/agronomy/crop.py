@@ -5,8 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import accumulate
+from typing import NamedTuple
 
 from tonnam_edge.agronomy.marks import believable
+
+ADJUSTED_FROM = 0.45  # FAO-56 equation 70: a smaller Kcb is that of dying leaves, which no wind dries
+WIND_RANGE_M_S = (1.0, 6.0)
+RH_MIN_RANGE_PCT = (20.0, 80.0)
+HEIGHT_RANGE_M = (0.1, 10.0)
+SEEDLING_M = 0.1
+
+
+class Climate(NamedTuple):
+    """Wind at 2 m and the days' lowest humidity, as means of some days; FAO-56's own unless known."""
+
+    wind_m_s: float = 2.0
+    rh_min_pct: float = 45.0
+
+
+USUAL_CLIMATE = Climate()
+
+
+def climatic(climate: Climate, height_m: float) -> float:
+    """What wind and dry air add to the coefficient of a crop of that height (FAO-56 equations 70 and 72)."""
+    wind = min(max(climate.wind_m_s, WIND_RANGE_M_S[0]), WIND_RANGE_M_S[1])
+    humidity = min(max(climate.rh_min_pct, RH_MIN_RANGE_PCT[0]), RH_MIN_RANGE_PCT[1])
+    height = min(max(height_m, HEIGHT_RANGE_M[0]), HEIGHT_RANGE_M[1])
+    return float((0.04 * (wind - 2) - 0.004 * (humidity - 45)) * (height / 3) ** 0.3)
 
 
 class Stage(StrEnum):
@@ -20,7 +45,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """A crop's stages in days, single crop coefficients, root depth, and how dry it may get before it suffers.
+    """A crop's stages in days, crop coefficients (single, and basal ones), root depth, and how dry it may get.
 
     `depletion_fraction` is FAO-56's p for a demand of 5 mm/day. A crop that stays the same all year has the same
     coefficient three times. Raises ValueError for what no crop has.
@@ -37,6 +62,9 @@ class Crop:
     root_depth_m: float
     depletion_fraction: float
     height_m: float
+    kcb_initial: float = 0.15
+    kcb_middle: float = 1.0
+    kcb_end: float = 0.7
 
     def __post_init__(self) -> None:
         for name, (low, high) in _ALLOWED.items():
@@ -67,16 +95,33 @@ class Crop:
     def kc(self, day: float) -> float:
         """Crop coefficient on a day since planting (FAO-56 equation 66); before planting and after the season, as at
         its beginning and end."""
+        return self._on(day, self.kc_initial, self.kc_middle, self.kc_end)
+
+    def kcb(self, day: float, climate: Climate = USUAL_CLIMATE) -> float:
+        """Basal crop coefficient on a day since planting, those of middle and end adjusted to the climate (FAO-56
+        equation 70)."""
+        added = climatic(climate, self.height_m)
+        middle, end = (k + added if k >= ADJUSTED_FROM else k for k in (self.kcb_middle, self.kcb_end))
+        return self._on(day, self.kcb_initial, middle, end)
+
+    def height_on(self, day: float) -> float:
+        """Height on a day since planting, m: grown with its basal coefficient until the middle stage."""
+        first, second, _, _ = self._ends()
+        share = 1.0 if day >= second else max((day - first) / (second - first), 0.0) if day > first else 0.0
+        low = min(SEEDLING_M, self.height_m)
+        return low + (self.height_m - low) * share
+
+    def _on(self, day: float, initial: float, middle: float, end: float) -> float:
         first, second, third, last = self._ends()
         if day <= first:
-            return self.kc_initial
+            return initial
         if day < second:
-            return self.kc_initial + (self.kc_middle - self.kc_initial) * (day - first) / (second - first)
+            return initial + (middle - initial) * (day - first) / (second - first)
         if day <= third:
-            return self.kc_middle
+            return middle
         if day < last:
-            return self.kc_middle + (self.kc_end - self.kc_middle) * (day - third) / (last - third)
-        return self.kc_end
+            return middle + (end - middle) * (day - third) / (last - third)
+        return end
 
     def rooted_m(self, day: float) -> float:
         """Root depth on a day since planting: evenly from the first to the beginning of the middle stage (FAO-56
@@ -98,5 +143,8 @@ _ALLOWED = {
     "root_depth_m": (0.02, 5),
     "depletion_fraction": (0.1, 0.8),
     "height_m": (0.01, 20),
+    "kcb_initial": (0.0, 1.5),
+    "kcb_middle": (0.0, 1.5),
+    "kcb_end": (0.0, 1.5),
 }
 FIELDS = tuple(field.name for field in fields(Crop))

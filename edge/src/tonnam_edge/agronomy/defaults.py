@@ -1,4 +1,4 @@
-"""The crops and soils that come with Tonnam (defaults.toml): defaults that a farmer can change."""
+"""What comes with Tonnam of crops, soils, irrigation and mulch (defaults.toml): a farmer can change all of it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,28 @@ class DefaultCrop(NamedTuple):
 
 
 class DefaultSoil(NamedTuple):
-    """A soil to begin with: water by volume (m3/m3) at field capacity and at the wilting point."""
+    """A soil to begin with: water by volume (m3/m3) at field capacity and at the wilting point, and what evaporates
+    readily from its top (REW, mm)."""
 
     name: Mapping[str, str]
     field_capacity: float
     wilting_point: float
+    rew_mm: float
+
+
+class DefaultIrrigation(NamedTuple):
+    """A kind of irrigation: the share of the soil that it wets, and whether it drips below the leaves."""
+
+    wetted: float
+    drips: bool
+    source: str
+
+
+class DefaultMulch(NamedTuple):
+    """A kind of mulch: the share of evaporation that it keeps back where it lies."""
+
+    keeps_back: float
+    source: str
 
 
 @cache
@@ -38,6 +55,16 @@ def soils() -> Mapping[str, DefaultSoil]:
     return MappingProxyType({key: DefaultSoil(**table) for key, table in _tables()["soil"].items()})
 
 
+@cache
+def irrigations() -> Mapping[str, DefaultIrrigation]:
+    return MappingProxyType({key: DefaultIrrigation(**table) for key, table in _tables()["irrigation"].items()})
+
+
+@cache
+def mulches() -> Mapping[str, DefaultMulch]:
+    return MappingProxyType({key: DefaultMulch(**table) for key, table in _tables()["mulch"].items()})
+
+
 def _tables() -> dict[str, Any]:
     return tomllib.loads(files("tonnam_edge.agronomy").joinpath("defaults.toml").read_text("utf-8"))
 
@@ -45,6 +72,7 @@ def _tables() -> dict[str, Any]:
 def _crop(table: Mapping[str, Any]) -> DefaultCrop:
     initial, development, middle, late = table["days"]
     kc_initial, kc_middle, kc_end = table["kc"]
+    kcb_initial, kcb_middle, kcb_end = table["kcb"]
     first, full = table["root_depth_m"]
     crop = Crop(
         initial_days=initial,
@@ -54,6 +82,9 @@ def _crop(table: Mapping[str, Any]) -> DefaultCrop:
         kc_initial=kc_initial,
         kc_middle=kc_middle,
         kc_end=kc_end,
+        kcb_initial=kcb_initial,
+        kcb_middle=kcb_middle,
+        kcb_end=kcb_end,
         root_depth_initial_m=first,
         root_depth_m=full,
         depletion_fraction=table["depletion_fraction"],
