@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
+from tonnam_cloud import migrations
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Misconfigured, Transient
-from tonnam_cloud.migrations import upgrade
+from tonnam_cloud.migrations import newest_version, upgrade
 from tonnam_cloud.registry import repository
 from tonnam_cloud.registry.models import Gap, Quarantine
 from tonnam_cloud.tables import metadata
@@ -30,6 +33,14 @@ def test_an_upgrade_from_nothing_gives_the_tables_of_this_version(empty: Databas
     upgrade(empty)
     with empty.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_scripts_are_named_after_their_versions_and_the_newest_is_alembics_head(empty: Database) -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert scripts.get_heads() == [newest_version()]
+    upgrade(empty)
+    with empty.reading() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == newest_version()
 
 
 def test_an_upgrade_keeps_what_is_there_and_may_be_repeated(empty: Database) -> None:

@@ -10,7 +10,6 @@ from typing import Annotated
 import structlog
 import typer
 
-from tonnam_cloud.alerts.rules import load_rules
 from tonnam_cloud.broker.cli import broker_config
 from tonnam_cloud.ingest.cli import quarantine_app
 from tonnam_cloud.keys.cli import keys_app
@@ -72,10 +71,12 @@ def serve_command(
     port: Annotated[int | None, typer.Option(help="The port of the page and the API. [default: 8080]")] = None,
 ) -> None:
     """Run the cloud until Ctrl-C: takes in readings, answers phones, watches for alerts."""
+    from tonnam_cloud.alerts.rules import load_rules  # noqa: PLC0415 - the other commands need not load all this
+
     with clear_failures(WRONG_SETTINGS):
         settings = read_settings(host=host, port=port)
         rules = load_rules(settings.rules)
-    from tonnam_cloud.serve import serve  # noqa: PLC0415 - the other commands need not load the API
+    from tonnam_cloud.serve import serve  # noqa: PLC0415
 
     with clear_failures():
         asyncio.run(serve(settings, rules))
