@@ -34,6 +34,10 @@ class Stream(IntEnum):
     WORLD_NOISE = 19
     LOST_FRAMES = 20
     PROBE_BORN = 21
+    INJECTOR_BORN = 22
+    SOLUTION_BORN = 23
+    FLOOD_WAVE = 24
+    FLOOD_NOISE = 25
 
 
 def _mix(seed: int, stream: int, index: int) -> int:

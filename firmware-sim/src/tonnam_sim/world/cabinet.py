@@ -30,6 +30,8 @@ def coils_of(config: WorldConfig) -> dict[str, Coil]:
         coils[injector.id] = injector.coil
         if injector.valve is not None:
             coils[f"{injector.id}-valve"] = injector.valve
+    if config.mixing is not None and config.mixing.circulation is not None:
+        coils["circulation"] = config.mixing.circulation
     if len(set(coils.values())) != len(coils):
         raise ValueError("two actuators have the same coil")
     if any(coil.board >= len(config.boards) for coil in coils.values()):

@@ -10,7 +10,10 @@ Position = Literal["off", "hand", "auto"]
 
 @dataclass(slots=True)
 class Conditions:
-    """Empty: all is well. Actuators, sensors, probes and zones by their names; units as (bus, unit)."""
+    """Empty: all is well. Actuators, sensors, probes and zones by their names; units as (bus, unit).
+
+    `drifts` are (a day, since) of a sensor's first quantity; `flow_switch` is how it is stuck, if it is.
+    """
 
     stuck: dict[str, bool] = field(default_factory=dict)
     welded: set[str] = field(default_factory=set)
@@ -30,6 +33,10 @@ class Conditions:
     siphon_m: float = 0.0
     check_failed: bool = False
     injector_checks_failed: set[str] = field(default_factory=set)
+    airlocked: set[str] = field(default_factory=set)
+    stocks_empty: set[str] = field(default_factory=set)
+    circulation_dead: bool = False
+    flow_switch: bool | None = None
     well_dry: bool = False
     tank_leak_l_min: float = 0.0
     silent_buses: set[str] = field(default_factory=set)
@@ -39,6 +46,9 @@ class Conditions:
     offsets: dict[str, float] = field(default_factory=dict)
     gains: dict[str, float] = field(default_factory=dict)
     frozen: set[str] = field(default_factory=set)
+    drifts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    uncompensated: set[str] = field(default_factory=set)
+    out_of_water: set[str] = field(default_factory=set)
     dry_contact: set[str] = field(default_factory=set)
     pulled: set[str] = field(default_factory=set)
     moved: dict[str, str] = field(default_factory=dict)

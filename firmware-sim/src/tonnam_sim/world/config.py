@@ -8,6 +8,8 @@ from typing import Literal
 
 from ..devices.relay import Renewal
 
+Liquid = Literal["a", "b", "acid", "base", "hypochlorite", "fertiliser"]
+
 
 class ValveKind(StrEnum):
     """How a valve answers to its coil, and what it does without power.
@@ -177,9 +179,10 @@ class FilterConfig:
 
 @dataclass(frozen=True, slots=True)
 class InjectorConfig:
-    """A dosing pump into the mains behind the meter: `ml_min` of a stock of `stock_ec_ds_m`.
+    """A dosing pump: `ml_min` of a stock of `stock_ec_ds_m` into the mains behind the meter, or see `MixingConfig`.
 
-    `valve` is its closing valve's coil (None: none, the stock tank is always connected).
+    `valve` is its closing valve's coil (None: none, the stock tank is always connected). `liquid` says what the stock
+    must not meet; `stock_alkalinity_meq_l` is below 0 for an acid, above for a base and for hypochlorite.
     """
 
     id: str
@@ -189,6 +192,38 @@ class InjectorConfig:
     stock_l: float = 200.0
     stock_ec_ds_m: float = 180.0
     check_valve: bool = True
+    liquid: Liquid = "fertiliser"
+    stock_alkalinity_meq_l: float = 0.0
+    full_load_a: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class MixingConfig:
+    """Where the injectors meet the water, its buffer and its probes; without it they have neither pH nor probes.
+
+    line: into the mains behind the meter. `volume_l` is the pipe from the first injector to the zones' valves,
+    through which water goes in plug and mixing; the probes sit at its end, and the flow switch closes above
+    `flow_switch_l_min`.
+    tank: into a loop of `volume_l` through which the `circulation` pump turns the tank's water, `circulation_l_min`.
+    The tank is then `TankConfig` itself (make it small, with a well that fills it), the probes sit in the loop before
+    the injectors, and the flow switch in the loop. Without circulation they see the same drop for ever.
+
+    `alkalinity_meq_l` and `ph` are those of the well's water.
+    """
+
+    kind: Literal["line", "tank"] = "line"
+    volume_l: float = 20.0
+    circulation: Coil | None = None
+    circulation_l_min: float = 100.0
+    flow_switch_l_min: float = 5.0
+    alkalinity_meq_l: float = 3.0
+    ph: float = 7.6
+    ec_lag_s: float = 4.0
+    ph_lag_s: float = 12.0
+
+    def __post_init__(self) -> None:
+        if (self.circulation is None) == (self.kind == "tank"):
+            raise ValueError("a mixing tank has a circulation pump, and a mixing line has none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +268,7 @@ class WorldConfig:
     pump: PumpConfig = PumpConfig()
     master: ValveConfig | None = None
     injectors: tuple[InjectorConfig, ...] = ()
+    mixing: MixingConfig | None = None
     tank: TankConfig = TankConfig()
     filter: FilterConfig = FilterConfig()
     weather: WeatherConfig = WeatherConfig()

@@ -15,12 +15,12 @@ from .conditions import Conditions
 from .config import InjectorConfig, WorldConfig
 from .nature import SUBPLOTS, ZoneNature
 
-_MAIN_L = 20.0
+MAIN_L = 20.0
 _FILL_GAIN = 1.25  # an empty line takes more than its emitters
 _KEEPS = 0.2  # share of a line that stays in its low places
 _DRAIN_S, _BACK_S = 600.0, 240.0  # a full line drips empty, or runs back, over about this
-_BACK_INTO_STOCK_L_S = 0.5 / 60
-_STOCK_SIPHON_L_S = 0.05 / 60
+BACK_INTO_STOCK_L_S = 0.5 / 60
+STOCK_SIPHON_L_S = 0.05 / 60
 _SLIGHT = 1e-9
 _SHORTEST_S = 1e-6  # well above what a float of a year in seconds can tell apart
 _LOW_DRAINS = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.3, 0.3)  # what drains goes to the lowest sub-plots
@@ -54,6 +54,7 @@ class Injector:
     config: InjectorConfig
     stock_l: float
     stock_salt: float
+    ml_min: float
     running: bool = False
     valve_open: bool = True
     rate: float = 0.0
@@ -76,6 +77,8 @@ class Sums:
     back_l: float = 0.0
     salt_well: float = 0.0
     salt_leaked: float = 0.0
+    refilled_l: float = 0.0
+    salt_refilled: float = 0.0
     running_s: float = 0.0
     no_path_s: float = 0.0
     dry_s: float = 0.0
@@ -91,17 +94,19 @@ class Plumbing:
         self.tank_l = tank.start_l
         self.tank_salt = tank.start_l * tank.ec_ds_m
         self.primed = True
-        self.main_salt = _MAIN_L * tank.ec_ds_m
+        self.main_salt = MAIN_L * tank.ec_ds_m
         self.slug_l = 0.0
         self.filtered_l = 0.0
         self.meter_l = 0.0
         self.flow = 0.0
         self.lines = [Line(zone.line_l) for zone in config.zones]
         self.injectors = {
-            each.id: Injector(each, each.stock_l, each.stock_l * each.stock_ec_ds_m) for each in config.injectors
+            each.id: Injector(each, each.stock_l, each.stock_l * each.stock_ec_ds_m, each.ml_min)
+            for each in config.injectors
         }
         self.sums = Sums()
         self.pumping = False
+        self._tank_in = 0.0
         self._well = self._leak = self._main_leak = self._main_back = 0.0
         self._emitters = [nature.emitters for nature in natures]
 
@@ -124,7 +129,7 @@ class Plumbing:
             flow = math.sqrt(head_m / (lost + 1.0 / total**2)) / 60.0
         self.flow = flow
         self._dose(flow, paths, on)
-        added = sum(each.rate - each.back for each in self.injectors.values()) if flow > 0.0 else 0.0
+        added = self._added(flow)
         self._main_leak = (flow + added) * leak / total if total > 0.0 else 0.0
         for number, line in enumerate(self.lines):
             inflow = (flow + added) * conductances[number] / total if total > 0.0 else 0.0
@@ -134,6 +139,10 @@ class Plumbing:
             self._push_slug(conductances)
         if self.tank_l >= config.tank.full_l - _SLIGHT:
             self._well = min(self._well, flow + self._leak)
+
+    def _added(self, flow: float) -> float:
+        """What the injectors add to the flow."""
+        return sum(each.rate - each.back for each in self.injectors.values()) if flow > 0.0 else 0.0
 
     def _head_m(self, speed: float, on: Conditions) -> float:
         tank = self._config.tank
@@ -185,11 +194,18 @@ class Plumbing:
             if not injector.valve_open:
                 continue
             if injector.running:
-                injector.rate = config.ml_min / 60_000 if injector.stock_l > _SLIGHT else 0.0
+                injector.rate = self._dosing_rate(injector, on)
             elif flow > 0.0 and (not config.check_valve or config.id in on.injector_checks_failed):
-                injector.back = min(_BACK_INTO_STOCK_L_S, 0.2 * flow)
+                injector.back = min(BACK_INTO_STOCK_L_S, 0.2 * flow)
             elif flow <= 0.0 and draining and injector.stock_l > _SLIGHT:
-                injector.rate = _STOCK_SIPHON_L_S
+                injector.rate = STOCK_SIPHON_L_S
+
+    def _dosing_rate(self, injector: Injector, on: Conditions) -> float:
+        """What a running injector doses, L/s."""
+        name = injector.config.id
+        if injector.stock_l <= _SLIGHT or name in on.airlocked or name in on.stocks_empty:
+            return 0.0
+        return injector.ml_min / 60_000
 
     def _push_slug(self, conductances: Sequence[float]) -> None:
         """Stock that was dosed into standing water goes into the open lines as soon as it flows."""
@@ -217,7 +233,7 @@ class Plumbing:
 
     def _tank_spans(self) -> list[float]:
         tank = self._config.tank
-        rises = self._well + self._main_back - self.flow - self._leak
+        rises = self._well + self._main_back - self.flow - self._leak + self._tank_in
         if rises > _SLIGHT:
             marks = (tank.full_l,) if self.primed else (tank.full_l, tank.primed_l)
         elif rises < -_SLIGHT:
@@ -232,7 +248,7 @@ class Plumbing:
         entering = sum(line.inflow for line in self.lines)
         for number, line in enumerate(self.lines):
             share = line.inflow / entering if entering > 0.0 else 0.0
-            self._run_through(line, seconds, into_lines_salt * share, self._emitters[number])
+            self._run_through(number, seconds, share, into_lines_salt)
         sums = self.sums
         sums.salt_leaked += leaked_salt
         sums.main_leaked_l += self._main_leak * seconds
@@ -255,8 +271,8 @@ class Plumbing:
             return 0.0, 0.0
         out = self._main_leak + sum(line.inflow for line in self.lines)
         entering = (salt_drawn + dosed_salt) / seconds
-        settled = entering / out * _MAIN_L if out > 0.0 else self.main_salt
-        after = settled + (self.main_salt - settled) * math.exp(-out * seconds / _MAIN_L)
+        settled = entering / out * MAIN_L if out > 0.0 else self.main_salt
+        after = settled + (self.main_salt - settled) * math.exp(-out * seconds / MAIN_L)
         left = self.main_salt + salt_drawn + dosed_salt - after
         self.main_salt = after
         leaked = left * self._main_leak / out if out > 0.0 else 0.0
@@ -287,19 +303,32 @@ class Plumbing:
         """Litres and salt that it put into the mains (negative: that it took)."""
         out_l, back_l = min(injector.stock_l, injector.rate * seconds), injector.back * seconds
         strength = injector.stock_salt / injector.stock_l if injector.stock_l > _SLIGHT else 0.0
-        back_salt = min(self.main_salt, self.main_salt / _MAIN_L * back_l)
+        back_salt = min(self.main_salt, self.main_salt / MAIN_L * back_l)
         injector.stock_l += back_l - out_l
         injector.stock_salt += back_salt - strength * out_l
+        self._book(injector, out_l, back_l, flows=self.flow > 0.0)
+        return out_l - back_l, strength * out_l - back_salt
+
+    def _book(self, injector: Injector, out_l: float, back_l: float, *, flows: bool) -> None:
         injector.back_l += back_l
         if injector.running:
             injector.injected_l += out_l
-            injector.without_flow_l += out_l if self.flow <= 0.0 else 0.0
+            injector.without_flow_l += 0.0 if flows else out_l
         else:
             injector.siphoned_l += out_l
-        return out_l - back_l, strength * out_l - back_salt
 
-    def _run_through(self, line: Line, seconds: float, salt_in: float, emitters: Sequence[float]) -> None:
-        """One line: what came in, what dripped, leaked or ran back, and with which salt."""
+    def refill(self, name: str) -> None:
+        """Fill a stock tank up with fresh stock."""
+        injector, config = self.injectors[name], self.injectors[name].config
+        missing_l = max(0.0, config.stock_l - injector.stock_l)
+        injector.stock_l += missing_l
+        injector.stock_salt += missing_l * config.stock_ec_ds_m
+        self.sums.refilled_l += missing_l
+        self.sums.salt_refilled += missing_l * config.stock_ec_ds_m
+
+    def _run_through(self, number: int, seconds: float, share: float, salt_in: float) -> None:
+        """One line: its share of what came in, what dripped, leaked or ran back, and with which salt."""
+        line, salt_in = self.lines[number], salt_in * share
         in_l, drip_l = line.inflow * seconds, line.drip * seconds
         lost_l, back_l = line.loss * seconds, line.back * seconds
         salt_lost = salt_in * line.loss / line.inflow if line.inflow > 0.0 else 0.0
@@ -313,15 +342,20 @@ class Plumbing:
         line.salt += salt_in - salt_lost
         if drip_l + back_l <= 0.0:
             return
-        holds = before_l if line.draining else line.capacity_l
-        share = min(1.0, (drip_l + back_l) / holds) if line.draining else -math.expm1(-drip_l / holds)
-        gone = line.salt * share
+        gone = self._goes(line, line.salt, salt_in - salt_lost, (before_l, drip_l + back_l))
         line.salt -= gone
         gone_back = gone * back_l / (drip_l + back_l)
         self.tank_l += back_l
         self.tank_salt += gone_back
         self.sums.back_l += back_l
-        self._wet(line, drip_l, gone - gone_back, emitters)
+        self._wet(line, drip_l, gone - gone_back, self._emitters[number])
+
+    def _goes(self, line: Line, held: float, entered: float, moved: tuple[float, float]) -> float:
+        """How much of what a line holds, with what just entered, goes with litres from (`before`, `out`) of it."""
+        before_l, out_l = moved
+        if line.draining:
+            return held * min(1.0, out_l / before_l)
+        return held * -math.expm1(-out_l / line.capacity_l)
 
     def _wet(self, line: Line, drip_l: float, salt: float, emitters: Sequence[float]) -> None:
         """Divide what dripped among the sub-plots: by emitters under pressure, to the lowest while draining."""

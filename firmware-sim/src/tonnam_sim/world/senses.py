@@ -70,7 +70,11 @@ class Senses:
         """What a sensor says of its first quantity, before rounding to its registers."""
         if name in self._held:
             return self._held[name]
-        return self._feel[name]() * self._on.gains.get(name, 1.0) + self._on.offsets.get(name, 0.0)
+        said = self._feel[name]() * self._on.gains.get(name, 1.0) + self._on.offsets.get(name, 0.0)
+        if name in self._on.drifts:
+            per_day, since_s = self._on.drifts[name]
+            said += per_day * (self._now_s() - since_s) / 86_400.0
+        return said
 
     def noise(self, name: str) -> float:
         """Noise of mean 0 and deviation 1, another every two seconds."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .chemistry import pair_of, pairs, ph_of
 from .ground import Ground
+from .mixing import ALKALINITY, CARBON, SALT, STOCKS, MixedPlumbing
 from .nature import SUBPLOTS
 
 if TYPE_CHECKING:
@@ -76,6 +78,50 @@ class ZoneTruth:
     def line_l(self) -> float:
         """In the pipes now."""
         return self._line.litres
+
+    @property
+    def given_ec_ds_m(self) -> float | None:
+        """EC of all that its emitters gave, by litres; None without `mixing` or before the first."""
+        amounts = self._given()
+        return None if amounts is None else amounts[SALT]
+
+    @property
+    def given_ph(self) -> float | None:
+        """pH of all that its emitters gave, were it mixed; None without `mixing` or before the first."""
+        amounts = self._given()
+        return None if amounts is None else ph_of(amounts[ALKALINITY], amounts[CARBON])
+
+    @property
+    def given_ml(self) -> dict[str, float]:
+        """Stock that its emitters gave, by injector (with `mixing`)."""
+        amounts, plumbing = self._given(), self._world.plumbing
+        if amounts is None or not isinstance(plumbing, MixedPlumbing):
+            return {}
+        litres = plumbing.given[self._number].litres
+        return {name: 1000.0 * litres * each for name, each in zip(plumbing.injectors, amounts[STOCKS:], strict=True)}
+
+    @property
+    def emitter_ec_ds_m(self) -> float | None:
+        """EC of the water in its line now; None without `mixing`."""
+        plumbing = self._world.plumbing
+        return plumbing.at_emitters(self._number)[SALT] if isinstance(plumbing, MixedPlumbing) else None
+
+    @property
+    def emitter_ph(self) -> float | None:
+        """pH of the water in its line now; None without `mixing`."""
+        plumbing = self._world.plumbing
+        if not isinstance(plumbing, MixedPlumbing):
+            return None
+        at = plumbing.at_emitters(self._number)
+        return ph_of(at[ALKALINITY], at[CARBON])
+
+    def _given(self) -> list[float] | None:
+        """Strengths of all that its emitters gave."""
+        plumbing = self._world.plumbing
+        if not isinstance(plumbing, MixedPlumbing) or plumbing.given[self._number].litres <= 0.0:
+            return None
+        given = plumbing.given[self._number]
+        return [amount / given.litres for amount in given.amounts]
 
     @property
     def drained_l(self) -> float:
@@ -230,6 +276,54 @@ class Truth:
         return {name: each.back_l for name, each in self._world.plumbing.injectors.items()}
 
     @property
+    def dosed_ml(self) -> dict[str, float]:
+        """Stock that left each stock tank, pumped or drawn, in mL."""
+        injectors = self._world.plumbing.injectors
+        return {name: 1000.0 * (each.injected_l + each.siphoned_l) for name, each in injectors.items()}
+
+    @property
+    def stock_l(self) -> dict[str, float]:
+        """In each stock tank now (0 while its lance hangs in the air)."""
+        empty = self._world.conditions.stocks_empty
+        return {n: 0.0 if n in empty else each.stock_l for n, each in self._world.plumbing.injectors.items()}
+
+    @property
+    def mixed_without_rinse_l(self) -> dict[str, float]:
+        """Stock that was dosed where another stood undiluted that it must not meet, by pair as "a+b" (with `mixing`).
+
+        "acid+hypochlorite" is chlorine.
+        """
+        plumbing = self._world.plumbing
+        if not isinstance(plumbing, MixedPlumbing):
+            return {}
+        named = [each.config.liquid for each in plumbing.injectors.values()]
+        return {pair: plumbing.mixed_l.get(pair_of(pair), 0.0) for pair in pairs(named)}
+
+    @property
+    def line_ec_ds_m(self) -> float | None:
+        """EC at the end of the mixing line, or in the mixing tank; None without `mixing`."""
+        at = self._mixed()
+        return None if at is None else at[SALT]
+
+    @property
+    def line_ph(self) -> float | None:
+        """pH at the end of the mixing line, or in the mixing tank; None without `mixing`."""
+        at = self._mixed()
+        return None if at is None else ph_of(at[ALKALINITY], at[CARBON])
+
+    @property
+    def injector_ec_ds_m(self) -> float | None:
+        """EC where the stock goes in: the line's first cell, or the loop; None without `mixing`."""
+        plumbing = self._world.plumbing
+        return plumbing.at_injectors()[SALT] if isinstance(plumbing, MixedPlumbing) else None
+
+    def _mixed(self) -> list[float] | None:
+        plumbing = self._world.plumbing
+        if not isinstance(plumbing, MixedPlumbing):
+            return None
+        return plumbing.at_tank() if plumbing.in_tank else plumbing.at_line()
+
+    @property
     def energy_wh(self) -> float:
         """What the pump used."""
         return self._world.energy_wh
@@ -246,13 +340,13 @@ class Truth:
         """
         world = self._world
         sums, grounds = world.plumbing.sums, [ground.sums for ground in world.grounds]
-        water_in = sums.well_l + sum(g.rain_l for g in grounds)
+        water_in = sums.well_l + sum(g.rain_l for g in grounds) + sums.refilled_l
         water_out = self.leaked_l + sum(g.transpired_l + g.evaporated_l + g.drained_l + g.runoff_l for g in grounds)
         salt_out = sums.salt_leaked + sum(line.salt_lost for line in world.plumbing.lines)
         salt_out += sum(g.salt_drained + g.salt_taken + g.salt_runoff for g in grounds)
         return {
             "water": water_in - water_out - (self._held_l() - self._water_l),
-            "salt": sums.salt_well - salt_out - (self._held_salt() - self._salt),
+            "salt": sums.salt_well + sums.salt_refilled - salt_out - (self._held_salt() - self._salt),
         }
 
     def snapshot(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Which device sits where, and what each feels.
 
 cabinet: relay boards at their own units, 2 level, 3 water meter, 4 and up digital inputs, 9 pump meter, 20 + zone
-drain meters. climate: 1 air, 2 light, 3 pyranometer, 4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the
-probes in their order. inverter: 1.
+drain meters, with `mixing` 40 EC, 41 pH, 42 and 43 EC and pH of the supply. climate: 1 air, 2 light, 3 pyranometer,
+4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the probes in their order. inverter: 1.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from ..devices.sensors import AirFelt, CwtLight, CwtSoil, PulseCounter, Qdy30a, 
 from ..devices.sunspec import SunSpecInverter
 from ..devices.weather import CupAnemometer, Pyranometer, RenkeStation, WeatherFelt
 from ..physics.roof import roof_w
+from . import solution
 from .buses import WorldBus
 from .config import BusConfig, WorldConfig
+from .mixing import MixedPlumbing
 from .senses import felt_soil, felt_vwc_pct, pore_ec_ds_m
 
 if TYPE_CHECKING:
@@ -31,10 +33,16 @@ _LUX_PER_W_M2 = 115.0
 
 
 def inputs_of(config: WorldConfig) -> dict[str, tuple[int, int]]:
-    """Each contact's (unit, input): "emergency_stop", "pump_current", "pump" and each zone with -auto and -hand."""
+    """Each contact's (unit, input): "emergency_stop", "pump_current", "pump" and each zone with -auto and -hand.
+
+    With `mixing` also "flow_switch", "circulation-current" of a tank, and each injector with -current and -low.
+    """
     names = ["emergency_stop", "pump_current"]
     for subject in ("pump", *(zone.id for zone in config.zones)):
         names += [f"{subject}-auto", f"{subject}-hand"]
+    if config.mixing is not None:
+        names += ["flow_switch", *(["circulation-current"] if config.mixing.circulation is not None else [])]
+        names += [f"{injector.id}-{end}" for injector in config.injectors for end in ("current", "low")]
     return {name: (INPUTS_FROM + at // INPUTS, at % INPUTS) for at, name in enumerate(names)}
 
 
@@ -52,6 +60,8 @@ def feels(world: World) -> dict[str, Callable[[], float]]:
     }
     for name in world.probes:
         found[name] = partial(_felt_vwc_pct, world, name)
+    if isinstance(world.plumbing, MixedPlumbing):
+        found |= solution.feels(world, world.plumbing)
     return found
 
 
@@ -100,7 +110,14 @@ def _cabinet(world: World) -> dict[int, Device]:
     for number, zone in enumerate(config.zones):
         if zone.drain_meter:
             devices[DRAINS_FROM + number] = PulseCounter(partial(_drained, world, number), lambda: 0.0)
-    expected = len(config.boards) + 3 + len({unit for unit, _ in world.inputs.values()})
+    if config.mixing is not None:
+        devices |= solution.devices(world)
+    expected = (
+        len(config.boards)
+        + 3
+        + (len(solution.UNITS) if config.mixing is not None else 0)
+        + len({unit for unit, _ in world.inputs.values()})
+    )
     if len(devices) != expected + sum(zone.drain_meter for zone in config.zones):
         raise ValueError("two devices on the cabinet's bus have the same unit")
     return devices
@@ -128,6 +145,8 @@ def _contacts(world: World, unit: int) -> list[bool]:
     for subject in ("pump", *(zone.id for zone in world.config.zones)):
         found[f"{subject}-auto"] = on.switch(subject) == "auto"
         found[f"{subject}-hand"] = on.switch(subject) == "hand"
+    if isinstance(world.plumbing, MixedPlumbing):
+        found |= solution.contacts(world, world.plumbing)
     contacts = [False] * INPUTS
     for name, (at_unit, at) in world.inputs.items():
         if at_unit == unit:

@@ -23,12 +23,14 @@ from .cabinet import PUMP_STALLS_UNDER, Cabinet
 from .conditions import Conditions
 from .config import ValveConfig, ValveKind, WorldConfig
 from .drives import CutOff, Motor, Valve
-from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, conditions
+from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, StockRefilled, conditions
 from .field import Field
+from .mixing import MixedPlumbing
 from .nature import zone_nature
 from .plumbing import Plumbing
 from .pulses import PulseTrain
 from .senses import Senses
+from .solution import UNITS as SOLUTION_UNITS
 from .truth import Truth
 from .weather import Outside
 from .wiring import feels, inputs_of, wire
@@ -78,7 +80,9 @@ class World:
         natures = [zone_nature(config, number, seed) for number in range(len(config.zones))]
         self.field = Field(config, seed, natures, self.now_s)
         self.grounds, self.probes = self.field.grounds, self.field.probes
-        self.plumbing = Plumbing(config, natures)
+        self.plumbing = (
+            Plumbing(config, natures) if config.mixing is None else MixedPlumbing(config, natures, self.seed)
+        )
         self.energy_wh = 0.0
 
     def _make_cabinet(self) -> None:
@@ -208,6 +212,8 @@ class World:
             self.meter.restart()
         elif isinstance(fault, FilterCleaned):
             self.plumbing.filtered_l = 0.0
+        elif isinstance(fault, StockRefilled):
+            self.plumbing.refill(fault.injector)
 
     # ----------------------------------------------------------------------------------------------------- drives
 
@@ -224,6 +230,8 @@ class World:
             name = injector.config.id
             injector.running = cabinet.energised(name, now_s)
             injector.valve_open = injector.config.valve is None or cabinet.energised(f"{name}-valve", now_s)
+        if isinstance(self.plumbing, MixedPlumbing) and self.plumbing.in_tank:
+            self.plumbing.circulating = cabinet.energised("circulation", now_s) and not on.circulation_dead
         master = self._openness("master") if "master" in self.valves else 1.0
         self._opened = [master * self._openness(zone.id) for zone in self.config.zones]
         self._paths = [
@@ -344,6 +352,7 @@ def _check(fault: Fault, world: World) -> None:
         "bus": world.buses,
         "board": range(len(world.cabinet.boards)),
         "injector": world.plumbing.injectors,
+        "solution_probe": world.senses.names & set(SOLUTION_UNITS),
         "subject": {"pump", *zones},
     }
     for key, names in known.items():

@@ -3,8 +3,9 @@
     WeldedContact(at_s=3600, actuator="zone-1")
     parse_fault({"fault": "probe_pulled", "at_s": 7200, "until_s": 90000, "probe": "probe-1-a"})
 
-Actuators are "pump", "contactor", "master", a zone's id (its valve), an injector's id and its id + "-valve".
-Sensors are "level", "flow", "air", "light", "sun", "wind", "rain", "current", or a probe.
+Actuators are "pump", "contactor", "master", "circulation", a zone's id (its valve), an injector's id and its id
++ "-valve". Sensors are "level", "flow", "air", "light", "sun", "wind", "rain", "current", a probe, and with `mixing`
+the solution probes "ec", "ph", "supply_ec" and "supply_ph".
 Faults of the same kind and subject overlap: the later in the list rules.
 """
 
@@ -39,18 +40,24 @@ from .sensors import (
     ProbeDry,
     ProbeMoved,
     ProbePulled,
+    SensorDrift,
+    SensorDry,
     SensorFrozen,
     SensorGain,
     SensorOffset,
+    TemperatureLost,
 )
 from .water import (
     BlockedZone,
     CheckValveFailed,
+    CirculationDead,
     CloggedEmitters,
     CloggedFilter,
     Downpour,
     FilterCleaned,
+    FlowSwitchStuck,
     Heat,
+    InjectorAirlock,
     InjectorCheckFailed,
     JammedValve,
     LeakingValve,
@@ -59,6 +66,8 @@ from .water import (
     PumpDead,
     PumpWorn,
     Siphon,
+    StockEmpty,
+    StockRefilled,
     TankLeak,
     WellDry,
 )
@@ -73,6 +82,7 @@ __all__ = [
     "BusLoss",
     "CabinetSwitch",
     "CheckValveFailed",
+    "CirculationDead",
     "CloggedEmitters",
     "CloggedFilter",
     "DeadUnit",
@@ -80,8 +90,10 @@ __all__ = [
     "EmergencyStop",
     "Fault",
     "FilterCleaned",
+    "FlowSwitchStuck",
     "ForeignWrite",
     "Heat",
+    "InjectorAirlock",
     "InjectorCheckFailed",
     "JammedValve",
     "LeakingValve",
@@ -98,12 +110,17 @@ __all__ = [
     "PumpDead",
     "PumpWorn",
     "RefusingUnit",
+    "SensorDrift",
+    "SensorDry",
     "SensorFrozen",
     "SensorGain",
     "SensorOffset",
     "Siphon",
+    "StockEmpty",
+    "StockRefilled",
     "StuckCoil",
     "TankLeak",
+    "TemperatureLost",
     "WeldedContact",
     "WellDry",
     "conditions",
@@ -152,6 +169,14 @@ Fault = (
     | FilterCleaned
     | Downpour
     | Heat
+    | InjectorAirlock
+    | StockEmpty
+    | StockRefilled
+    | CirculationDead
+    | FlowSwitchStuck
+    | SensorDrift
+    | SensorDry
+    | TemperatureLost
 )
 _FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="fault")])
 

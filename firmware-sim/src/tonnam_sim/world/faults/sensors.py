@@ -42,6 +42,37 @@ class SensorFrozen(BaseFault):
         on.frozen.add(self.sensor)
 
 
+class SensorDrift(BaseFault):
+    """A sensor whose first quantity wanders by so much a day, beginning with nothing."""
+
+    fault: Literal["sensor_drift"] = "sensor_drift"
+    sensor: str
+    per_day: Annotated[float, Field(ge=-1e4, le=1e4)]
+
+    def onto(self, on: Conditions) -> None:
+        on.drifts[self.sensor] = (self.per_day, self.at_s)
+
+
+class SensorDry(BaseFault):
+    """An EC or pH probe out of the water: EC 0, and a pH that wanders around 7."""
+
+    fault: Literal["sensor_dry"] = "sensor_dry"
+    solution_probe: str
+
+    def onto(self, on: Conditions) -> None:
+        on.out_of_water.add(self.solution_probe)
+
+
+class TemperatureLost(BaseFault):
+    """An EC or pH probe that believes all water to be at 25 C: EC is 2 % a degree too high, pH a slope off."""
+
+    fault: Literal["temperature_lost"] = "temperature_lost"
+    solution_probe: str
+
+    def onto(self, on: Conditions) -> None:
+        on.uncompensated.add(self.solution_probe)
+
+
 class ProbeDry(BaseFault):
     """A probe with a gap to the soil: it feels a third of the water."""
 

@@ -132,6 +132,52 @@ class InjectorCheckFailed(BaseFault):
         on.injector_checks_failed.add(self.injector)
 
 
+class InjectorAirlock(BaseFault):
+    """An injector with air in its head: it runs and draws its current, and doses nothing."""
+
+    fault: Literal["injector_airlock"] = "injector_airlock"
+    injector: str
+
+    def onto(self, on: Conditions) -> None:
+        on.airlocked.add(self.injector)
+
+
+class StockEmpty(BaseFault):
+    """An injector whose stock tank is as good as empty: its lance hangs in the air."""
+
+    fault: Literal["stock_empty"] = "stock_empty"
+    injector: str
+
+    def onto(self, on: Conditions) -> None:
+        on.stocks_empty.add(self.injector)
+
+
+class StockRefilled(BaseFault):
+    """Once, at `at_s`: somebody fills a stock tank up with fresh stock."""
+
+    fault: Literal["stock_refilled"] = "stock_refilled"
+    injector: str
+
+
+class CirculationDead(BaseFault):
+    """The circulation pump of a mixing tank stands still, whatever its contact says."""
+
+    fault: Literal["circulation_dead"] = "circulation_dead"
+
+    def onto(self, on: Conditions) -> None:
+        on.circulation_dead = True
+
+
+class FlowSwitchStuck(BaseFault):
+    """The flow switch at the injectors says the same whatever flows."""
+
+    fault: Literal["flow_switch_stuck"] = "flow_switch_stuck"
+    closed: bool
+
+    def onto(self, on: Conditions) -> None:
+        on.flow_switch = self.closed
+
+
 class WellDry(BaseFault):
     """Nothing comes into the tank."""
 
