@@ -40,8 +40,8 @@ class Transmissivity(NamedTuple):
 class Outside:
     """What is known of a period's light in the open, best first. None: not known.
 
-    Sunshine and temperatures are for whole days. `inverter_share` is what the solar roof gave of what it gives under
-    a clear sky. `recent_mj_m2` are the last days' good values, oldest first.
+    Temperatures are for whole days; sunshine is what the period had. `inverter_share` is what the solar roof gave of
+    what it gives under a clear sky. `recent_mj_m2` are the last days' good values, oldest first.
     """
 
     pyranometer_mj_m2: float | None = None
@@ -161,7 +161,9 @@ def _possible(sky: Sky, darkest_day: float) -> tuple[float, float]:
 
 
 def _by_sunshine(sky: Sky, seen: Outside, marks: set[Mark]) -> float | None:
-    hours = judged(seen.sunshine_h, 0, sky.daylight_h + 0.5, marks) if sky.whole_day else None
+    """FAO-56 equation 35. It is of days; of an hour it is rough, and better than its usual light."""
+    late_h = 0.5 if sky.whole_day else 0.1
+    hours = judged(seen.sunshine_h, 0, sky.daylight_h + late_h, marks)
     return None if hours is None else from_sunshine_mj_m2(sky, hours)
 
 
