@@ -104,6 +104,10 @@ class Actuators:
         said = self._said[name]
         return said.until_mono_ms if said.open else None
 
+    def held_until_mono_ms(self, name: str) -> int | None:
+        """The deadline of one that is held out of its safe state, or None."""
+        return self._said[name].until_mono_ms
+
     def told_mono_ms(self, name: str) -> int:
         """Since when it is as it was told last."""
         return self._said[name].since_mono_ms
@@ -128,9 +132,9 @@ class Actuators:
             if name not in but and (again or not self._in_safe_state(name)):
                 self._say_safe(name, mono_ms)
 
-    def to_safety(self, name: str, mono_ms: int) -> None:
+    def to_safety(self, name: str, mono_ms: int, *, again: bool = False) -> None:
         """Bring one into its safe state. Said again every two seconds until it is read back."""
-        if not self._in_safe_state(name):
+        if again or not self._in_safe_state(name):
             self._say_safe(name, mono_ms)
 
     def hold_out(self, name: str, hold_s: float, mono_ms: int) -> None:

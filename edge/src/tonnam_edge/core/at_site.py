@@ -36,7 +36,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, now: Now) -> Answer:
     """Do what is asked."""
-    if request.zone is not None and request.zone not in site.zones and request.deed == "lock":
+    known = {*site.zones, *site.stations}
+    if request.zone is not None and request.zone not in known and request.deed == "lock":
         done, text = False, texts.unknown_zone(request.zone)
     elif request.deed == "lock":
         done = lockouts.lock(request.zone, request.who, request.why, now)

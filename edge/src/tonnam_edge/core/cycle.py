@@ -22,6 +22,8 @@ from tonnam_edge.core.orders import Orders
 from tonnam_edge.core.people import People
 from tonnam_edge.core.queue import Queue, ready_at
 from tonnam_edge.core.runs import Phase, Run
+from tonnam_edge.core.stations import texts as station_texts
+from tonnam_edge.core.stations.stations import Stations
 from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.core.water import Water
@@ -102,7 +104,10 @@ class Core:
         self._people = People(
             site, self._memory, self._water, self._books, now, self._event, new_id, self._growth.poured
         )
-        self._orders = Orders(site, self._commands, self._stops, self._books, self._water, self._people)
+        self._stations = Stations(site, self._memory, self._water, self._people, self._event, self._commands.say, now)
+        self._orders = Orders(
+            site, self._commands, self._stops, self._books, self._water, self._people, self._stations
+        )
         self._frames = Frames(site)
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
@@ -167,6 +172,7 @@ class Core:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
             self._people.recall()
+            self._stations.recall()
             self._observed.judge.begin_anew()
             self._growth.recall()
             self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
@@ -187,10 +193,12 @@ class Core:
         if not self._unread:
             self._people.attend(image.now)
         self._people.look(image)
+        self._stations.look(image)
         if self._shutting_down:
             self._people.leave(image.now)
             self._water.stop_everything(texts.interrupted(), image.now)
         self._follow_runs(image)
+        self._stations.advance(image, self._held())
         self._people.count(image.now)
         self._growth.follow(image)
         decision = decide(image, self._memory, self._resting_until, self._settings, self._growth.lights)
@@ -212,9 +220,16 @@ class Core:
         waits = not image.now.sure and image.now.mono_ms < self._first_word_until
         return not (waits and self._settings.goes_by_clock(wish))
 
+    def _held(self) -> Text | None:
+        """Why nothing of a station may leave its safe state now."""
+        if self._shutting_down:
+            return texts.shutting_down()
+        return None if self.remembers and not self._unread else station_texts.disk_fails()
+
     def _begin_at(self, now: Now) -> None:
         self._commands.now = now
         self._end_interrupted(now)
+        self._stations.begin()
         self._books.turn(now)
 
     def _end_interrupted(self, now: Now) -> None:
@@ -372,7 +387,7 @@ class Core:
         for counted in self._commands.refusals.due(image.now.mono_ms):
             self._event(KIND, image.now, **counted.body())
         if not self._unread:
-            self._people.tell_standing(image.now)
+            self._people.tell_standing(image.now, self._stations.standing())
         document = None if self._unread else self._memory.encode()
         changed = document is not None and document != self._written
         self._written = document or self._written
@@ -396,6 +411,7 @@ class Core:
             *self._water.deadlines_mono_ms(now),
             *self._queue.deadlines_mono_ms(now),
             *self._people.deadlines_mono_ms(now),
+            *self._stations.deadlines_mono_ms(now),
         ]
         candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]
         if decision.next_due_ms is not None:

@@ -25,6 +25,9 @@ class LatchKind(StrEnum):
     WELDED = "welded"
     NOT_CLOSED = "not_closed"
     UNEXPECTED = "unexpected"  # a coil that nobody of ours moved
+    NOT_RUNNING = "not_running"  # a station's pump that draws no current
+    NOT_MOVED = "not_moved"  # a gate whose limit switch does not say what it was told
+    NOT_SAFE = "not_safe"  # what does not go into its safe state
 
 
 class Tell(Protocol):

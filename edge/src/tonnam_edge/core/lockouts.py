@@ -66,8 +66,9 @@ class Lockouts:
 
     def text(self, lockout: Lockout) -> Text:
         """Who has locked what, and why."""
-        zone = self._site.zones.get(lockout.zone or "")
-        return people_texts.locked(lockout.who, lockout.why, None if zone is None else zone.part.name)
+        zone, station = self._site.zones.get(lockout.zone or ""), self._site.stations.get(lockout.zone or "")
+        named = station if zone is None else zone.part
+        return people_texts.locked(lockout.who, lockout.why, None if named is None else named.name)
 
     def _keep(self, lockout: Lockout) -> None:
         self._memory.lockouts[lockout.id] = lockout

@@ -9,6 +9,7 @@ import msgspec
 
 from tonnam_edge.core.judge import Doubt
 from tonnam_edge.core.programs.kept import Kept
+from tonnam_edge.core.stations.kept import StationKept
 from tonnam_link.messages import Outcome, Stamp
 
 Cause = Literal["timer", "moisture", "balance", "light", "manual"]
@@ -175,6 +176,7 @@ class Memory(msgspec.Struct):
     lockouts: dict[str, Lockout] = {}  # by id, in the order in which they were set
     modes: dict[str, str] = {}  # where the switch of each zone was last seen
     emergency: Pressed | None = None
+    stations: dict[str, StationKept] = {}  # pumping stations and gates, by id
 
     @property
     def book(self) -> Book:
@@ -209,6 +211,9 @@ class Memory(msgspec.Struct):
         self.lockouts = older.lockouts | self.lockouts
         self.modes = older.modes | self.modes
         self.emergency = self.emergency or older.emergency
+        self.stations = older.stations | {
+            name: kept.after(older.stations.get(name)) for name, kept in self.stations.items()
+        }
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

@@ -8,6 +8,8 @@ from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Wish, by_hand
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.people import People
+from tonnam_edge.core.stations import texts as station_texts
+from tonnam_edge.core.stations.stations import Stations
 from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.water import Water
 from tonnam_edge.site import Site
@@ -19,10 +21,17 @@ class Orders:
     """Judges the commands that have come, and does all of them but those to water."""
 
     def __init__(
-        self, site: Site, commands: Commands, stops: Stops, books: Books, water: Water, people: People
+        self,
+        site: Site,
+        commands: Commands,
+        stops: Stops,
+        books: Books,
+        water: Water,
+        people: People,
+        stations: Stations,
     ) -> None:
         self._site, self._commands, self._stops, self._books = site, commands, stops, books
-        self._water, self._people = water, people
+        self._water, self._people, self._stations = water, people, stations
 
     def wishes(self, image: Image) -> list[Wish]:
         """What people want watered; everything else that they want is done or refused."""
@@ -31,6 +40,9 @@ class Orders:
             senseless = self._commands.senseless(command)
             if command.action is CommandAction.STOP and command.zone in self._site.zones:
                 self._stop(command, image)  # however late: it can only stop
+            elif command.action is CommandAction.STOP and command.zone in self._stations:
+                self._commands.stopped(command)
+                self._stations.stop(command)
             elif not image.now.sure:
                 continue  # whether it has expired cannot be told; the cloud sends it again
             elif senseless is not None:
@@ -42,6 +54,8 @@ class Orders:
                 self._clear(command, image)
             elif command.action is CommandAction.LOCK:
                 self._lock(command, image)
+            elif command.zone in self._stations and not self._commands.overtaken(command):
+                self._stations.order(command, image.now)
             elif self._may_be_wished(command):
                 zone = self._site.zones[command.zone]
                 metered = image.value(self._site.flow_total) is not None
@@ -84,7 +98,9 @@ class Orders:
 
     def _lock(self, command: Command, image: Image) -> None:
         zone = command.zone or None
-        if zone is not None and zone not in self._site.zones:
+        if zone in self._stations or (zone is None and not self._site.zones):
+            self._commands.say(command.id, CommandState.REFUSED, station_texts.lock_at_the_site_only())
+        elif zone is not None and zone not in self._site.zones:
             self._commands.say(command.id, CommandState.REFUSED, texts.unknown_zone(zone))
         elif self._people.lockouts.lock(zone, command.who, command.why, image.now, afar=True):
             self._commands.say(command.id, CommandState.DONE, people_texts.locked_now())

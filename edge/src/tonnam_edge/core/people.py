@@ -103,10 +103,10 @@ class People:
         found = [*self.modes.deadlines_mono_ms(), *self.emergency.deadlines_mono_ms()]
         yield from (at for at in [*found, *([] if hand is None else [hand])] if at > now.mono_ms)
 
-    def tell_standing(self, now: Now) -> None:
+    def tell_standing(self, now: Now, stations: list[dict[str, Any]]) -> None:
         """Tell all that stands, whole, when it is not what was told last. So nothing has to be pieced together."""
         unseen = any(self.modes.of(zone) is None for zone in self.modes.switched)
-        standing = self._standing(now)
+        standing = self._standing(now) | ({"stations": stations} if stations else {})
         if standing != self._told and not (unseen and now.mono_ms < self._wait_until):
             self._told = standing
             self._tell("site.stands", now, **standing)

@@ -1,0 +1,31 @@
+"""What of a station must survive a restart."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class StationKept(msgspec.Struct):
+    """One station. `above`: whether its level last said start, or stop. `turn`: its pumps, next to run first."""
+
+    above: bool | None = None
+    flooded: bool = False  # `all_cm` was reached, and it has not fallen to `stop_cm` since
+    dry: bool = False
+    locked: bool | None = None  # the key switch, as it was last seen
+    mode: str | None = None  # the switch off/hand/auto, as it was last seen
+    turn: list[str] = []
+    order: str | None = None  # the id of a command from afar that it follows
+
+    def after(self, older: StationKept | None) -> StationKept:
+        """What is known now, and of an earlier process what is not."""
+        if older is None:
+            return self
+        return StationKept(
+            above=older.above if self.above is None else self.above,
+            flooded=self.flooded,
+            dry=self.dry,
+            locked=older.locked if self.locked is None else self.locked,
+            mode=self.mode or older.mode,
+            turn=self.turn or older.turn,
+            order=older.order,
+        )
