@@ -6,7 +6,7 @@ import struct
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -19,6 +19,7 @@ from tonnam_sim.world.config import (
     BoardConfig,
     Coil,
     InjectorConfig,
+    MixingConfig,
     ProbeConfig,
     PumpConfig,
     TankConfig,
@@ -27,7 +28,14 @@ from tonnam_sim.world.config import (
     WeatherConfig,
     ZoneConfig,
 )
+from tonnam_sim.world.faults import CirculationDead, FlowSwitchStuck
 
+STOCKS: tuple[tuple[Literal["a", "b", "acid", "hypochlorite"], float, float], ...] = (
+    ("a", 180.0, 0.0),
+    ("b", 170.0, -20.0),
+    ("acid", 90.0, -500.0),
+    ("hypochlorite", 60.0, 250.0),
+)
 FAULTS: tuple[type[Any], ...] = typing.get_args(Fault)
 
 
@@ -60,10 +68,39 @@ def rich_config(**changes: Any) -> WorldConfig:
     return WorldConfig(**{**config, **changes})
 
 
+def dosing_config(*, in_tank: bool = False, **changes: Any) -> WorldConfig:
+    """Two zones with a, b, acid and hypochlorite into one line, or into a mixing tank that circulates."""
+    injectors = tuple(
+        InjectorConfig(
+            name,
+            Coil(1, number),
+            None,
+            ml_min=300.0,
+            stock_l=60.0,
+            stock_ec_ds_m=ec,
+            liquid=name,
+            stock_alkalinity_meq_l=alkalinity,
+        )
+        for number, (name, ec, alkalinity) in enumerate(STOCKS)
+    )
+    config: dict[str, Any] = {
+        "boards": (BoardConfig(1), BoardConfig(11)),
+        "injectors": injectors,
+        "mixing": MixingConfig(),
+        "start_hour": 8.0,
+    }
+    if in_tank:
+        config["mixing"] = MixingConfig("tank", 10.0, Coil(0, 6))
+        config["tank"] = TankConfig(0.5, 800.0, 700.0, 20.0, 60.0, 80.0)
+    return WorldConfig(**{**config, **changes})
+
+
 def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
     probes = [probe.id for zone in config.zones for probe in zone.probes]
     zones = [zone.id for zone in config.zones]
     sensors = ["level", "flow", "air", "light", "sun", "wind", "rain", "current", *probes]
+    if config.mixing is not None:
+        sensors += ["ec", "ph", "supply_ec", "supply_ph"]
     return {
         "actuator": st.sampled_from(sorted(coils_of(config))),
         "zone": st.sampled_from(zones),
@@ -73,6 +110,7 @@ def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
         "unit": st.integers(1, 9),
         "board": st.integers(0, len(config.boards) - 1),
         "injector": st.sampled_from([each.id for each in config.injectors] or ["none"]),
+        "solution_probe": st.sampled_from(["ec", "ph", "supply_ec", "supply_ph"]),
         "subject": st.sampled_from(["pump", *zones]),
         "offset": st.floats(-20.0, 20.0),
         "down_s": st.floats(0.0, 600.0),
@@ -106,7 +144,7 @@ def faults(
     """One fault of any of these kinds, beginning and perhaps ending within the span, on whole tenths of a second."""
     named = _names(config)
     moments = st.integers(round(from_s * 10), round(until_s * 10)).map(lambda tenths: tenths / 10)
-    able = [kind for kind in kinds if config.injectors or "injector" not in kind.model_fields]
+    able = [kind for kind in kinds if _can_suffer(config, kind)]
 
     def of(kind: type[Any]) -> st.SearchStrategy[Any]:
         own = {
@@ -115,6 +153,13 @@ def faults(
         return st.builds(kind, at_s=moments, until_s=st.none() | moments, **own)
 
     return st.one_of([of(kind) for kind in able])
+
+
+def _can_suffer(config: WorldConfig, kind: type[Any]) -> bool:
+    """Whether there is what this fault strikes."""
+    if kind in (FlowSwitchStuck, CirculationDead) or "solution_probe" in kind.model_fields:
+        return config.mixing is not None and (kind is not CirculationDead or config.mixing.kind == "tank")
+    return bool(config.injectors) or "injector" not in kind.model_fields
 
 
 @dataclass(frozen=True)
@@ -131,7 +176,8 @@ def stories(config: WorldConfig, longest_wait_s: float = 900.0) -> st.SearchStra
     waits = st.integers(0, round(longest_wait_s * 10)).map(lambda tenths: tenths / 10)
     times = st.floats(1.0, 1800.0).map(lambda hold: round(hold, 1))
     actuators = sorted(coils_of(config))
-    also = [name for name in ("contactor", "master", "injector-a-valve", "injector-a") if name in actuators]
+    doses = ("contactor", "master", "injector-a-valve", "injector-a", "a", "acid", "circulation")
+    also = [name for name in doses if name in actuators]
     single = st.builds(
         lambda *parts: [Write(*parts)], waits, st.sampled_from(actuators), st.none() | st.just(0.0) | times
     )

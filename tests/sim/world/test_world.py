@@ -132,7 +132,7 @@ def test_every_fault_survives_json(fault: object) -> None:
 
 def test_faults_have_names_of_their_own() -> None:
     names = [kind.model_fields["fault"].default for kind in FAULTS]
-    assert len(set(names)) == len(names) == 41
+    assert len(set(names)) == len(names) == 49
 
 
 @pytest.mark.parametrize(

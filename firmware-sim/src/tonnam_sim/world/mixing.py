@@ -20,7 +20,7 @@ from .nature import ZoneNature
 from .plumbing import BACK_INTO_STOCK_L_S, MAIN_L, STOCK_SIPHON_L_S, Line, Plumbing
 
 _CELLS = 4
-_MOST_PARTS = 48
+_MOST_PARTS, _TANK_PART = 48, 0.02
 _TRACES_L_L = 1e-4  # litres of stock in a litre of line under which the line counts as rinsed of it
 _UNDILUTED_L_L = 1e-3  # as much more than in the tank that a stock in the loop counts as undiluted
 _RATE_SPREAD = 0.04
@@ -170,7 +170,16 @@ class MixedPlumbing(Plumbing):
             return
         for _ in range(_MOST_PARTS):
             yield fine_s
-        yield seconds - _MOST_PARTS * fine_s
+        rest_s = seconds - _MOST_PARTS * fine_s
+        count = max(1, math.ceil(rest_s / self._tank_part_s()))
+        for _ in range(count):
+            yield rest_s / count
+
+    def _tank_part_s(self) -> float:
+        """How long a mixing tank is nearly the same while water is drawn and stock comes in."""
+        if not self.in_tank or self.flow <= 0.0:
+            return math.inf
+        return max(1.0, _TANK_PART * self.tank_l / self.flow)
 
     def _run_tank(self, seconds: float) -> float:
         held_l = self.tank_l
