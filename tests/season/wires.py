@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from tonnam_edge.core import Action, Observation
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.direct import DirectTransport, act_once, poll_device
 from tonnam_edge.site import Device, Site
 from tonnam_sim.bus import Bus
 
@@ -19,7 +18,6 @@ class Wires:
     def __init__(self, site: Site, buses: Mapping[str, Bus]) -> None:
         self._site = site
         self._transports = {name: DirectTransport(bus.execute) for name, bus in buses.items()}
-        self._alone = {name: replace(site, devices={name: device}) for name, device in site.devices.items()}
         self._due_ms = dict.fromkeys(site.devices, 0)
         self._read_ms = 0
         self._waiting: dict[str, Action] = {}
@@ -39,16 +37,16 @@ class Wires:
         for name, device in self._site.devices.items():
             if self._due_ms[name] > mono_ms:
                 continue
-            seen = self._ask(name, device, mono_ms, slack_ms)
+            seen = self._ask(device, mono_ms, slack_ms)
             found.append(seen)
             self._due_ms[name] = mono_ms + round(device.poll_s * 1000)
         self._read_ms = mono_ms
         return found
 
-    def _ask(self, name: str, device: Device, mono_ms: int, slack_ms: int) -> Observation:
+    def _ask(self, device: Device, mono_ms: int, slack_ms: int) -> Observation:
         tries = max(1, min(MOST_TRIES, int(slack_ms // (device.poll_s * 1000))))
         for _ in range(tries):
-            (seen,) = poll_once(self._transports, self._alone[name], mono_ms)
+            seen = poll_device(self._transports[device.part.bus], device, mono_ms)
             if seen.values is not None:
                 break
         return seen

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.image import Observation
 from tonnam_edge.errors import EdgeError, Rejected, Transient
 from tonnam_edge.polling import Poll, Read, Values
-from tonnam_edge.site import Site
+from tonnam_edge.site import Device, Site
 from tonnam_edge.writes import Write, writes_of
 
 Execute = Callable[[int, bytes], bytes | None]
@@ -24,7 +25,7 @@ class DirectTransport:
 
     def read(self, unit: int, read: Read) -> Sequence[int]:
         """The words (or bits, as 0 and 1) of one request."""
-        body = self._ask(unit, struct.pack(">BHH", read.function, read.address, read.size))
+        body = self._ask(unit, _request(read))
         payload = body[1 : 1 + body[0]]
         if read.function <= 2:
             bits = int.from_bytes(payload, "little")
@@ -46,19 +47,25 @@ class DirectTransport:
         return answer[1:]
 
 
+@cache
+def _request(read: Read) -> bytes:
+    return struct.pack(">BHH", read.function, read.address, read.size)
+
+
 def poll_once(transports: Mapping[str, DirectTransport], site: Site, mono_ms: int) -> list[Observation]:
     """Read every device of the site once. `transports` by bus id; a device of a bus that is not there is silent."""
-    found = []
-    for name, device in site.devices.items():
-        transport = transports.get(device.part.bus)
-        values, fault = None, False
-        if transport is not None:
-            try:
-                values = _drive(device.plan.poll(), transport, device.part.unit)
-            except EdgeError as failure:
-                fault = isinstance(failure, Rejected)
-        found.append(Observation(name, mono_ms, values, fault))
-    return found
+    return [poll_device(transports.get(each.part.bus), each, mono_ms) for each in site.devices.values()]
+
+
+def poll_device(transport: DirectTransport | None, device: Device, mono_ms: int) -> Observation:
+    """Read one device once; without a transport it is silent."""
+    values, fault = None, False
+    if transport is not None:
+        try:
+            values = _drive(device.plan.poll(), transport, device.part.unit)
+        except EdgeError as failure:
+            fault = isinstance(failure, Rejected)
+    return Observation(device.part.id, mono_ms, values, fault)
 
 
 def act_once(actions: Iterable[Action], transports: Mapping[str, DirectTransport], site: Site) -> list[EdgeError]:

@@ -31,7 +31,8 @@ LONGEST_READ = 125  # registers in one answer, by the protocol
 
 
 class DevicePlan:
-    """How to poll one device for the values `told`; remembers where a SunSpec chain was found."""
+    """How to poll one device for the values `told`; remembers where a SunSpec chain was found, and what the words
+    meant that came last."""
 
     def __init__(self, profile: Profile, told: Sequence[str], parameters: Mapping[str, float] | None = None) -> None:
         self.profile = profile
@@ -39,6 +40,7 @@ class DevicePlan:
         self.values = _wanted(profile, told)
         self.blocks = blocks_of(profile, self.values)
         self._model: tuple[int, int] | None = None
+        self._latest: tuple[list[Sequence[int]], Values] | None = None
 
     def poll(self) -> Poll:
         """Read the device once. Values are in their units; None where the device says that it does not know."""
@@ -50,12 +52,21 @@ class DevicePlan:
 
     def _poll_relay(self, coils: int) -> Poll:
         bits = yield Read(FUNCTION_CODE["coil"], 0, coils)
-        return {coil_id(n): float(bool(bits[n])) for n in range(coils)}
+        if self._latest is None or self._latest[0] != [bits]:
+            self._latest = [bits], {coil_id(n): float(bool(bits[n])) for n in range(coils)}
+        return self._latest[1]
 
     def _poll_registers(self) -> Poll:
-        words: dict[tuple[int, int], int] = {}
+        answers = []
         for block in self.blocks:
-            answer = yield block
+            answers.append((yield block))
+        if self._latest is None or self._latest[0] != answers:  # most devices say most of the time what they said
+            self._latest = answers, self._of_registers(answers)
+        return self._latest[1]
+
+    def _of_registers(self, answers: Sequence[Sequence[int]]) -> Values:
+        words: dict[tuple[int, int], int] = {}
+        for block, answer in zip(self.blocks, answers, strict=True):
             for n, word in enumerate(answer[: block.size]):
                 words[block.function, block.address + n] = word
         raw = {

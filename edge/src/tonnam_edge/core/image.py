@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tonnam_edge.coils import at_rest, position
-from tonnam_edge.core.judge import Doubt, Judge, together
+from tonnam_edge.core.judge import Doubt, Judge, Together, together
 from tonnam_edge.site import SOIL_MOISTURE, Actuator, Averaged, Sensed, Site
 from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
@@ -57,6 +57,7 @@ class Position(NamedTuple):
 
 
 UNHEARD = Position(None, -1)
+_NOT_READ = Sample(None, Quality.STALE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ class Observed:
         self._held = held
         self._latest: dict[str, Observation] = {}
         self._faulty: set[str] = set()
+        self._sensed = {name: tuple(one for one in site.sensed if one.device == name) for name in site.devices}
+        self._judged: dict[str, tuple[Observation, dict[str, Sample]]] = {}  # of the latest poll of a device
+        self._together: dict[str, tuple[list[Sample], float | None, Together]] = {}
+        self._names = tuple(one.datastream.id for one in site.sensed)
         self.answered_mono_ms = dict.fromkeys(site.devices, since_mono_ms)
 
     def add(self, seen: Observation) -> None:
@@ -112,36 +117,63 @@ class Observed:
         """Whether each of the devices has answered since the start, if only that it is broken."""
         return all(device in self._latest or device in self._faulty for device in devices)
 
+    def begin_anew(self) -> None:
+        """Forget what was believed so far, but for the doubts: they have just been recalled."""
+        self.judge.begin_anew()
+        self._judged.clear()
+
     def freeze(self, now: Now, expected_pct: Mapping[str, float] | None = None) -> Image:
         """The image at `now`. Nothing reads a device after this.
 
         `expected_pct` is the moisture that the water balance expects, by the datastream of a zone.
         """
-        samples = {sensed.datastream.id: self._judge(sensed, now) for sensed in self._site.sensed}
+        samples = dict.fromkeys(self._names, _NOT_READ)
+        for name, device in self._site.devices.items():
+            samples.update(self._of_device(name, device.max_age_s, now))
         for averaged in self._site.averaged:
-            of_all(averaged, samples, (expected_pct or {}).get(averaged.datastream.id))
+            self._of_all(averaged, samples, (expected_pct or {}).get(averaged.datastream.id))
         positions: dict[str, Position] = {}
         for actuator in self._site.actuators.values():
             positions[actuator.id] = found = self._position(actuator, now)
             is_open = self._held(actuator.id) if found.heard and found.open is None else found.open
-            known = Sample(None, Quality.STALE) if is_open is None else Sample(float(is_open))
-            samples[actuator.datastream.id] = known
+            samples[actuator.datastream.id] = _NOT_READ if is_open is None else Sample(float(is_open))
         polls = {name: seen.mono_ms for name, seen in self._latest.items()}
         read = {one.datastream.id: polls[one.device] for one in self._site.sensed if one.device in polls}
         return Image(now, samples, positions, read)
 
-    def _judge(self, sensed: Sensed, now: Now) -> Sample:
-        latest = self._latest.get(sensed.device)
-        if sensed.device in self._faulty:
-            return Sample(None, Quality.DEVICE_FAULT)
-        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > sensed.max_age_s * 1000:
-            return Sample(None, Quality.STALE)
-        value = latest.values.get(sensed.value)
+    def _of_device(self, name: str, max_age_s: float, now: Now) -> Mapping[str, Sample]:
+        """What the latest poll of a device is worth now; a poll is judged once."""
+        latest = self._latest.get(name)
+        if name in self._faulty:
+            return {one.datastream.id: Sample(None, Quality.DEVICE_FAULT) for one in self._sensed[name]}
+        if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > max_age_s * 1000:
+            return {}
+        judged = self._judged.get(name)
+        if judged is None or judged[0] is not latest:
+            found = {
+                one.datastream.id: self._sample(one, latest.values, latest.mono_ms) for one in self._sensed[name]
+            }
+            judged = self._judged[name] = latest, found
+        return judged[1]
+
+    def _sample(self, sensed: Sensed, values: Mapping[str, float | None], at_mono_ms: int) -> Sample:
+        value = values.get(sensed.value)
         if value is None:
             return Sample(None, Quality.DEVICE_FAULT)
         if sensed.range is not None and not sensed.range[0] <= value <= sensed.range[1]:
             return Sample(None, Quality.OUT_OF_RANGE, value)
-        return self.judge.of(sensed, value, latest.mono_ms)
+        return self.judge.of(sensed, value, at_mono_ms)
+
+    def _of_all(self, averaged: Averaged, samples: dict[str, Sample], expected_pct: float | None) -> None:
+        """Put in what the sources of a zone say together, and mark those that contradict it."""
+        zone = averaged.datastream.id
+        given = [samples[name] for name in averaged.sources]
+        before = self._together.get(zone)
+        if before is None or before[0] != given or before[1] != expected_pct:
+            before = self._together[zone] = given, expected_pct, _joined(averaged, samples, expected_pct)
+        samples[zone], apart = before[2]
+        for name in apart:
+            samples[name] = Sample(None, Quality.DISAGREES, samples[name].value)
 
     def _position(self, actuator: Actuator, now: Now) -> Position:
         latest = self._latest.get(actuator.part.device)
@@ -152,15 +184,10 @@ class Observed:
         return Position(position(actuator.part, latest.values), latest.mono_ms)
 
 
-def of_all(averaged: Averaged, samples: dict[str, Sample], expected_pct: float | None) -> None:
-    """Put in what the sources of a zone say together, and mark those that contradict it."""
-    zone = averaged.datastream.id
-    if not zone.endswith(f"/{SOIL_MOISTURE}"):
-        samples[zone] = _mean_of_good(averaged, samples)
-        return
-    samples[zone], apart = together(averaged.sources, samples, expected_pct)
-    for name in apart:
-        samples[name] = Sample(None, Quality.DISAGREES, samples[name].value)
+def _joined(averaged: Averaged, samples: Mapping[str, Sample], expected_pct: float | None) -> Together:
+    if averaged.datastream.id.endswith(f"/{SOIL_MOISTURE}"):
+        return together(averaged.sources, samples, expected_pct)
+    return Together(_mean_of_good(averaged, samples))
 
 
 def _mean_of_good(averaged: Averaged, samples: Mapping[str, Sample]) -> Sample:

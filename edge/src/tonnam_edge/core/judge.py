@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -170,7 +170,7 @@ def together(sources: tuple[str, ...], samples: Mapping[str, Sample], expected_p
     near = {name: value for name, value in good.items() if centre is not None and abs(value - centre) <= _apart(good)}
     if len(good) > 1 and (centre is None or not near or (len(good) > 2 and len(near) < 2)):
         return Together(Sample(None, Quality.DISAGREES), frozenset(good))
-    said = mean(near.values()) if len(good) <= 2 else median(near.values())
+    said = sum(near.values()) / len(near) if len(good) <= 2 else median(near.values())
     return Together(Sample(round(said, 9)), frozenset(good) - frozenset(near))
 
 
