@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from astral import Observer
@@ -23,16 +24,21 @@ class LocalTime:
     def __init__(self, place: PlacePart) -> None:
         self.zone = ZoneInfo(place.timezone)
         self.observer = Observer(place.latitude, place.longitude)
+        self.sun = lru_cache(maxsize=8)(self._sun)
+        self._at: tuple[int, datetime] | None = None  # within a cycle many ask for the same
 
     def at(self, wall_ms: int) -> datetime:
-        return datetime.fromtimestamp(wall_ms / 1000, self.zone)
+        if self._at is None or self._at[0] != wall_ms:
+            self._at = wall_ms, datetime.fromtimestamp(wall_ms / 1000, self.zone)
+        return self._at[1]
 
     def day(self, wall_ms: int) -> str:
         return self.at(wall_ms).date().isoformat()
 
     def clock(self, wall_ms: int) -> str:
         """The time of day as people say it: 06:10."""
-        return self.at(wall_ms).strftime("%H:%M")
+        at = self.at(wall_ms)
+        return f"{at.hour:02d}:{at.minute:02d}"
 
     def ms(self, day: date, clock: str) -> int:
         """UTC milliseconds of a time such as "06:10" on a local day."""
@@ -48,6 +54,15 @@ class LocalTime:
     def today(self, at: str, wall_ms: int) -> int | None:
         """UTC milliseconds of "06:30" or "sunrise+10m" on the day of `wall_ms`."""
         return moment_ms(at, self.at(wall_ms).date(), self)
+
+    def _sun(self, which: str, day: date) -> int | None:
+        """Sunrise or sunset of a local day to the minute; None where the sun does neither on that day."""
+        calculate = sunrise if which == "sunrise" else sunset
+        try:
+            moment = calculate(self.observer, day, tzinfo=self.zone)
+        except ValueError:
+            return None
+        return int(moment.astimezone(UTC).timestamp()) // 60 * 60_000
 
 
 class Slots:
@@ -106,15 +121,5 @@ def moment_ms(at: str, day: date, local: LocalTime) -> int | None:
     by_sun = _SUN.fullmatch(at)
     if by_sun is None:
         return local.ms(day, at)
-    moment = _sun(by_sun[1], day, local)
+    moment = local.sun(by_sun[1], day)
     return None if moment is None else moment + int(by_sun[2] or 0) * 60_000
-
-
-def _sun(which: str, day: date, local: LocalTime) -> int | None:
-    """Sunrise or sunset of a local day to the minute; None where the sun does neither on that day."""
-    calculate = sunrise if which == "sunrise" else sunset
-    try:
-        moment = calculate(local.observer, day, tzinfo=local.zone)
-    except ValueError:
-        return None
-    return int(moment.astimezone(UTC).timestamp()) // 60 * 60_000

@@ -62,7 +62,7 @@ class Growing(NamedTuple):
 
 
 class Fields:
-    """What grows on a site, and how to read what is remembered of it. Has no state of its own."""
+    """What grows on a site, and how to read what is remembered of it. Its only state is what it read last."""
 
     def __init__(self, site: Site, local: LocalTime) -> None:
         self.site, self.local = site, local
@@ -72,13 +72,22 @@ class Fields:
             for name, zone in site.zones.items()
             if zone.part.growing is not None
         }
+        # What was read last of each zone, with what it was read from. That is replaced, and never changed in place.
+        self._read: dict[str, tuple[tuple[object, ...], Growing | None]] = {}
 
     def of(self, zone: str, kept: Kept) -> Growing | None:
         """A zone's balance; None without a crop, or before it has begun."""
         ground, of_zone = self.grounds.get(zone), kept.zones.get(zone)
         if ground is None or of_zone is None or of_zone.water is None:
             return None
-        water = balance.restored(of_zone.water)
+        asked = of_zone.water, of_zone.probe, of_zone.planted, kept.wall_ms
+        before = self._read.get(zone)
+        if before is None or any(one is not other for one, other in zip(before[0], asked, strict=True)):
+            before = self._read[zone] = asked, self._of(ground, of_zone, of_zone.water, kept)
+        return before[1]
+
+    def _of(self, ground: Ground, of_zone: ZoneKept, kept_water: Mapping[str, Any], kept: Kept) -> Growing | None:
+        water = balance.restored(kept_water)
         if water is None or of_zone.planted != ground.planted.isoformat():
             return None
         return Growing(ground, water, observer.restored(of_zone.probe), self.day(ground, kept))
