@@ -75,12 +75,30 @@ class TransmissivityPart(Model):
     pct: Annotated[float, Field(ge=5, le=100)]
 
 
+Months = Field(min_length=12, max_length=12)
+
+
+class ClimatologyPart(Model):
+    """What is usual in each of the twelve months, January first; in the open, but for the temperatures at the crop.
+
+    The light of a day (MJ/m2) or its hours of sunshine; its highest and lowest temperature; the day's lowest humidity
+    and the wind at 2 m.
+    """
+
+    radiation_mj_m2: Annotated[tuple[Annotated[float, Field(ge=0.5, le=40)], ...], Months] | None = None
+    sunshine_h: Annotated[tuple[Annotated[float, Field(ge=0, le=24)], ...], Months] | None = None
+    t_max_c: Annotated[tuple[Annotated[float, Field(ge=-40, le=60)], ...], Months] | None = None
+    t_min_c: Annotated[tuple[Annotated[float, Field(ge=-40, le=60)], ...], Months] | None = None
+    rh_min_pct: Annotated[tuple[Annotated[float, Field(ge=1, le=100)], ...], Months] | None = None
+    wind_m_s: Annotated[tuple[Annotated[float, Field(ge=0.1, le=40)], ...], Months] | None = None
+
+
 class WeatherPart(Model):
     """Which datastreams tell the weather at the crop; `radiation_outside` is in the open, above a cover.
 
     `illuminance` counts as light only with `lux_per_w_m2`, which a comparison with a pyranometer gives; sunlight has
-    about 120. `rain` counts millimetres. `inverter_energy` counts what a solar roof yields. `rain_forecast` says how
-    many millimetres are expected.
+    about 120. `rain` counts millimetres, `sunshine` hours in the open. `inverter_energy` counts what a solar roof
+    yields. `rain_forecast` says how many millimetres are expected.
     """
 
     air_temperature: str | None = None
@@ -91,10 +109,12 @@ class WeatherPart(Model):
     radiation_outside: str | None = None
     wind_speed: str | None = None
     wind_height_m: Annotated[float, Field(ge=0.5, le=200)] = 2.0
+    sunshine: str | None = None
     rain: str | None = None
     rain_forecast: str | None = None
     inverter_energy: str | None = None
     transmissivity: tuple[TransmissivityPart, ...] = ()
+    climatology: ClimatologyPart | None = None
 
 
 class SolarPart(Model):

@@ -38,7 +38,7 @@ EXACT = (
     Case("tomato", "loam", 0, 5, 9, 1.0, Climate(2.0, 45), rains=False),  # sprinkled
     Case("sweet-melon", "clay-loam", 40, 4, 6.3, 0.7, Climate(1.4, 60), rains=False),  # micro-sprinklers, damp air
     Case("cantaloupe", "clay", 100, 10, 20, 1.0, Climate(3.5, 25), rains=False),  # a basin in dry wind
-    Case("chili", "loam", 200, 2, 2.0, 0.35, Climate(2.5, 40), rains=False),  # strips, a little and often
+    Case("chili", "clay-loam", 200, 2, 3, 0.6, Climate(2.5, 40), rains=False),  # strips, a little and often
     Case("lettuce", "loam", 330, 3, 8, 1.0, Climate(2.0, 50), rains=False),
 )
 HEAVY = (

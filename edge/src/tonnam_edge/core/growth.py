@@ -42,7 +42,7 @@ class Growth:
     def follow(self, image: Image) -> None:
         """Let soil, weather and light go on to now."""
         for told in self._grounds.see(image):
-            self._tell(told.kind, image.now, zone=told.zone, text=told.text)
+            self._tell(told.kind, image.now, **({"zone": told.zone} if told.zone else {}), text=told.text)
         self._lights.see(image)
         holds.forecast(self._site, self._memory.kept, image)
 

@@ -136,6 +136,19 @@ def probe_contradicts(zone: Words, moisture_pct: float, expected_pct: float) -> 
     )
 
 
+def rain_unseen(hours: float, rain_mm: float | None) -> Text:
+    """What is said of rain that fell while the controller was off; None: the gauge does not tell."""
+    if rain_mm is None:
+        return text(
+            f"เครื่องดับไป {hours:.0f} ชม. ไม่รู้ว่าฝนตกเท่าไร จึงคิดว่าไม่ตก เพราะมาตรวัดฝนเริ่มนับใหม่",
+            f"Off for {hours:.0f} hours. How much it rained is not known, for the gauge counts anew: taken as none",
+        )
+    return text(
+        f"เครื่องดับไป {hours:.0f} ชม. มาตรวัดฝนนับได้ {rain_mm:.1f} มม. คิดให้แล้ว",
+        f"Off for {hours:.0f} hours. The gauge counted {rain_mm:.1f} mm of rain meanwhile: it is reckoned in",
+    )
+
+
 # Holds
 
 

@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from tonnam_edge.agronomy import balance, observer
+from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
 from tonnam_edge.agronomy.observer import Outcome, Reading, Watched
 from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDER_COVER_MM_DAY
 from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.programs import clock
+from tonnam_edge.core.programs import climate, clock
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
 from tonnam_edge.core.programs.weather import Seen, Sun, Watch
@@ -107,10 +108,14 @@ class Grounds:
         self._sun, self._watch = Sun(site), Watch(site)
         self._known_h: dict[str, float] = {}
         self._since_mono_ms = now.mono_ms
+        self._left_ms = kept.wall_ms  # until when somebody looked
+        self._rain_told = False
+        self._watch.recall(kept.rain_total_mm)
 
     def take_over(self, kept: Kept) -> None:
         """Go on with what is remembered, now that it can be read."""
-        self._kept = kept
+        self._kept, self._left_ms = kept, kept.wall_ms
+        self._watch.recall(kept.rain_total_mm)
 
     def see(self, image: Image) -> list[Told]:
         """Take in an image; when an hour is over, reckon it."""
@@ -120,14 +125,26 @@ class Grounds:
         self._watch.see(image)
         elapsed = clock.elapsed_ms(kept, now)
         self._begin_zones(image)
+        told = self._rain_while_off(now)
         for name, zone in self._site.zones.items():
             if image.value(zone.moisture) is not None:
                 self._known_h[name] = kept.hours + elapsed / HOUR_MS
         anew = kept.boot != now.boot or kept.sure != now.sure  # how time is counted changes here
         if not anew and not clock.due(kept, now, elapsed):
-            return []
+            return told
         self._reckon(image, elapsed)
-        return [told for name in self._site.zones for told in self._probe(name, image)]
+        return told + [each for name in self._site.zones for each in self._probe(name, image)]
+
+    def _rain_while_off(self, now: Now) -> list[Told]:
+        """What is known of the rain that fell while nobody looked; said once, when gauge and clock have spoken."""
+        known = self._watch.unseen_mm is not None or self._watch.begun_anew
+        if self._rain_told or not known or not now.sure or self._sun.under_cover or self._left_ms is None:
+            return []
+        self._rain_told = True
+        off_h = (now.wall_ms - (now.mono_ms - self._since_mono_ms) - self._left_ms) / HOUR_MS
+        if off_h < ONE_PIECE_H:
+            return []
+        return [Told("rain.unseen", "", words.rain_unseen(off_h, self._watch.unseen_mm))]
 
     def watered(self, zone: str, litres: float, now: Now) -> None:
         """So much water was given to a zone by now."""
@@ -202,6 +219,7 @@ class Grounds:
             of_piece = seen if pieces == 1 else Seen(rain=seen.rain if piece == pieces - 1 else None)
             self._hour(of_piece, span, middle_ms if dated else None)
         clock.turn(kept, now, elapsed)
+        kept.rain_total_mm = self._watch.totals.get("rain", kept.rain_total_mm)
         for name in self._site.zones:
             self._note_usual(name)
 
@@ -213,6 +231,7 @@ class Grounds:
             middle = self._fields.local.at(middle_ms)
             found, light = self._sun.et0(seen, middle, hours, kept)
             mm = self._within_the_day(found.mm * hours, middle.date())
+            climate.follow(kept, seen.humidity, seen.wind_speed, hours, middle.date())
             if hours >= 0.5:
                 self._sun.learn(seen, found, light, middle, kept)
         kept.hours = round(kept.hours + hours, 6)
@@ -249,10 +268,19 @@ class Grounds:
             et0_mm=et0_mm,
             kc_trim=trim,
             rain_mm=rain_mm or 0.0,
+            climate=self._climate(),
         )
         of_zone.water = _as_json(step.state)
         of_zone.used_mm = round(of_zone.used_mm + step.et_mm, 4)
         add(of_zone.etc, kept.hours - hours / 2, step.etc_mm / trim)
+
+    def _climate(self) -> Climate:
+        """Wind and dry air of late, as far as the date is known."""
+        wall_ms = self._kept.wall_ms
+        if wall_ms is None:
+            return USUAL_CLIMATE
+        today = self._fields.local.at(wall_ms).date()
+        return climate.of_days(self._kept, self._sun.part, today, under_cover=self._sun.under_cover)
 
     def _note_usual(self, name: str) -> None:
         """What seven days took on the whole, for days on which nothing will be known."""

@@ -53,6 +53,16 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
         return sum(mm for hour, mm in self.etc if hours - hour <= window_h)
 
 
+class DayAirKept(msgspec.Struct, omit_defaults=True):
+    """The air of one day: its lowest humidity, the way of its wind (m/s times hours), and the hours seen of each."""
+
+    day: str
+    rh_min_pct: float = 100.0
+    rh_h: float = 0.0
+    wind_m: float = 0.0
+    wind_h: float = 0.0
+
+
 class Kept(msgspec.Struct, omit_defaults=True):
     """What is remembered of a site's time and weather, and of its zones.
 
@@ -73,6 +83,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     day: str = ""
     day_mm: float = 0.0
     rain: list[tuple[int, float]] = []
+    rain_total_mm: float | None = None  # of the gauge, when the last hour was reckoned
+    air: list[DayAirKept] = []
     forecast_h: float | None = None  # since when a forecast of rain holds the programs
     zones: dict[str, ZoneKept] = {}
 

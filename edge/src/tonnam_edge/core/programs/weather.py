@@ -13,24 +13,26 @@ from tonnam_edge.agronomy.place import Place
 from tonnam_edge.agronomy.radiation import Radiation, Transmissivity
 from tonnam_edge.agronomy.reference_et import Et0, HourAir
 from tonnam_edge.core.image import Image
+from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.growing_file import WeatherPart
 from tonnam_edge.site import Site
 
 MEASURED = ("air_temperature", "humidity", "radiation", "illuminance", "radiation_outside", "wind_speed")
-COUNTED = ("rain", "inverter_energy")
+COUNTED = ("rain", "inverter_energy", "sunshine")
 LONGEST_STEP_MS = 900_000  # a reading says nothing of longer than that
 LEAST_SEEN = 0.25  # of a period: a mean of less of it is none
 DAYS_KEPT = 7
 ROOF_DAYS_KEPT = 14
 MOST_RAIN_MM_H = 200.0
+MOST_RAIN_UNSEEN_MM = 500.0  # while this machine was off
 WARMEST_HOUR = 14
 CLEAR_ENOUGH_MJ_M2 = 0.5  # of a clear sky; a lower sun says little of the clouds
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was measured of a period. None: not, or of too little of it. Rain and yield are sums, the others means."""
+    """What was measured of a period. None: not, or of too little of it. Rain, yield and sunshine are sums."""
 
     air_temperature: float | None = None
     humidity: float | None = None
@@ -40,11 +42,16 @@ class Seen:
     wind_speed: float | None = None
     rain: float | None = None
     inverter_energy: float | None = None
+    sunshine: float | None = None
 
 
 @dataclass
 class Watch:
-    """Gathers what the sensors say until a period is over. Times are since boot, in milliseconds."""
+    """Gathers what the sensors say until a period is over. Times are since boot, in milliseconds.
+
+    `unseen_mm` is what a gauge that keeps its total counted while this machine was off; None before the gauge has
+    spoken, and for good when its total has begun anew: then `begun_anew` says so.
+    """
 
     site: Site
     at_ms: int | None = None
@@ -53,6 +60,15 @@ class Watch:
     totals: dict[str, float] = field(default_factory=dict)
     grown: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
+    before_mm: float | None = None
+    unseen_mm: float | None = None
+    begun_anew: bool = False
+
+    def recall(self, rain_total_mm: float | None) -> None:
+        """The gauge's total as it was when this machine last reckoned."""
+        self.before_mm = rain_total_mm
+        if "rain" in self.totals:
+            self._count_unseen(self.totals["rain"] - self.grown.get("rain", 0.0))
 
     def see(self, image: Image) -> None:
         """Take in an image: what it says counts until the next one."""
@@ -72,10 +88,23 @@ class Watch:
 
     def _count(self, key: str, total: float) -> None:
         """A counter that went back was restarted or exchanged: it is followed from there."""
+        if key == "rain" and key not in self.totals:
+            self._count_unseen(total)
         passed = total - self.totals.get(key, total)
         most = MOST_RAIN_MM_H if key == "rain" else float("inf")
         self.grown[key] = self.grown.get(key, 0.0) + (passed if 0 <= passed <= most else 0.0)
         self.totals[key] = total
+
+    def _count_unseen(self, total: float) -> None:
+        """What fell since the last reckoning of an earlier process."""
+        if self.before_mm is None:
+            return
+        passed, self.before_mm = total - self.before_mm, None
+        if 0 <= passed <= MOST_RAIN_UNSEEN_MM:
+            self.unseen_mm = passed
+            self.grown["rain"] = self.grown.get("rain", 0.0) + passed
+        else:
+            self.begun_anew = True
 
     def close(self, elapsed_ms: float) -> Seen:
         """What was seen since the last close, which was so long ago."""
@@ -123,7 +152,7 @@ class Sun:
         """ET0 of an hour at this place when nothing was ever measured, mm: of its usual temperatures, warmest
         at two in the afternoon, with the night's lowest as its dew point."""
         light = self._light(Seen(), self._sky(middle, 1.0), middle.date(), [], [])
-        low, high = self.place.usual_t_min_c, self.place.usual_t_max_c
+        low, high = climate.usual_temperatures_c(self.part, self.place, middle)
         warm = math.cos(math.pi * (middle.hour + 0.5 - WARMEST_HOUR) / 12)
         weather = HourAir(t_c=(low + high) / 2 + (high - low) / 2 * warm, night_t_min_c=low)
         return reference_et.hourly(self.place, weather, light, under_cover=self.under_cover).mm
@@ -163,16 +192,27 @@ class Sun:
     ) -> Radiation:
         share = radiation.inverter_share(seen.inverter_energy, above.clear_mj_m2, roof)
         outside = _mj_m2(seen.radiation_outside)
+        usual = climate.light_share(self.part, self.place, day)
+        climatology = None if usual is None else usual * above.extraterrestrial_mj_m2
         if not self.under_cover:
             pyranometer = _mj_m2(seen.radiation) if seen.radiation is not None else outside
-            known = radiation.Outside(pyranometer_mj_m2=pyranometer, inverter_share=share, recent_mj_m2=recent_mj_m2)
+            known = radiation.Outside(
+                pyranometer_mj_m2=pyranometer,
+                sunshine_h=seen.sunshine,
+                inverter_share=share,
+                climatology_mj_m2=climatology,
+                recent_mj_m2=recent_mj_m2,
+            )
             return radiation.outside(above, known)
+        if outside is None and seen.sunshine is not None:
+            outside = sky.from_sunshine_mj_m2(above, seen.sunshine)
         inside = radiation.Inside(
             pyranometer_mj_m2=_mj_m2(seen.radiation),
             lux_h=seen.illuminance,
             lux_per_w_m2=self.part.lux_per_w_m2,
             outside_mj_m2=outside,
             inverter_share=share,
+            climatology_mj_m2=climatology,
             recent_mj_m2=recent_mj_m2,
         )
         return radiation.inside(above, inside, radiation.transmissivity_on(day, self._through))
