@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.patience import pause_s
+
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 PORTS = (20_000, 32_768)
@@ -45,11 +47,14 @@ def executable(*names: str) -> str:
 
 
 def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Poll until `ready()`; AssertionError that names `what` after `timeout_s`."""
+    """Poll until `ready()`, seldom when a look costs much; AssertionError that names `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
-    while not ready():
+    while True:
+        began = time.monotonic()
+        if ready():
+            return
         assert time.monotonic() < deadline, f"{what} did not come within {timeout_s:g} s"
-        time.sleep(0.02)
+        time.sleep(pause_s(time.monotonic() - began))
 
 
 def listens(port: int) -> bool:
