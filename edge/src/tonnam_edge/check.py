@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from tonnam_edge.address import parse_address
 from tonnam_edge.cross import cross_check
+from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
 from tonnam_edge.errors import Misconfigured
 from tonnam_edge.growing_file import HoldsPart, WeatherPart
 from tonnam_edge.parts import Parts
@@ -52,6 +53,8 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "bus": BusPart,
     "device": DevicePart,
     "actuator": ActuatorPart,
+    "mixing_line": MixingLinePart,
+    "injector": InjectorPart,
     "zone": ZonePart,
     "program": None,  # its model follows from its kind
     "station": StationPart,

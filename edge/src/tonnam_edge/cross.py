@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from tonnam_edge.address import parse_address
+from tonnam_edge.dosing_check import check_dosing
 from tonnam_edge.parts import Parts
 from tonnam_edge.plant_check import check_actuators, check_water_paths, check_witnesses
 from tonnam_edge.problems import Problems, did_you_mean
@@ -41,6 +42,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     check_witnesses(parts, told, problems)
     check_switches(parts, told, problems)
     check_stations(parts, profiles, told, problems)
+    check_dosing(parts, profiles, told, problems)
     check_programs(parts, problems)
     check_growing(parts, problems)
     check_weather(parts, told, problems)

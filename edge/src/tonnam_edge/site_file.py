@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tonnam_edge.dosing_file import DosePart, EcPart, InjectorPart, MixingLinePart, PhPart
 from tonnam_edge.growing_file import GrowingPart, HoldsPart, SafePart, WeatherPart
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
@@ -144,7 +145,8 @@ class CabinetPart(Model):
 
 
 class ZonePart(Model):
-    """Ground that one valve waters."""
+    """Ground that one valve waters. `dose` is what goes into its water; where that cannot be, `without_dose` says
+    whether it gets plain water or waits."""
 
     id: Id
     name: Words
@@ -163,6 +165,10 @@ class ZonePart(Model):
     growing: GrowingPart | None = None
     safe: SafePart | None = None
     quota_l_day: Positive | None = None
+    dose: tuple[DosePart, ...] = ()
+    ec: EcPart | None = None
+    ph: PhPart | None = None
+    without_dose: Literal["water", "wait"] = "water"
 
 
 class TankPart(Model):
@@ -212,6 +218,8 @@ class SiteFile(Model):
     bus: Annotated[tuple[BusPart, ...], Field(min_length=1)]
     device: Annotated[tuple[DevicePart, ...], Field(min_length=1)]
     actuator: tuple[ActuatorPart, ...] = ()
+    mixing_line: tuple[MixingLinePart, ...] = ()
+    injector: tuple[InjectorPart, ...] = ()
     zone: tuple[ZonePart, ...] = ()
     tank: TankPart | None = None
     flow: FlowPart | None = None

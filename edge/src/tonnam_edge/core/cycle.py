@@ -13,6 +13,7 @@ from tonnam_edge.core.at_site import Answer, Request
 from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.dosing.dosing import Dosing
 from tonnam_edge.core.growth import Growth
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
@@ -98,6 +99,7 @@ class Core:
         self._water = Water(site, self._memory, now, self._event, new_id)
         self._actuators, self._runs = self._water.actuators, self._water.runs
         self._observed = Observed(site, now.mono_ms, self._actuators.held, self._memory.doubts)
+        self._dosing = Dosing(site, self._memory, self._water, self._event)
         self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
@@ -206,7 +208,8 @@ class Core:
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
         wishes = self._orders.wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
-        refused = self._start(wishes, image)
+        refused = self._start([*wishes, *self._dosing.rinses(wishes, image.now)], image)
+        self._dosing.advance(image, books=self.remembers and not self._unread)
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
 
@@ -247,6 +250,7 @@ class Core:
                 duration_s=round(ran_at_most_s(intent, now), 1),
                 litres=None,
                 reason=reason,
+                **self._dosed(intent.run_id),
             )
             if intent.command_id is not None:
                 self._commands.say(intent.command_id, CommandState.FAILED, reason, intent.run_id)
@@ -289,9 +293,14 @@ class Core:
             duration_s=round(run.duration_s, 1),
             litres=None if litres is None else round(litres, 1),
             reason=run.reason,
+            **self._dosed(intent.run_id),
         )
         state = CommandState.DONE if run.as_wished else CommandState.FAILED
         self._say_of(run, state, run.reason)
+
+    def _dosed(self, run_id: str) -> dict[str, Any]:
+        """What was dosed in a run that is over, mL by injector, as a part of its event; nothing without injectors."""
+        return {"dosed": self._dosing.ended(run_id)} if self.site.file.injector else {}
 
     def _say_of(self, run: Run, state: CommandState, reason: Text) -> None:
         if run.intent.command_id is not None:
@@ -313,6 +322,7 @@ class Core:
                 self._begin(wish, verdict, image)
                 continue
             self._queue.refused(wish, image.now, waits=verdict.waits)
+            self._dosing.refused(wish, image.now, waits=verdict.waits)
             if wish.command_id is not None:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:
@@ -329,8 +339,11 @@ class Core:
             running=frozenset(self._runs.active),
             used_s=self._books.used_s(zone, now),
             latched=self._people.blocks(zone, now, by_person=wish.cause == "manual")
-            or self._water.latches.blocks(zone),
-            wait=self._water.wait(zone, wish.seconds, now) or self._queue.behind(wish, now),
+            or self._water.latches.blocks(zone)
+            or self._dosing.forbids(zone, now),
+            wait=self._water.wait(zone, wish.seconds, now)
+            or self._dosing.wait(wish, now)
+            or self._queue.behind(wish, now),
             starting=self._queue.starting(zone, now),
         )
 
@@ -344,7 +357,7 @@ class Core:
             wish.command_id,
             granted.seconds,
             now.wall_ms,
-            granted.reason,
+            self._dosing.reason(wish, granted.reason, now),
             now.stamp,
             wish.litres,
         )
@@ -353,6 +366,7 @@ class Core:
             self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
         if wish.cause == "manual":
             self._books.release(wish.zone)
+        self._dosing.begun(intent, now)
         self._water.start(intent, now)
         self._queue.started(wish, now)
         self._event(
@@ -410,6 +424,7 @@ class Core:
         deadlines = [
             *self._water.deadlines_mono_ms(now),
             *self._queue.deadlines_mono_ms(now),
+            *self._dosing.deadlines_mono_ms(now),
             *self._people.deadlines_mono_ms(now),
             *self._stations.deadlines_mono_ms(now),
         ]

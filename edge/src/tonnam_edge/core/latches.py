@@ -25,6 +25,8 @@ class LatchKind(StrEnum):
     WELDED = "welded"
     NOT_CLOSED = "not_closed"
     UNEXPECTED = "unexpected"  # a coil that nobody of ours moved
+    DOSING = "dosing"  # an injector: it doses no more, and plain water goes on
+    STOCK_EMPTY = "stock_empty"  # the same, until somebody says that its tank is full
     NOT_RUNNING = "not_running"  # a station's pump that draws no current
     NOT_MOVED = "not_moved"  # a gate whose limit switch does not say what it was told
     NOT_SAFE = "not_safe"  # what does not go into its safe state

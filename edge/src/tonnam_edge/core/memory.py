@@ -7,12 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from tonnam_edge.core.dosing.kept import Kept as DosingKept
 from tonnam_edge.core.judge import Doubt
 from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.core.stations.kept import StationKept
 from tonnam_link.messages import Outcome, Stamp
 
-Cause = Literal["timer", "moisture", "balance", "light", "manual"]
+Cause = Literal["timer", "moisture", "balance", "light", "manual", "rinse"]
 Text = dict[str, str]
 
 
@@ -176,6 +177,7 @@ class Memory(msgspec.Struct):
     lockouts: dict[str, Lockout] = {}  # by id, in the order in which they were set
     modes: dict[str, str] = {}  # where the switch of each zone was last seen
     emergency: Pressed | None = None
+    dosing: DosingKept = msgspec.field(default_factory=DosingKept)
     stations: dict[str, StationKept] = {}  # pumping stations and gates, by id
 
     @property
@@ -211,6 +213,7 @@ class Memory(msgspec.Struct):
         self.lockouts = older.lockouts | self.lockouts
         self.modes = older.modes | self.modes
         self.emergency = self.emergency or older.emergency
+        self.dosing = older.dosing  # nothing is dosed while the memory is unread
         self.stations = older.stations | {
             name: kept.after(older.stations.get(name)) for name, kept in self.stations.items()
         }

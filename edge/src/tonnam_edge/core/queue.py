@@ -48,7 +48,7 @@ class Queue:
 
     def behind(self, wish: Wish, now: Now) -> Text | None:
         """Why a program's wish that could be granted waits all the same: another of its supply has waited longer."""
-        if wish.cause == "manual":
+        if wish.cause in {"manual", "rinse"}:
             return None
         supply = self._site.supply_of(wish.zone)
         own = (self._turns.get(wish.zone, 0), self._since.get(wish.zone, now.mono_ms))
@@ -61,7 +61,7 @@ class Queue:
 
     def refused(self, wish: Wish, now: Now, *, waits: bool) -> None:
         """A wish was not granted. Who need only wait keeps the place; who is stopped by something else has none."""
-        if wish.cause == "manual":
+        if wish.cause in {"manual", "rinse"}:
             return
         if waits:
             self._since.setdefault(wish.zone, now.mono_ms)

@@ -44,6 +44,7 @@ class Water:
         self.latches = Latches(memory, site, tell, new_id)
         self.station_faults: list[Fault] = []  # found in this step, for who looks after the stations
         self._mine = [name for name in site.actuators if name not in site.stationed]
+        self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.by_hand = False  # somebody waters at the cabinet: then flow and current are no sign of a fault
         self.passed_l = 0.0  # by the meter, in the last step
         self.suspects: set[str] = set()  # zones that were open together when the flow was wrong: each waters alone
@@ -143,6 +144,8 @@ class Water:
                 continue
             reason = fault_text(fault)
             self._tell("actuator.fault", image.now, actuator=fault.actuator.id, text=reason)
+            if self.dosing_fault(fault, image.now):
+                continue
             if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
                 self._moved_by_others(fault, reason, image.now)
             else:

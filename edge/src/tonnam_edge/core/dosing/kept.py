@@ -1,0 +1,52 @@
+"""What dosing remembers: what each injector has dosed, and what stands in each line. Part of the state on disk."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Spent(msgspec.Struct):
+    """So many mL within a short span of one boot. Times since boot; `to_ms` is of the newest pulse."""
+
+    boot: str
+    from_ms: int
+    to_ms: int
+    ml: float
+
+
+class Stock(msgspec.Struct):
+    """One injector. `hour` and `day` are for the caps; `used_ml` is since a person said that it was refilled."""
+
+    used_ml: float = 0.0
+    hour: list[Spent] = []
+    day: list[Spent] = []
+
+
+class Residue(msgspec.Struct):
+    """One line: which liquids stand in it, how much plain water has passed since, and which zone got them last.
+
+    `turn` counts the runs that had no room for all groups of their recipe, so that each group has its turn.
+    """
+
+    liquids: list[str] = []
+    rinsed_l: float = 0.0
+    zone: str = ""
+    turn: int = 0
+
+
+class Kept(msgspec.Struct, omit_defaults=True):
+    """What is remembered of a site's dosing, by injector and by line; `runs`: mL by injector of runs in progress."""
+
+    stocks: dict[str, Stock] = {}
+    lines: dict[str, Residue] = {}
+    runs: dict[str, dict[str, float]] = {}
+
+    def stock(self, injector: str) -> Stock:
+        return self.stocks.setdefault(injector, Stock())
+
+    def line(self, line: str) -> Residue:
+        return self.lines.setdefault(line, Residue())
+
+    def dosed(self, run_id: str) -> dict[str, float]:
+        """What a run that is over was given, mL by injector."""
+        return {name: round(ml, 1) for name, ml in self.runs.pop(run_id, {}).items()}

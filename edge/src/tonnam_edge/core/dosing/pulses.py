@@ -1,0 +1,144 @@
+"""One injector's pulse: its closing valve, the dosing pump for some seconds, and the proof that it stands again.
+
+The length of a pulse is held by the relay board: the pump stops though this machine dies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tonnam_edge.core.actuators import Actuators
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.dosing_file import InjectorPart
+from tonnam_edge.limits import PROVE_S
+from tonnam_edge.site import Site
+
+# Shorter pulses could not be seen in the coil, and a dosing pump does not dose them truly.
+LEAST_PULSE_S = 2.0
+# So many pulses in a row that were never seen in the coil: its relay does nothing.
+UNSEEN_TIMES = 3
+VALVE_MARGIN_S = 5.0
+
+
+class Stage(Enum):
+    """How far a pulse has come."""
+
+    IDLE = "idle"
+    VALVE = "valve"  # the closing valve was told to open
+    DOSING = "dosing"
+    STOPPING = "stopping"  # the dosing pump was told to stop
+    CLOSING = "closing"  # its closing valve was told to close
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A pulse as it was booked."""
+
+    injector: str
+    seconds: float
+    ml: float
+
+
+class Doser:
+    """One injector. Times are since boot, in milliseconds."""
+
+    def __init__(self, site: Site, part: InjectorPart, actuators: Actuators) -> None:
+        self.part, self._actuators = part, actuators
+        self._pump = site.actuators[part.actuator]
+        self._valve = None if part.closing_actuator is None else site.actuators[part.closing_actuator]
+        self._step_s = self._pump.relay.flash_step_s
+        self.stage = Stage.IDLE
+        self._since = 0
+        self._wanted_s = 0.0
+        self._seen = False
+        self.unseen = 0
+        self.ended_mono_ms = -(10**12)
+
+    @property
+    def idle(self) -> bool:
+        return self.stage is Stage.IDLE
+
+    @property
+    def moves(self) -> bool:
+        """Whether its pump runs or may run: it was told to, or is not proven to stand."""
+        return self._actuators.said_open(self._pump.id) or not self._actuators.proven(self._pump.id)
+
+    @property
+    def least_ml(self) -> float:
+        """The least that it can dose."""
+        return self.part.ml_min / 60 * LEAST_PULSE_S
+
+    @property
+    def ready(self) -> bool:
+        """Whether pump and closing valve are proven to be off and closed."""
+        names = [self._pump.id] if self._valve is None else [self._pump.id, self._valve.id]
+        return self.idle and self._actuators.safe(names)
+
+    def shot_of(self, ml: float) -> Shot | None:
+        """The pulse for at most so much, as the board can time it; None when that is less than it can dose."""
+        longest_s = min(ml / self.part.ml_min * 60, self._pump.timer_s or 0.0)
+        seconds = int(longest_s / self._step_s + 1e-6) * self._step_s
+        if seconds < LEAST_PULSE_S - 1e-6:
+            return None
+        return Shot(self.part.id, round(seconds, 3), self.part.ml_min * seconds / 60)
+
+    def begin(self, shot: Shot, now: Now) -> None:
+        """Begin a pulse that was booked. The caller has seen that water flows."""
+        self._wanted_s, self._seen = shot.seconds, False
+        if self._valve is None:
+            self._dose(now)
+            return
+        open_s = 2 * PROVE_S + 2 * self._valve.part.travel_s + shot.seconds + VALVE_MARGIN_S
+        self._actuators.open(self._valve.id, open_s, now.mono_ms)
+        self._enter(Stage.VALVE, now)
+
+    def stop(self, now: Now) -> None:
+        """End it at once, whatever it does: the dosing pump first, its closing valve when that is proven."""
+        if self.idle:
+            return
+        self._actuators.close(self._pump.id, now.mono_ms)
+        if self.stage in {Stage.VALVE, Stage.DOSING}:
+            self.ended_mono_ms = now.mono_ms
+            self._enter(Stage.STOPPING, now)
+
+    def advance(self, image: Image) -> None:
+        """Go as far as what is proven allows."""
+        before = None
+        while before is not self.stage and not self.idle:
+            before = self.stage
+            self._advance(image)
+
+    def _advance(self, image: Image) -> None:
+        now, waited_s = image.now, (image.now.mono_ms - self._since) / 1000
+        if self.stage is Stage.VALVE and self._valve is not None:
+            if not self._actuators.said_open(self._valve.id) or waited_s > PROVE_S + self._valve.part.travel_s:
+                self.stop(now)
+            elif self._actuators.held(self._valve.id) is True and waited_s >= self._valve.part.travel_s:
+                self._dose(now)
+        elif self.stage is Stage.DOSING:
+            at = image.positions[self._pump.id]
+            self._seen |= at.open is True and at.mono_ms > self._since
+            if not self._actuators.said_open(self._pump.id) or waited_s >= self._wanted_s:
+                self._count_seen(image)
+                self.stop(now)
+        elif self.stage is Stage.STOPPING and self._actuators.held(self._pump.id) is False:
+            if self._valve is not None:
+                self._actuators.close(self._valve.id, now.mono_ms)
+            self._enter(Stage.CLOSING, now)
+        elif self.stage is Stage.CLOSING and (self._valve is None or self._actuators.held(self._valve.id) is False):
+            self._enter(Stage.IDLE, now)
+
+    def _count_seen(self, image: Image) -> None:
+        """A board that was not heard tells nothing of the relay."""
+        if self._seen:
+            self.unseen = 0
+        elif image.positions[self._pump.id].heard:
+            self.unseen += 1
+
+    def _dose(self, now: Now) -> None:
+        self._actuators.open(self._pump.id, self._wanted_s, now.mono_ms)
+        self._enter(Stage.DOSING, now)
+
+    def _enter(self, stage: Stage, now: Now) -> None:
+        self.stage, self._since = stage, now.mono_ms
