@@ -63,9 +63,10 @@ class StationPart(Model):
     """Pumps that take turns, or one gate, which a level moves. Outside `stop_cm` to `start_cm` its state is sure.
 
     From `start_cm` up `duty` pumps run, or the gate is moved to `above`; from `stop_cm` down the opposite. From
-    `all_cm` up every pump runs. What has moved stays so for `least_on_s` and `least_off_s`. What is held out of its
-    safe state goes back into it by its board's own timer, within `hold_s` of this machine's last word. Somebody afar
-    may ask for what it does from `start_cm` up, for at most `max_order_min`.
+    `all_cm` up every pump runs. What has moved stays so for `least_on_s` and `least_off_s`; into its safe state only
+    a pump that stops waits so long. What is held out of its safe state goes back into it by its board's own timer,
+    within `hold_s` of this machine's last word. Somebody afar may ask for what it does from `start_cm` up, for at
+    most `max_order_min`.
     """
 
     id: Id

@@ -98,18 +98,21 @@ class Drive:
         if until - now.mono_ms <= (1 - RENEW_AFTER) * self._hold_s * 1000:
             self._actuators.hold_out(self.name, self._hold_s, now.mono_ms)
 
-    def fault(self, now: Now) -> None:
-        """It is not as it was told: into its safe state, and wait there."""
+    def fault(self, now: Now, *, moved: bool) -> None:
+        """It is not as it was told: into its safe state, and wait there. `moved`: something else has moved it."""
         self._fault_until = now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
-        self._actuators.to_safety(self.name, now.mono_ms, again=True)
+        self._actuators.to_safety(self.name, now.mono_ms, again=moved)
         self.observe(now)
 
     def may_not_move(self, now: Now, *, active: bool) -> No | None:
         """Why it stays as it is, though its level wants it moved; or None."""
-        if active is not self.safe_active and (stands := self.may_not_leave(now)) is not None:
+        to_safety = active is self.safe_active
+        if not to_safety and (stands := self.may_not_leave(now)) is not None:
             return stands
+        stops = self.actuator.part.turns and not active
         least_s = self._station.least_off_s if active else self._station.least_on_s
-        if self._moved_ms is not None and now.mono_ms - self._moved_ms < least_s * 1000:
+        moved_ms = self._moved_ms if stops or not to_safety else None  # into safety nothing waits but for its motor
+        if moved_ms is not None and now.mono_ms - moved_ms < least_s * 1000:
             return No(f"stays:{self.name}", texts.stays(self.words, least_s))
         return self._may_not_start(now) if active else self._must_run_on(now)
 

@@ -31,7 +31,7 @@ Say = Callable[[str, CommandState, Text], None]
 
 
 class Goal(NamedTuple):
-    """How many drives are to be active, None: all in their safe state. `key` says the same as `why`, without numbers."""
+    """How many drives are to be active, None: all in their safe state. `key` is `why` but for its numbers."""
 
     number: int | None
     key: str
@@ -78,13 +78,11 @@ class Station:
         """What survives a restart."""
         return self._memory.stations.setdefault(self.part.id, StationKept())
 
-    def look(self, image: Image, outside: Text | None) -> None:
-        """See who has it in hand. `outside`: why nothing is to be moved on the whole site."""
+    def look(self, image: Image, outside: Text | None) -> bool:
+        """See who has it in hand. `outside`: why nothing is to be moved on the whole site. True: it is ours again."""
         self.hands.look(image)
         before, self.left = self.left, outside or self.hands.leaves_alone(image.now)
-        if before is not None and self.left is None:
-            for drive in self.drives:
-                drive.begin_anew(image.now)
+        return before is not None and self.left is None
 
     def advance(self, image: Image, held: Text | None) -> None:
         """One step. `held`: why nothing may leave its safe state now."""
@@ -113,7 +111,8 @@ class Station:
         """A coil is not as it was told: its safe state, and wait; never fight."""
         drive = next(each for each in self.drives if each.name == fault.actuator.id)
         now, state = image.now, drive.word(active=not drive.active)
-        if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
+        moved = fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}
+        if moved:
             text = texts.moved_by_others(drive.words, state)
             self._moved = [at for at in self._moved if now.mono_ms - at < HOUR_MS] + [now.mono_ms]
             if len(self._moved) >= UNEXPECTED_TIMES:
@@ -123,7 +122,7 @@ class Station:
         else:
             text = texts.not_left(drive.words)
         self._tell("actuator.fault", now, actuator=drive.name, text=text)
-        drive.fault(now)
+        drive.fault(now, moved=moved)
 
     # ------------------------------------------------------------------------------------------------ orders
 

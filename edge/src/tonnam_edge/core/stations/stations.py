@@ -45,10 +45,11 @@ class Stations:
 
     def look(self, image: Image) -> None:
         """See who has which station in hand; what is in hand is not moved from now on. Comes before any proof."""
-        for station in self._all.values():
-            station.look(image, self._outside(station.part.id))
+        ours = [each for each in self._all.values() if each.look(image, self._outside(each.part.id))]
         left = [name for each in self._all.values() if each.left is not None for name in each.part.moved]
         self._water.actuators.leave(left, image.now.mono_ms)
+        for drive in (drive for station in ours for drive in station.drives):
+            drive.begin_anew(image.now)
 
     def advance(self, image: Image, held: Text | None) -> None:
         """One step of each. `held`: why nothing may leave its safe state now."""
