@@ -88,7 +88,7 @@ class Core:
         now = Now(now_ms, now_ms if mono_ms is None else mono_ms, boot, sure)
         self.site = site
         self._memory = Memory() if memory is None else Memory.decode(memory)
-        self._written = memory
+        self._written, self._mark = memory, b""
         self._new_id = new_id
         self._interrupted = interrupted or texts.interrupted()
         self._settings = Settings(site)
@@ -402,9 +402,6 @@ class Core:
             self._event(KIND, image.now, **counted.body())
         if not self._unread:
             self._people.tell_standing(image.now, self._stations.standing())
-        document = None if self._unread else self._memory.encode()
-        changed = document is not None and document != self._written
-        self._written = document or self._written
         events, self._events = tuple(self._events), []
         frame = self._frames.of(image)
         return Step(
@@ -414,10 +411,19 @@ class Core:
             urgent=frame is not None and self._frames.urgent(frame),
             events=events,
             outcomes=self._commands.outcomes(),
-            memory=document if changed else None,
+            memory=self._changed_document(),
             next_due_ms=self._next_due(image, decision),
             answers=self._people.answers(),
         )
+
+    def _changed_document(self) -> bytes | None:
+        """What is remembered, when it is other than before."""
+        mark = None if self._unread else self._memory.mark
+        if mark is None or mark == self._mark:
+            return None
+        before, self._mark = self._written, mark
+        self._written = self._memory.encode()
+        return self._written if self._written != before else None
 
     def _next_due(self, image: Image, decision: Decision) -> int:
         now = image.now

@@ -98,6 +98,8 @@ class Observed:
         self._judged: dict[str, tuple[Observation, dict[str, Sample]]] = {}  # of the latest poll of a device
         self._together: dict[str, tuple[list[Sample], float | None, Together]] = {}
         self._names = tuple(one.datastream.id for one in site.sensed)
+        self._stands: dict[str, tuple[Observation, Position]] = {}
+        self._read_mono_ms: dict[str, int] = {}
         self.answered_mono_ms = dict.fromkeys(site.devices, since_mono_ms)
 
     def add(self, seen: Observation) -> None:
@@ -107,6 +109,7 @@ class Observed:
             return
         if seen.values is not None:
             self._latest[seen.device] = seen
+            self._read_mono_ms.update((one.datastream.id, seen.mono_ms) for one in self._sensed.get(seen.device, ()))
             self._faulty.discard(seen.device)
             self.answered_mono_ms[seen.device] = seen.mono_ms
         elif seen.fault:
@@ -137,9 +140,7 @@ class Observed:
             positions[actuator.id] = found = self._position(actuator, now)
             is_open = self._held(actuator.id) if found.heard and found.open is None else found.open
             samples[actuator.datastream.id] = _NOT_READ if is_open is None else Sample(float(is_open))
-        polls = {name: seen.mono_ms for name, seen in self._latest.items()}
-        read = {one.datastream.id: polls[one.device] for one in self._site.sensed if one.device in polls}
-        return Image(now, samples, positions, read)
+        return Image(now, samples, positions, self._read_mono_ms.copy())
 
     def _of_device(self, name: str, max_age_s: float, now: Now) -> Mapping[str, Sample]:
         """What the latest poll of a device is worth now; a poll is judged once."""
@@ -179,9 +180,16 @@ class Observed:
         latest = self._latest.get(actuator.part.device)
         if latest is None or latest.values is None or now.mono_ms - latest.mono_ms > actuator.max_age_s * 1000:
             return UNHEARD
-        if not at_rest(actuator.part, latest.values):
-            return UNHEARD
-        return Position(position(actuator.part, latest.values), latest.mono_ms)
+        before = self._stands.get(actuator.id)
+        if before is None or before[0] is not latest:
+            before = self._stands[actuator.id] = latest, _position_of(actuator, latest.values, latest.mono_ms)
+        return before[1]
+
+
+def _position_of(actuator: Actuator, values: Mapping[str, float | None], at_mono_ms: int) -> Position:
+    if not at_rest(actuator.part, values):
+        return UNHEARD
+    return Position(position(actuator.part, values), at_mono_ms)
 
 
 def _joined(averaged: Averaged, samples: Mapping[str, Sample], expected_pct: float | None) -> Together:

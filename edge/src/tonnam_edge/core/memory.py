@@ -188,6 +188,11 @@ class Memory(msgspec.Struct):
     def encode(self) -> bytes:
         return msgspec.json.encode(self, order="deterministic")
 
+    @property
+    def mark(self) -> bytes:
+        """Another whenever the document is; sooner made than that."""
+        return msgspec.msgpack.encode(self)
+
     @classmethod
     def decode(cls, document: bytes) -> Memory:
         return msgspec.json.decode(document, type=cls)
