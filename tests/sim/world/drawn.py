@@ -28,7 +28,7 @@ from tonnam_sim.world.config import (
     WeatherConfig,
     ZoneConfig,
 )
-from tonnam_sim.world.faults import CirculationDead, FlowSwitchStuck
+from tonnam_sim.world.faults import CirculationDead, FloatFailed, FlowSwitchStuck, LockTurned, RiverWave
 
 STOCKS: tuple[tuple[Literal["a", "b", "acid", "hypochlorite"], float, float], ...] = (
     ("a", 180.0, 0.0),
@@ -111,6 +111,7 @@ def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
         "board": st.integers(0, len(config.boards) - 1),
         "injector": st.sampled_from([each.id for each in config.injectors] or ["none"]),
         "solution_probe": st.sampled_from(["ec", "ph", "supply_ec", "supply_ph"]),
+        "pump": st.just("pump"),
         "subject": st.sampled_from(["pump", *zones]),
         "offset": st.floats(-20.0, 20.0),
         "down_s": st.floats(0.0, 600.0),
@@ -157,6 +158,8 @@ def faults(
 
 def _can_suffer(config: WorldConfig, kind: type[Any]) -> bool:
     """Whether there is what this fault strikes."""
+    if kind in (RiverWave, FloatFailed, LockTurned):
+        return False
     if kind in (FlowSwitchStuck, CirculationDead) or "solution_probe" in kind.model_fields:
         return config.mixing is not None and (kind is not CirculationDead or config.mixing.kind == "tank")
     return bool(config.injectors) or "injector" not in kind.model_fields

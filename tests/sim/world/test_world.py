@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.sim.world.drawn import FAULTS, Write, faults, pass_time, rich_config, stories, tell, write
+from tests.sim.world.drawn import FAULTS, Write, dosing_config, faults, pass_time, rich_config, stories, tell, write
 from tonnam_sim.world import World, WorldConfig, parse_fault
 from tonnam_sim.world.config import BoardConfig, Coil, PumpConfig, ValveConfig, WeatherConfig, ZoneConfig
 from tonnam_sim.world.faults import DeadUnit, LineBurst, PumpDead, StuckCoil, WeldedContact
@@ -124,7 +124,7 @@ def test_other_seeds_are_other_farms() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(fault=faults(RICH, START_S, START_S + 3600.0))
+@given(fault=faults(RICH, START_S, START_S + 3600.0) | faults(dosing_config(in_tank=True), START_S, START_S + 1.0))
 def test_every_fault_survives_json(fault: object) -> None:
     plain = json.loads(json.dumps(fault.model_dump()))  # type: ignore[attr-defined]
     assert parse_fault(plain) == fault
@@ -132,7 +132,7 @@ def test_every_fault_survives_json(fault: object) -> None:
 
 def test_faults_have_names_of_their_own() -> None:
     names = [kind.model_fields["fault"].default for kind in FAULTS]
-    assert len(set(names)) == len(names) == 49
+    assert len(set(names)) == len(names) == 52
 
 
 @pytest.mark.parametrize(

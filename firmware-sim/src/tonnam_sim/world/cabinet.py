@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..devices.relay import RelayBoard
 from .conditions import Conditions
@@ -32,23 +32,23 @@ def coils_of(config: WorldConfig) -> dict[str, Coil]:
             coils[f"{injector.id}-valve"] = injector.valve
     if config.mixing is not None and config.mixing.circulation is not None:
         coils["circulation"] = config.mixing.circulation
-    if len(set(coils.values())) != len(coils):
-        raise ValueError("two actuators have the same coil")
-    if any(coil.board >= len(config.boards) for coil in coils.values()):
-        raise ValueError("an actuator is on a board that is not there")
     return coils
 
 
 class Cabinet:
     """All boards. `contact`: whether a relay lets current through; `energised`: whether it reaches the actuator."""
 
-    def __init__(self, config: WorldConfig) -> None:
-        self.coils = coils_of(config)
+    def __init__(self, boards: Sequence[BoardConfig], coils: Mapping[str, Coil]) -> None:
+        if len({(coil.board, coil.channel) for coil in coils.values()}) != len(coils):
+            raise ValueError("two actuators have the same coil")
+        if any(coil.board >= len(boards) for coil in coils.values()):
+            raise ValueError("an actuator is on a board that is not there")
+        self.coils = coils
         self.boards = [
             RelayBoard(board.unit, flash=board.timer, renewal=board.renewal, clock_rate=board.clock_rate)
-            for board in config.boards
+            for board in boards
         ]
-        self._configs = config.boards
+        self._configs = boards
         self._up_s = [0.0] * len(self.boards)
         self._masks = [0] * len(self.boards)
         self._on = Conditions()
@@ -95,9 +95,15 @@ class Cabinet:
         return min((*ends, *(up for up in self._up_s if up > 0.0)), default=math.inf)
 
     def contact(self, name: str, now_s: float) -> bool:
-        """Whether an actuator's relay lets current through. Without power to its board only a welded one does."""
+        """Whether an actuator's relay lets current through. Without power to its board only a welded one does, and
+        one that is wired through the contact that is closed at rest.
+        """
         coil = self.coils[name]
         board = self.boards[coil.board]
+        if coil.at_rest:
+            held = coil.channel in board.welded
+            drawn = not self.down(coil.board, now_s) and board.coil(coil.channel)
+            return held or (coil.channel not in board.burnt and not drawn)
         if self.down(coil.board, now_s):
             return coil.channel in board.welded
         return board.contact(coil.channel)

@@ -13,6 +13,7 @@ class Conditions:
     """Empty: all is well. Actuators, sensors, probes and zones by their names; units as (bus, unit).
 
     `drifts` are (a day, since) of a sensor's first quantity; `flow_switch` is how it is stuck, if it is.
+    `river_waves` are (cm, since, rises within seconds).
     """
 
     stuck: dict[str, bool] = field(default_factory=dict)
@@ -28,8 +29,11 @@ class Conditions:
     emitters: dict[tuple[str, int], float] = field(default_factory=dict)
     main_leak: float = 0.0
     filter_factor: float = 1.0
-    pump_dead: bool = False
-    pump_wear: float = 0.0
+    dead_pumps: set[str] = field(default_factory=set)
+    worn_pumps: dict[str, float] = field(default_factory=dict)
+    floats_failed: set[str] = field(default_factory=set)
+    river_waves: list[tuple[float, float, float]] = field(default_factory=list)
+    locks: set[str] = field(default_factory=set)
     siphon_m: float = 0.0
     check_failed: bool = False
     injector_checks_failed: set[str] = field(default_factory=set)

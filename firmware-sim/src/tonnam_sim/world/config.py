@@ -26,10 +26,15 @@ class ValveKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coil:
-    """One relay: the number of its board (0 is the first) and its channel (0 to 7)."""
+    """One relay: the number of its board (0 is the first) and its channel (0 to 7).
+
+    `at_rest`: wired through the contact that is closed while the coil has no current (NC), as a flood pump's should
+    be: it runs when the board is dead.
+    """
 
     board: int
     channel: int
+    at_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,9 @@ class Plumbing:
             self.primed = False
         elif self.tank_l >= tank.primed_l - _SLIGHT:
             self.primed = True
-        pumped_m = self._config.pump.head_m * (1.0 - on.pump_wear) * speed * speed if self.primed else 0.0
+        pumped_m = (
+            self._config.pump.head_m * (1.0 - on.worn_pumps.get("pump", 0.0)) * speed * speed if self.primed else 0.0
+        )
         siphon_m = max(tank.siphon_m, on.siphon_m) if self.tank_l > tank.dry_l + _SLIGHT else 0.0
         return max(pumped_m, siphon_m)
 

@@ -12,14 +12,14 @@ ground, weather and probes move on a grid of absolute time. So it does not matte
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from ..physics.greenhouse import Climate
 from ..physics.roof import roof_w
-from .cabinet import PUMP_STALLS_UNDER, Cabinet
+from .cabinet import PUMP_STALLS_UNDER, Cabinet, coils_of
+from .clock import NEAR_S as _NEAR_S
+from .clock import Stepped
 from .conditions import Conditions
 from .config import ValveConfig, ValveKind, WorldConfig
 from .drives import CutOff, Motor, Valve
@@ -35,42 +35,20 @@ from .truth import Truth
 from .weather import Outside
 from .wiring import feels, inputs_of, wire
 
-_NEAR_S = 1e-6
-# Ground and weather move on multiples of these; a solar pump follows the clouds more closely.
-_BUSY_S, _SOLAR_S, _DAY_GRID_S, _NIGHT_GRID_S = 300.0, 60.0, 1800.0, 3600.0
-_STAYS_BUSY_S = 1800.0
 _VOLTS, _POWER_FACTOR = 230.0, 0.85
 _SOLAR_STALLS, _SOLAR_STARTS = 0.6, 0.7  # shares of the pump's speed
 
 
-class WorldEvent(NamedTuple):
-    """A change of state that a person on the farm could have seen.
-
-    A zone's id or "master" (its valve): shut, opening, open, closing; "path:" + zone: open, shut (valve and master);
-    "line:" + zone: filling, watering, draining, still; "pump": on, off; "tank": ok, dry; "board-0": up, down;
-    "rain": rain, none. All states are told once at the beginning.
-    """
-
-    at_s: float
-    subject: str
-    state: str
-
-
-class World:
+class World(Stepped):
     """One farm. `now_s` is seconds since midnight, local time, before its first day."""
 
     def __init__(self, config: WorldConfig | None = None, seed: int = 0, faults: Iterable[Fault] = ()) -> None:
         self.config = config or WorldConfig()
-        self.seed = seed
-        self.now_s = self.config.start_hour * 3600.0
-        self.faults: list[Fault] = []
-        self.events: list[WorldEvent] = []
+        super().__init__(seed, self.config.start_hour * 3600.0)
         self.conditions = Conditions()
-        self._states: dict[str, str] = {}
         self._make_field()
         self._make_cabinet()
         self.truth = Truth(self)
-        self._next_s = self.now_s
         for fault in faults:
             self.add(fault)
         self._change()
@@ -87,7 +65,7 @@ class World:
 
     def _make_cabinet(self) -> None:
         config = self.config
-        self.cabinet = Cabinet(config)
+        self.cabinet = Cabinet(config.boards, coils_of(config))
         self.valves = {zone.id: _valve(zone.valve) for zone in config.zones}
         if config.master is not None:
             self.valves["master"] = _valve(config.master)
@@ -96,7 +74,6 @@ class World:
         self._cut_offs["master"] = CutOff(config.master.cut_off_s if config.master is not None else None)
         self._cut_offs["pump"] = CutOff(config.pump.cut_off_s)
         self._solar_runs = False
-        self._edges: list[tuple[float, Fault | None]] = []
         self._opened = self._paths = [0.0] * len(config.zones)
         self.meter = PulseTrain(config.pulse_l, begins_at=150_000 + self.seed % 1000)
         self.inputs = inputs_of(config)
@@ -107,35 +84,6 @@ class World:
             bus.seed = self.seed
 
     # ------------------------------------------------------------------------------------------------------- time
-
-    def step(self, seconds: float) -> None:
-        """Let so many seconds pass; any length, cut inside where something moves. ValueError when negative."""
-        if not seconds >= 0.0 or math.isinf(seconds):
-            raise ValueError(f"time must go forward, not by {seconds} s")
-        end_s = self.now_s + seconds
-        while self._next_s <= end_s + _NEAR_S:
-            self._run_until(self._next_s)
-            self._change()
-        self._run_until(end_s)
-
-    def next_event_s(self) -> float:
-        """When something next changes by itself: a valve, a timer, a line, a fault, rain. Infinite when nothing does.
-
-        The grid on which ground and weather move is not counted: what stands, stands. At `now_s` or later.
-        """
-        return max(self.now_s, self._next_transition_s())
-
-    def add(self, fault: Fault) -> None:
-        """One more fault or act of a person; a ValueError when it names what is not there or begins in the past."""
-        _check(fault, self)
-        if fault.at_s < self.now_s - _NEAR_S:
-            raise ValueError(f"{fault.fault} would begin at {fault.at_s} s; it is {self.now_s} s")
-        self.faults.append(fault)
-        self._edges.append((fault.at_s, fault))
-        if fault.until_s is not None:
-            self._edges.append((max(fault.until_s, fault.at_s), None))
-        self._edges.sort(key=lambda edge: edge[0])
-        self._next_s = min(self._next_s, self._edges[0][0])
 
     def ledger(self) -> dict[str, float]:
         """Litres (and salts, dS/m litres) that came in less those that went out or are still there: all zero."""
@@ -172,7 +120,7 @@ class World:
 
     def _next_transition_s(self) -> float:
         return min(
-            self._edges[0][0] if self._edges else math.inf,
+            self._next_edge_s(),
             self.cabinet.next_s(),
             self.motor.next_s(self.now_s),
             self.now_s + self.plumbing.next_s(),
@@ -201,6 +149,21 @@ class World:
         for bus in self.buses.values():
             bus.conditions = on
         self.field.look_up(self.now_s, on)
+
+    def _named(self) -> Mapping[str, Iterable[object]]:
+        zones = {zone.id for zone in self.config.zones}
+        return {
+            "actuator": self.cabinet.coils,
+            "zone": zones,
+            "probe": self.probes,
+            "sensor": self.senses.names,
+            "bus": self.buses,
+            "board": range(len(self.cabinet.boards)),
+            "injector": self.plumbing.injectors,
+            "pump": {"pump"},
+            "solution_probe": self.senses.names & set(SOLUTION_UNITS),
+            "subject": {"pump", *zones},
+        }
 
     def _fire(self, fault: Fault) -> None:
         """What happens once."""
@@ -249,7 +212,11 @@ class World:
 
     def _pump_has_current(self) -> bool:
         on, config = self.conditions, self.config.pump
-        if on.pump_dead or on.voltage < PUMP_STALLS_UNDER or not self.cabinet.energised("pump", self.now_s):
+        if (
+            "pump" in on.dead_pumps
+            or on.voltage < PUMP_STALLS_UNDER
+            or not self.cabinet.energised("pump", self.now_s)
+        ):
             return False
         if config.contactor is not None and not self.cabinet.contact("contactor", self.now_s):
             return False
@@ -289,11 +256,6 @@ class World:
         for number in range(len(self.cabinet.boards)):
             self._tell(f"board-{number}", "down" if self.cabinet.down(number, self.now_s) else "up")
         self._tell("rain", "rain" if self.field.outside.rain_mm_h > 0.0 else "none")
-
-    def _tell(self, subject: str, state: str) -> None:
-        if self._states.get(subject) != state:
-            self._states[subject] = state
-            self.events.append(WorldEvent(self.now_s, subject, state))
 
     # ------------------------------------------------------------------------------------------- what sensors feel
 
@@ -339,23 +301,3 @@ def _line_state(flows_in: bool, drips: bool) -> str:
     if flows_in:
         return "watering" if drips else "filling"
     return "draining" if drips else "still"
-
-
-def _check(fault: Fault, world: World) -> None:
-    """Whether a fault names what there is."""
-    zones = {zone.id for zone in world.config.zones}
-    known: dict[str, Iterable[object]] = {
-        "actuator": world.cabinet.coils,
-        "zone": zones,
-        "probe": world.probes,
-        "sensor": world.senses.names,
-        "bus": world.buses,
-        "board": range(len(world.cabinet.boards)),
-        "injector": world.plumbing.injectors,
-        "solution_probe": world.senses.names & set(SOLUTION_UNITS),
-        "subject": {"pump", *zones},
-    }
-    for key, names in known.items():
-        named = getattr(fault, key, None)
-        if named is not None and named not in names:
-            raise ValueError(f"{fault.fault}: there is no {key} {named!r}; there are {', '.join(map(str, names))}")

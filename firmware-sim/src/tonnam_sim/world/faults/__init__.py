@@ -33,6 +33,7 @@ from .cabinet import (
     StuckCoil,
     WeldedContact,
 )
+from .flood import FloatFailed, LockTurned, RiverWave
 from .sensors import (
     MeterBlind,
     MeterPhantom,
@@ -90,6 +91,7 @@ __all__ = [
     "EmergencyStop",
     "Fault",
     "FilterCleaned",
+    "FloatFailed",
     "FlowSwitchStuck",
     "ForeignWrite",
     "Heat",
@@ -98,6 +100,7 @@ __all__ = [
     "JammedValve",
     "LeakingValve",
     "LineBurst",
+    "LockTurned",
     "LossyBus",
     "MainLeak",
     "MeterBlind",
@@ -110,6 +113,7 @@ __all__ = [
     "PumpDead",
     "PumpWorn",
     "RefusingUnit",
+    "RiverWave",
     "SensorDrift",
     "SensorDry",
     "SensorFrozen",
@@ -177,6 +181,9 @@ Fault = (
     | SensorDrift
     | SensorDry
     | TemperatureLost
+    | RiverWave
+    | FloatFailed
+    | LockTurned
 )
 _FAULT: TypeAdapter[Fault] = TypeAdapter(Annotated[Fault, Field(discriminator="fault")])
 

@@ -88,19 +88,21 @@ class PumpDead(BaseFault):
     """The contact closes; the motor stands still and draws nothing."""
 
     fault: Literal["pump_dead"] = "pump_dead"
+    pump: str = "pump"
 
     def onto(self, on: Conditions) -> None:
-        on.pump_dead = True
+        on.dead_pumps.add(self.pump)
 
 
 class PumpWorn(BaseFault):
-    """A pump that has lost this share of its head."""
+    """A pump that has lost this share of its head, by wear or by what hangs in its rack."""
 
     fault: Literal["pump_worn"] = "pump_worn"
+    pump: str = "pump"
     share: Annotated[float, Field(ge=0.0, le=0.9)]
 
     def onto(self, on: Conditions) -> None:
-        on.pump_wear = max(on.pump_wear, self.share)
+        on.worn_pumps[self.pump] = max(on.worn_pumps.get(self.pump, 0.0), self.share)
 
 
 class Siphon(BaseFault):
