@@ -55,7 +55,10 @@ class TlsBroker:
         await asyncio.to_thread(wait_until, self._shows_what_is_issued, "the new certificate")
 
     def _shows_what_is_issued(self) -> bool:
-        shown = ssl.get_server_certificate((HOST, self.server.port))
+        try:
+            shown = ssl.get_server_certificate((HOST, self.server.port))
+        except ConnectionError:  # it may break off who comes in the middle of a reload
+            return False
         return self.authority.certificate.read_text().startswith(shown.strip())
 
 

@@ -24,9 +24,8 @@ class Chain(Stack):
 
     def register(self) -> None:
         super().register()
-        cloud = plan.program("tonnam-cloud")
-        self._tell([cloud, "node", "add", *GATEWAY, "--name-en", "gateway"])
-        self._tell([cloud, "node", "add", *EDGE, "--name-en", "edge", "--via", GATEWAY.node])
+        self._tell(["node", "add", *GATEWAY, "--name-en", "gateway"])
+        self._tell(["node", "add", *EDGE, "--name-en", "edge", "--via", GATEWAY.node])
         self._turn("edge", TONNAM_BROKER=self.site.url)
         self._turn("town-sim", TONNAM_BROKER=self.site.url)
         self._turn("gateway", TONNAM_FIELD_BROKER=self.site.url, TONNAM_SITE_BROKER=self.site.url)

@@ -36,14 +36,12 @@ class Guarded(Stack):
 
     def register(self) -> None:
         super().register()
-        cloud, kept = plan.program("tonnam-cloud"), self.plan.credentials
+        kept = self.plan.credentials
         for origin, password in ((plan.FARM, kept.edge), (plan.TOWN, kept.gateway)):
-            self._tell([cloud, "node", "credentials", *origin, "--password-stdin"], password)
+            self._tell(["node", "credentials", *origin, "--password-stdin"], password)
         out = self.plan.home / "broker"
         listen = f"{servers.HOST}:{self.plan.ports.mqtt}"
-        self._tell(
-            [cloud, "broker-config", "mosquitto", "--out", str(out), "--users", str(USERS), "--listen", listen]
-        )
+        self._tell(["broker-config", "mosquitto", "--out", str(out), "--users", str(USERS), "--listen", listen])
         config = self.plan.home / "mosquitto.conf"
         config.write_text(f"include_dir {out}\npersistence false\n" + ("user root\n" if os.geteuid() == 0 else ""))
         command = [servers.executable("mosquitto"), "-c", str(config)]
