@@ -9,6 +9,7 @@ from tonnam_edge.core.texts import minutes, text
 from tonnam_edge.profile import Words
 from tonnam_edge.program_file import AnyProgram, LightPart, MoisturePart, TimerPart
 from tonnam_edge.site import Site, Zone
+from tonnam_edge.station_file import StationPart
 from tonnam_link.messages import Frame, Sample
 
 SMALL_STEP_MS = 60_000
@@ -62,11 +63,12 @@ def rising(wall_ms: int, last_ms: int) -> int:
 def described(site: Site) -> dict[str, Any]:
     """The body of `site.described`: the whole truth of the site, for the cloud to keep."""
     place, tank = site.file.site, site.file.tank
-    pumps = [a.datastream.id for a in site.actuators.values() if a.part.role == "pump"]
+    zone_pumps = [a for a in site.actuators.values() if a.part.role == "pump" and a.id not in site.stationed]
+    pumps = [a.datastream.id for a in zone_pumps]
     return {
         "site": {
             "id": place.id,
-            "kind": "farm",
+            "kind": "city" if site.stations and not site.zones else "farm",
             "name": both(place.name),
             "latitude": place.latitude,
             "longitude": place.longitude,
@@ -80,6 +82,7 @@ def described(site: Site) -> dict[str, Any]:
         "tank": None if tank is None else {"datastream": site.tank_level, "full_cm": tank.full_cm},
         "flow": site.flow_rate,
         "sensors": [],
+        "stations": [_station(site, station) for station in site.stations.values()],
     }
 
 
@@ -101,6 +104,28 @@ def _zone(site: Site, zone: Zone) -> dict[str, Any]:
         "max_run_s": round(zone.max_run_s),
         "programs": [
             {"id": p.id, "kind": p.kind, "text": program_text(p, zone)} for p in site.programs if p.zone == zone.id
+        ],
+    }
+
+
+def _station(site: Site, station: StationPart) -> dict[str, Any]:
+    moved = [site.actuators[name] for name in station.moved]
+    return {
+        "id": station.id,
+        "name": both(station.name),
+        "kind": "gate" if station.gate else "pumps",
+        "level": f"{site.id}/{station.level}",
+        "witness": None if station.witness is None else f"{site.id}/{station.witness.level}",
+        "start_cm": station.start_cm,
+        "stop_cm": station.stop_cm,
+        "parts": [
+            {
+                "id": one.id,
+                "name": both(one.part.name),
+                "datastream": one.datastream.id,
+                "safe_state": one.part.safe_state,
+            }
+            for one in moved
         ],
     }
 

@@ -71,6 +71,7 @@ class Station:
         self._order: Order | None = None
         self._level = Level(None, "nobody")
         self._told: tuple[str, Text] = ("", texts.begins())
+        self._alarm: Text | None = None  # what somebody must be told of at once
         self._moved: list[int] = []  # when something else moved a coil of it
 
     @property
@@ -95,6 +96,7 @@ class Station:
             self._end_order(CommandState.FAILED, self.left)
             self._proofs.rest()
             self._explain(f"left:{self.left['en']}", self.left, now)
+            self._alarm = None
             return
         for drive in self.drives:
             drive.observe(now)
@@ -279,14 +281,27 @@ class Station:
         mode = self.hands.mode
         return {
             "id": self.part.id,
+            "name": {"th": self.part.name.th, "en": self.part.name.en},
+            "level": f"{self._site.id}/{self.part.level}",
             "state": state,
-            "active": [drive.name for drive in active],
+            "parts": [self._told_part(drive) for drive in self.drives],
             "mode": None if self.part.mode is None else "unknown" if mode is None else mode.value,
             "locked": None if self.part.lock is None else self.hands.locked,
             "in_hand": self.left is not None,
             "ordered": self._order is not None,
             "level_by": self._level.by,
             "text": self._told[1],
+            "alarm": self._alarm,
+        }
+
+    def _told_part(self, drive: Drive) -> dict[str, Any]:
+        """A pump or gate, and what it is known to be."""
+        name, known = drive.words, drive.proven and self.left is None
+        return {
+            "id": drive.name,
+            "name": {"th": name.th, "en": name.en},
+            "state": drive.state if known else "unknown",
+            "datastream": drive.actuator.datastream.id,
         }
 
     def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
@@ -305,8 +320,10 @@ class Station:
             notes.append(("witness", texts.by_witness()))
         if self._proofs.rising is not None:
             notes.append(("rising", self._proofs.rising))
+        wrong = goal.number is None or self._level.apart or self._proofs.rising is not None
         key = "|".join([goal.key, *(key for key, _ in notes)])
         self._explain(key, texts.both(goal.why, *(text for _, text in notes)), now)
+        self._alarm = self._told[1] if wrong else None
 
     def _explain(self, key: str, why: Text, now: Now) -> None:
         """Keep one explanation of how it stands, and tell it when it is another one."""
