@@ -182,12 +182,26 @@ def _line(
             problems.error((*path, key), text)
         if key.endswith("_twin") and name is not None and getattr(line, key.removesuffix("_twin")) is None:
             problems.error((*path, key), f"needs {key.removesuffix('_twin')}: the probe that it is the twin of")
+    _circulation(parts, line, path, problems)
     if line.kind == "tank":
         found = [part for _, part in parts.of(InjectorPart, "injector") if part.line == line.id]
         for one, other in combinations(found, 2):
             if not compatible(one.liquid, [other.liquid]):
                 text = f'"{one.id}" and "{other.id}" must not meet, and a tank cannot be rinsed between them'
                 problems.error((*path, "kind"), f"{text}. Give each a line of its own")
+
+
+def _circulation(parts: Parts, line: MixingLinePart, path: Path, problems: Problems) -> None:
+    if line.circulation is None:
+        return
+    pumps = [part.id for _, part in parts.of(ActuatorPart, "actuator") if part.role == "pump"]
+    at = (*path, "circulation")
+    if line.kind != "tank":
+        problems.error(at, "only a tank has it")
+    if line.circulation not in pumps:
+        problems.error(at, f'"{line.circulation}" is not a pump. {did_you_mean(line.circulation, pumps)}')
+    elif any(line.circulation == zone.pump for _, zone in parts.of(ZonePart, "zone")):
+        problems.error(at, f'"{line.circulation}" waters zones: the circulation has a pump of its own')
 
 
 def _flow(parts: Parts, line: MixingLinePart, kind: str, path: Path, problems: Problems) -> None:

@@ -43,14 +43,16 @@ class MixingLinePart(Model):
     """Where injectors meet the water: a stretch of the main, or a tank that a circulation pump stirs.
 
     `feeds` names the zones' pump (else their master valve). `flow` is what proves that water moves at the injectors:
-    a meter's total, or a flow switch that says 1; in a tank that of the circulation. `rinse_l` of plain water clean
-    the line. A dose has mixed after `mixing_wait_s`. `ec` and `ph` measure behind the injectors; a twin of each may
-    contradict it. `water_ec` is the EC of the plain water, as long as it was not measured.
+    a meter's total, or a flow switch that says 1; in a tank that of the circulation, whose pump, where it is a coil
+    of ours, is `circulation`. `rinse_l` of plain water clean a line. A dose has mixed after `mixing_wait_s`. `ec` and
+    `ph` measure behind the injectors; a twin of each may contradict it. `water_ec` is the EC of the plain water, as
+    long as it was not measured.
     """
 
     id: Id
     feeds: Id
     kind: Literal["main", "tank"] = "main"
+    circulation: Id | None = None
     flow: str
     rinse_l: Annotated[float, Field(gt=0, le=10_000)]
     mixing_wait_s: Annotated[float, Field(ge=5, le=1800)] = 30.0

@@ -44,6 +44,7 @@ class Water:
         self.latches = Latches(memory, site, tell, new_id)
         self.station_faults: list[Fault] = []  # found in this step, for who looks after the stations
         self._mine = [name for name in site.actuators if name not in site.stationed]
+        self.also_open: Callable[[], set[str]] = set  # what dosing has opened: that is as it should be
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.by_hand = False  # somebody waters at the cabinet: then flow and current are no sign of a fault
         self.passed_l = 0.0  # by the meter, in the last step
@@ -90,7 +91,7 @@ class Water:
         """Whether all that shares a water path with a zone is as it was told: safe, or open for a run, and proven."""
         supply = self.runs.supply(zone)
         opened = {name for run in self.runs.on(supply.name) for name in self._site.path_of(run.intent.zone)}
-        shut = self._site.path_mates(zone) - opened
+        shut = self._site.path_mates(zone) - opened - self.also_open()
         return self.actuators.safe(shut) and not any(self.actuators.overdue(name) for name in opened)
 
     def holds(self, zone: str, now: Now) -> bool:

@@ -34,12 +34,13 @@ class Dosing:
         }
         self._no_rinse_until: dict[str, int] = {}
         water.dosing_fault = self.fault
+        water.also_open = lambda: {name for line in self.lines.values() for name in line.opened}
 
     def fault(self, fault: Fault, now: Now) -> bool:
         """Take note of a coil that differs. True when plain water may go on: a dosing pump did not begin."""
         mine = [line for line in self.lines.values() if self._is_of(line, fault.actuator.id)]
         for line in mine if fault.how in {Differs.WENT_OPEN, Differs.NOT_CLOSED} else ():
-            line.differs(fault.actuator.id, now)
+            line.guard.differs(fault.actuator.id, now)
         return bool(mine) and fault.how is Differs.NOT_OPENED
 
     def advance(self, image: Image, *, books: bool) -> None:
@@ -54,12 +55,12 @@ class Dosing:
     def wait(self, wish: Wish, now: Now) -> Text | None:
         """What a wish must wait for: other water in the same line, a rinse, or a dosing pump that will not stand."""
         for line in self._feeding(wish.zone):
-            if line.runs_on is not None:
-                return line.runs_on
+            if line.guard.runs_on is not None:
+                return line.guard.runs_on
         supply, own = self._site.supply_of(wish.zone), self._goes_with(wish, now)
         for run in self._water.runs.on(supply) if self._feeding(wish.zone) else ():
             zone = run.intent.zone
-            if own != self._gets(zone, plain=self._is_plain(run.intent)):
+            if zone in self._site.zones and own != self._gets(zone, plain=self._is_plain(run.intent)):
                 return texts.other_recipe(self._site.zones[zone].part.name)
         owing = self._owing(wish, now)
         return None if owing is None else texts.rinse_first(owing.part.id)
@@ -67,8 +68,10 @@ class Dosing:
     def forbids(self, zone: str, now: Now) -> Text | None:
         """Why a zone that does not water without its recipe must wait for that."""
         why = self._blocked(zone, now)
+        if why is None:
+            return None
         waits = self._site.zones[zone].part.without_dose == "wait"
-        return texts.waits_for_dosing(why) if why is not None and waits else None
+        return texts.waits_for_dosing(why) if waits else None
 
     def rinses(self, wishes: Iterable[Wish], now: Now) -> list[Wish]:
         """Runs that clean a line through the zone that was fertigated last, before plain water goes elsewhere."""
@@ -126,7 +129,8 @@ class Dosing:
         return [self.lines[part.id] for part in self._recipes.feeding(zone)]
 
     def _is_of(self, line: Line, actuator: str) -> bool:
-        return any(actuator in {part.actuator, part.closing_actuator} for part in line.injectors.values())
+        named = {name for part in line.injectors.values() for name in (part.actuator, part.closing_actuator)}
+        return actuator in {*named, line.part.circulation}
 
     def _blocked(self, zone: str, now: Now) -> Text | None:
         found = (line.blocked(self._recipes.of(zone, line.part.id), now) for line in self._feeding(zone))

@@ -10,27 +10,26 @@ from collections.abc import Callable, Iterable
 
 from tonnam_edge.core.dosing import dosing_texts as texts
 from tonnam_edge.core.dosing.flow import LineFlow
+from tonnam_edge.core.dosing.guard import Guard
 from tonnam_edge.core.dosing.kept import Kept, Residue
 from tonnam_edge.core.dosing.ledger import Ledger
 from tonnam_edge.core.dosing.liquids import compatible
-from tonnam_edge.core.dosing.loop import Failing, Loop
 from tonnam_edge.core.dosing.plan import Group, planned
 from tonnam_edge.core.dosing.probes import Probe, Quantity, Reading
-from tonnam_edge.core.dosing.pulses import UNSEEN_TIMES, Doser, Shot
+from tonnam_edge.core.dosing.pulses import Doser, Shot
 from tonnam_edge.core.dosing.recipe import Recipe, Recipes
 from tonnam_edge.core.dosing.session import QUANTITIES, Session, Window
 from tonnam_edge.core.image import Image, Now
-from tonnam_edge.core.latches import LatchKind, Tell
+from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.runs import Phase, Run
 from tonnam_edge.core.water import Water
 from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
+from tonnam_edge.limits import PROVE_S
 from tonnam_edge.site import Site
 
 # Why nothing is dosed is told when it has lasted for so long: proof of flow takes its time.
 TELL_AFTER_S = 60.0
-# A dosing pump's own contact must have opened so long after it was proven off.
-COASTS_S = 5.0
 # A measured flow may sink: a rinse begins a little early.
 EARLY = 0.95
 
@@ -59,9 +58,8 @@ class Line:
                 named: Quantity = "ec" if quantity == "ec" else "ph"
                 self._probes[named] = Probe(site, named, stream, twin)
         self._session: Session | None = None
-        self._off_since: int | None = None
         self.plain: set[str] = set()  # runs that get plain water, whatever their zone's recipe
-        self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
+        self.guard = Guard(site, part, self.injectors, water)
 
     @property
     def residue(self) -> Residue:
@@ -73,23 +71,32 @@ class Line:
         return max(0.0, self.part.rinse_l - self.residue.rinsed_l) if self.residue.liquids else 0.0
 
     @property
+    def opened(self) -> set[str]:
+        """What it has opened or started, and is to be open now."""
+        named = [
+            self.part.circulation,
+            *(n for p in self.injectors.values() for n in (p.actuator, p.closing_actuator)),
+        ]
+        return {name for name in named if name is not None and self._water.actuators.said_open(name)}
+
+    @property
     def busy(self) -> bool:
         """Whether it must be looked at every second."""
         return self._session is not None or any(not doser.idle for doser in self.dosers.values())
 
     def blocked(self, recipe: Recipe, now: Now) -> Text | None:
         """Why a recipe cannot be dosed, apart from what only a run shows: latched, used up, empty."""
-        if self.runs_on is not None:
-            return self.runs_on
+        if self.guard.runs_on is not None:
+            return self.guard.runs_on
         for _, part in recipe.doses:
-            latch = next((each for each in self._water.latches.standing() if each.subject == part.id), None)
-            if latch is not None:
-                return texts.latched(latch.text)
+            latched = self.guard.standing(part.id)
+            if latched is not None:
+                return latched
             room = self.ledger.room(part, now)
             doser = self.dosers[part.id]
             if doser.idle and room.ml < doser.least_ml:  # a pulse under way was booked
                 if room.cap == "stock":
-                    self._water.latches.set(LatchKind.STOCK_EMPTY, part.id, now, texts.cap(part.name, room.cap))
+                    self.guard.empty(part, now)
                 return texts.cap(part.name, room.cap)
         return None
 
@@ -106,19 +113,14 @@ class Line:
         why = self._may_not(session, runs, image, hold)
         if session is None or why is not None:
             self._stop_all(image.now)
-        self._advance_dosers(image)
-        self._watch_switch(image, off=supply.off)
-        self._watch_contacts(image)
+        for doser in self.dosers.values():
+            doser.advance(image)
+        self._stir(runs if session is not None and hold is None else [], image.now)
+        self.guard.watch(self.dosers, image, stuck=self.flow.stuck(image, off=supply.off))
         if session is not None:
             if why is None:
                 why = self._dose(session, runs, image)
             self._explain(session, runs, why, image.now)
-
-    def differs(self, actuator: str, now: Now) -> None:
-        """The coil of a dosing pump or of its closing valve was not as it was told."""
-        for part in self.injectors.values():
-            if actuator in {part.actuator, part.closing_actuator}:
-                self._latch(part.id, texts.coil_differs(part.name), now)
 
     # ---------------------------------------------------------------------------------------------- the run
 
@@ -246,13 +248,12 @@ class Line:
         far = session.judge_ec(self.injectors)
         if far is not None:
             for name in session.group:
-                if self.injectors[name].ec_per_ml_l is not None:
-                    self._latch(name, texts.ec_far(self.injectors[name].name, *far), now)
+                self.guard.far(name, *far, now)
         for quantity, loop in session.loops.items():
             value = session.window.mean(quantity)
             if value is not None:
                 loop.correct(value, session.group)
-                self._latch_failing(loop, session.group, now)
+                self.guard.failing(loop, session.group, now)
         self._open_window(session, now)
 
     def _open_window(self, session: Session, now: Now) -> None:
@@ -297,17 +298,28 @@ class Line:
             elif reading.at_mono_ms >= since:
                 loop.seen(reading.value)
                 pulse = loop.pulse_ml(reading.value, self.part.volume_l)
-                self._latch_failing(loop, loop.shares, now)
+                self.guard.failing(loop, loop.shares, now)
                 if pulse is not None:
                     needs.append((abs(loop.error(reading.value)) / loop.dead_band, quantity, pulse, reading.value))
                 session.tank_shot_at = now.mono_ms
-        needs.sort(key=lambda need: (need[1] == session.tank_last and len(needs) > 1, -need[0]))
+        needs.sort(key=lambda need: (need[1] == session.tank_last, -need[0]))
         for _, quantity, (name, ml), value in needs[:1]:
             shot = self._pulse(session, runs, self.injectors[name], ml, readings, now)
             if shot is not None:
                 session.loops[quantity].pulsed(name, shot.ml, self.part.volume_l, value)
             session.tank_last = quantity
         return why
+
+    def _stir(self, runs: list[Run], now: Now) -> None:
+        """Let a tank's water go round while it may be dosed; its board ends that, too."""
+        name, actuators = self.part.circulation, self._water.actuators
+        if name is None:
+            return
+        if not runs:
+            actuators.close(name, now.mono_ms)
+        elif not actuators.said_open(name):
+            longest_s = max(run.left_s(now.mono_ms) for run in runs)
+            actuators.open(name, longest_s + PROVE_S, now.mono_ms)
 
     # ---------------------------------------------------------------------------------------------- a pulse
 
@@ -350,13 +362,6 @@ class Line:
             share = self._water.expected.l_min([run.intent.zone]) / whole
             dosed[part.id] = round(dosed.get(part.id, 0.0) + shot.ml * share, 3)
 
-    def _advance_dosers(self, image: Image) -> None:
-        for name, doser in self.dosers.items():
-            doser.advance(image)
-            if doser.unseen >= UNSEEN_TIMES:
-                doser.unseen = 0
-                self._latch(name, texts.relay_dead(self.injectors[name].name), image.now)
-
     def _count_rinse(self) -> None:
         """Plain water that has passed since the last pulse; none while a dosing pump may still run."""
         residue = self.residue
@@ -365,45 +370,6 @@ class Line:
         residue.rinsed_l = round(residue.rinsed_l + self.flow.passed_l, 3)
         if residue.rinsed_l >= self.part.rinse_l:
             residue.liquids, residue.rinsed_l = [], 0.0
-
-    # ---------------------------------------------------------------------------------------------- watching
-
-    def _watch_switch(self, image: Image, *, off: bool) -> None:
-        """A flow switch that says flow a minute after everything stands hangs."""
-        if not self.flow.stuck(image, off=off):
-            self._off_since = None
-            return
-        self._off_since = image.now.mono_ms if self._off_since is None else self._off_since
-        if image.now.mono_ms - self._off_since > TELL_AFTER_S * 1000 and not self._water.by_hand:
-            for name in self.injectors:
-                self._latch(name, texts.switch_hangs(self.part.id), image.now)
-
-    def _watch_contacts(self, image: Image) -> None:
-        """A dosing pump that runs though it is off by its relay: no water goes by it until it stands."""
-        self.runs_on = None
-        for name, part in self.injectors.items():
-            stream = None if part.runs is None else f"{self._site.id}/{part.runs}"
-            told = self._water.actuators.told_mono_ms(part.actuator)
-            off = self._water.actuators.held(part.actuator) is False
-            read = image.read_mono_ms.get(stream or "", 0)
-            if off and image.value(stream) == 1.0 and read - told > COASTS_S * 1000:
-                self.runs_on = texts.runs_when_off(part.name)
-                self._latch(name, self.runs_on, image.now)
-                self._water.runs.stop_all("failed", self.runs_on, image.now, self.part.feeds)
-
-    def _latch_failing(self, loop: Loop, active: Iterable[str], now: Now) -> None:
-        for name in active if loop.failing is not None else ():
-            if name in loop.shares:
-                words = self.injectors[name].name
-                lost = loop.failing is Failing.NO_ANSWER
-                text = texts.no_answer(words, loop.quantity) if lost else self._unreached(name, loop)
-                self._latch(name, text, now)
-
-    def _unreached(self, name: str, loop: Loop) -> Text:
-        return texts.not_reached(self.injectors[name].name, loop.quantity, loop.target)
-
-    def _latch(self, injector: str, text: Text, now: Now) -> None:
-        self._water.latches.set(LatchKind.DOSING, injector, now, text)
 
     def _explain(self, session: Session, runs: list[Run], why: Text | None, now: Now) -> None:
         """Tell why nothing, or not all, is dosed: once a run for each reason, when it lasts."""

@@ -33,7 +33,9 @@ class Recipes:
         self._site = site
 
     def of(self, zone: str, line: str) -> Recipe:
-        """What a zone gets through a line."""
+        """What a zone gets through a line; nothing where the water goes to no zone."""
+        if zone not in self._site.zones:
+            return Recipe()
         part = self._site.zones[zone].part
         doses = tuple(
             (dose, self.injectors[dose.injector]) for dose in part.dose if self.injectors[dose.injector].line == line
@@ -46,4 +48,5 @@ class Recipes:
 
     def feeding(self, zone: str) -> list[MixingLinePart]:
         """The lines that a zone's water goes through."""
-        return [line for line in self.lines.values() if line.feeds == self._site.supply_of(zone)]
+        known = zone in self._site.zones
+        return [line for line in self.lines.values() if known and line.feeds == self._site.supply_of(zone)]

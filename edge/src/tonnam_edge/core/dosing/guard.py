@@ -1,0 +1,96 @@
+"""What can be wrong with an injector: latched until a person has looked. That stops dosing, not plain water."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tonnam_edge.core.dosing import dosing_texts as texts
+from tonnam_edge.core.dosing.loop import Failing, Loop
+from tonnam_edge.core.dosing.pulses import UNSEEN_TIMES, Doser
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.latches import LatchKind
+from tonnam_edge.core.memory import Text
+from tonnam_edge.core.water import Water
+from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
+from tonnam_edge.site import Site
+
+# A dosing pump's own contact must have opened so long after it was proven off.
+COASTS_S = 5.0
+# A flow switch that says flow so long after everything stands hangs.
+HANGS_S = 60.0
+
+
+class Guard:
+    """Watches the injectors of one line. Times are since boot, in milliseconds."""
+
+    def __init__(self, site: Site, part: MixingLinePart, injectors: Mapping[str, InjectorPart], water: Water) -> None:
+        self._site, self._part, self._injectors, self._water = site, part, injectors, water
+        self._off_since: int | None = None
+        self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
+
+    def standing(self, injector: str) -> Text | None:
+        """What is latched on an injector."""
+        latch = next((each for each in self._water.latches.standing() if each.subject == injector), None)
+        return None if latch is None else texts.latched(latch.text)
+
+    def empty(self, part: InjectorPart, now: Now) -> None:
+        """Its stock is used up, by the books."""
+        self._water.latches.set(LatchKind.STOCK_EMPTY, part.id, now, texts.cap(part.name, "stock"))
+
+    def differs(self, actuator: str, now: Now) -> None:
+        """The coil of a dosing pump, of its closing valve or of the circulation was not as it was told."""
+        for part in self._injectors.values():
+            if actuator in {part.actuator, part.closing_actuator, self._part.circulation}:
+                self._latch(part.id, texts.coil_differs(part.name), now)
+
+    def far(self, injector: str, value: float, expected: float, now: Now) -> None:
+        """The EC is far from what a fixed ratio should give."""
+        part = self._injectors[injector]
+        if part.ec_per_ml_l is not None:
+            self._latch(injector, texts.ec_far(part.name, value, expected), now)
+
+    def failing(self, loop: Loop, active: Iterable[str], now: Now) -> None:
+        """A set point is not answered, or cannot be reached."""
+        for name in active if loop.failing is not None else ():
+            if name not in loop.shares:
+                continue
+            words = self._injectors[name].name
+            if loop.failing is Failing.NO_ANSWER:
+                text = texts.no_answer(words, loop.quantity)
+            else:
+                text = texts.not_reached(words, loop.quantity, loop.target)
+            self._latch(name, text, now)
+
+    def watch(self, dosers: Mapping[str, Doser], image: Image, *, stuck: bool) -> None:
+        """Relays that do nothing, dosing pumps that run on, and a flow switch that is `stuck`."""
+        for name, doser in dosers.items():
+            if doser.unseen >= UNSEEN_TIMES:
+                doser.unseen = 0
+                self._latch(name, texts.relay_dead(self._injectors[name].name), image.now)
+        self._watch_switch(image.now, stuck=stuck and not self._water.by_hand)
+        self._watch_contacts(image)
+
+    def _watch_switch(self, now: Now, *, stuck: bool) -> None:
+        if not stuck:
+            self._off_since = None
+            return
+        self._off_since = now.mono_ms if self._off_since is None else self._off_since
+        if now.mono_ms - self._off_since > HANGS_S * 1000:
+            for name in self._injectors:
+                self._latch(name, texts.switch_hangs(self._part.id), now)
+
+    def _watch_contacts(self, image: Image) -> None:
+        """While a dosing pump runs though its relay is off, no water goes by it."""
+        self.runs_on = None
+        for name, part in self._injectors.items():
+            stream = None if part.runs is None else f"{self._site.id}/{part.runs}"
+            told = self._water.actuators.told_mono_ms(part.actuator)
+            off = self._water.actuators.held(part.actuator) is False
+            read = image.read_mono_ms.get(stream or "", 0)
+            if off and image.value(stream) == 1.0 and read - told > COASTS_S * 1000:
+                self.runs_on = texts.runs_when_off(part.name)
+                self._latch(name, self.runs_on, image.now)
+                self._water.runs.stop_all("failed", self.runs_on, image.now, self._part.feeds)
+
+    def _latch(self, injector: str, text: Text, now: Now) -> None:
+        self._water.latches.set(LatchKind.DOSING, injector, now, text)
