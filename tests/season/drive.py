@@ -42,6 +42,8 @@ STRUCK_LOOKS_MS = tuple(1000 * seconds for seconds in (1, 2, 3, 6, 11, 16, 21, 3
 STEADY_MS = 46_000
 # When nothing moves though the core wants to look every second, looks become rarer after so long: they find nothing.
 QUIET_MS, RARER, RAREST_MS = 120_000, 10, 600_000
+# What goes on for long once it has begun: one look sees it.
+SLOW = ("line:", "rain", "tank")
 SETTLE_MS = 3 * 3_600_000
 KEY = "5a" * 8
 BOOT_MS = 20_000
@@ -90,6 +92,7 @@ class Episode:
         self._step: Step | None = None
         self._looked_ms = self.now_ms
         self._happened_ms, self._signature = self.now_ms, (0, 0, 0)
+        self._heard_of = self._moved = 0  # events of the world
         self._struck_ms = -DAY_MS
         self._first_end_ms = 0
         self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
@@ -330,7 +333,7 @@ class Episode:
     def _next_look_ms(self, core: Core) -> int:
         """When the core wants to look, and not later than something that it cannot know of may need it to."""
         now_ms = self.now_ms
-        signature = (len(self.world.events), len(core.running), len(core.not_off))
+        signature = (self._world_has_moved(core), len(core.running), len(core.not_off))
         if signature != self._signature:
             self._signature, self._happened_ms = signature, now_ms
         since_ms = now_ms - self._happened_ms
@@ -348,6 +351,13 @@ class Episode:
         elif since_ms > STEADY_MS and core.running and now_ms + STEADY_MS < self._first_end_ms:
             return min(found, self._first_end_ms - STEADY_MS)  # water flows as it has: such looks find nothing
         return min(found, due_ms)
+
+    def _world_has_moved(self, core: Core) -> int:
+        """How much of what the world has told a second look may find more of. Lines drain and it rains on and on."""
+        told = self.world.events[self._heard_of :]
+        self._heard_of += len(told)
+        self._moved += sum(bool(core.running) or not event.subject.startswith(SLOW) for event in told)
+        return self._moved
 
     def _pass(self, then_ms: int) -> None:
         """Let the world go on, and note what it did."""

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from .pdu import READ_HOLDING, READ_INPUT, WRITE_REGISTER, WRITE_REGISTERS, answer, high_low, read_words, write_word
+from .pdu import (
+    READ_HOLDING,
+    READ_INPUT,
+    WRITE_REGISTER,
+    WRITE_REGISTERS,
+    Function,
+    answer,
+    high_low,
+    read_words,
+    write_word,
+)
 from .pdu import write_words as write_many
 
 
@@ -124,17 +134,18 @@ class CwtSoil:
             0x07D0: address,
             0x07D1: 1,
         }
-        self._limits = dict.fromkeys((0x50, 0x51, 0x52, 0x53), (-1000, 1000))
+        limits = dict.fromkeys((0x50, 0x51, 0x52, 0x53), (-1000, 1000))
+        self._functions: dict[int, Function] = {
+            READ_HOLDING: self._read,
+            WRITE_REGISTER: partial(write_word, settings=self._settings, limits=limits),
+        }
 
     def execute(self, request: bytes) -> bytes:
         """Answer one request PDU."""
-        return answer(
-            request,
-            {
-                READ_HOLDING: lambda body: read_words(body, self._measured() | self._settings),
-                WRITE_REGISTER: partial(write_word, settings=self._settings, limits=self._limits),
-            },
-        )
+        return answer(request, self._functions)
+
+    def _read(self, body: bytes) -> bytes:
+        return read_words(body, self._measured() | self._settings)
 
     def _measured(self) -> dict[int, int]:
         felt = self._feel()

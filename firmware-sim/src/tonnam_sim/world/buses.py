@@ -54,11 +54,14 @@ class WorldBus(Bus):
         return spent
 
     def _carried(self, unit: int, request: bytes) -> bytes | None:
+        on = self.conditions
         lost = self._lost()
-        if self.name in self.conditions.silent_buses or lost == "requests" or not request:
+        if self.name in on.silent_buses or lost == "requests" or not request:
             return None
-        self.dead = self.boards_down | {dead for bus, dead in self.conditions.dead_units if bus == self.name}
-        code = self.conditions.refusing_units.get((self.name, unit))
+        self.dead = self.boards_down
+        if on.dead_units:
+            self.dead = self.boards_down | {dead for bus, dead in on.dead_units if bus == self.name}
+        code = on.refusing_units.get((self.name, unit)) if on.refusing_units else None
         if code is not None and unit in self.devices and unit not in self.dead:
             response: bytes | None = bytes([request[0] | 0x80, code])
         else:
@@ -76,6 +79,8 @@ class WorldBus(Bus):
     def _lost(self) -> str | None:
         """What of this transaction the cable loses."""
         self._count += 1
+        if not self.conditions.lossy_buses:
+            return None
         share, what = self.conditions.lossy_buses.get(self.name, (0.0, ""))
         if share <= 0.0:
             return None
