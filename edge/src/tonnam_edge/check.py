@@ -17,6 +17,7 @@ from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
 from tonnam_edge.errors import Misconfigured
 from tonnam_edge.growing_file import HoldsPart, WeatherPart
 from tonnam_edge.parts import Parts
+from tonnam_edge.plant_file import FilterPart, FlowPart, GroupPart, MeterPart, TankPart
 from tonnam_edge.positions import positions
 from tonnam_edge.problems import Problem, Problems, did_you_mean, explain
 from tonnam_edge.profile import Profile, read_profile, shipped_profiles
@@ -27,12 +28,10 @@ from tonnam_edge.site_file import (
     BusPart,
     CabinetPart,
     DevicePart,
-    FlowPart,
     NodePart,
     PlacePart,
     RestartPart,
     SiteFile,
-    TankPart,
     TellingPart,
     ZonePart,
 )
@@ -58,6 +57,9 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "zone": ZonePart,
     "program": None,  # its model follows from its kind
     "station": StationPart,
+    "meter": MeterPart,
+    "group": GroupPart,
+    "filter": FilterPart,
 }
 NEEDED = ("node", "site", "bus", "device")
 _AT = re.compile(r"\s*\(at line (\d+), column \d+\)")

@@ -9,6 +9,7 @@ from tonnam_edge.address import parse_address
 from tonnam_edge.dosing_check import check_dosing
 from tonnam_edge.parts import Parts
 from tonnam_edge.plant_check import check_actuators, check_water_paths, check_witnesses
+from tonnam_edge.plant_file import FlowPart, TankPart
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile
 from tonnam_edge.program_check import check_growing, check_programs, check_weather
@@ -17,10 +18,8 @@ from tonnam_edge.site_file import (
     ActuatorPart,
     BusPart,
     DevicePart,
-    FlowPart,
     NodePart,
     PlacePart,
-    TankPart,
     ZonePart,
 )
 from tonnam_edge.station_check import check_stations

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from tonnam_edge.coils import coils_of, timer_s
 from tonnam_edge.deadlines import Feed, longest_run_s
 from tonnam_edge.parts import Parts
+from tonnam_edge.plant_file import FlowPart
 from tonnam_edge.positions import Path
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile, Relay
-from tonnam_edge.site_file import ActuatorPart, FlowPart, Role, ZonePart
+from tonnam_edge.site_file import ActuatorPart, Role, ZonePart
 
 # Keys that only some actuators have.
 ONLY_OF: dict[str, tuple[Role, ...]] = {

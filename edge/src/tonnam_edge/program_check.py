@@ -11,12 +11,13 @@ from tonnam_edge.agronomy import defaults
 from tonnam_edge.growing import ground_of
 from tonnam_edge.growing_file import GrowingPart, HoldsPart, WeatherPart
 from tonnam_edge.parts import Parts
+from tonnam_edge.plant_file import TankPart
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.program_file import AnyProgram, BalancePart, LightPart, MoisturePart, TimerPart
-from tonnam_edge.site_file import PlacePart, TankPart, ZonePart
+from tonnam_edge.site_file import PlacePart, ZonePart
 
 Path = tuple[str | int, ...]
-_COUNTERS = ("rain", "inverter_energy")
+_COUNTERS = ("rain", "inverter_energy", "sunshine")
 
 
 def check_programs(parts: Parts, problems: Problems) -> None:

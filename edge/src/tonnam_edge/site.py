@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from tonnam_edge.coils import timer_s
 from tonnam_edge.deadlines import Feed
+from tonnam_edge.paths import Outlet, Paths
 from tonnam_edge.polling import DevicePlan
 from tonnam_edge.profile import Profile, Relay, Words
 from tonnam_edge.program_file import AnyProgram
@@ -69,6 +71,7 @@ class Actuator:
     datastream: Datastream
     max_age_s: float
     current: str | None = None
+    power: str | None = None
 
     @property
     def id(self) -> str:
@@ -150,43 +153,31 @@ class Site:
         """The actuators in the order in which all are turned off: what doses, pumps, then what lets water through."""
         return sorted(self.actuators, key=lambda name: self.actuators[name].stops_at)
 
-    def path_of(self, zone: str) -> tuple[str, ...]:
-        """The actuators that must be open for a zone to have water, as they are opened: valve, master, pump."""
-        part = self.zones[zone].part
-        pump = None if part.pump is None else self.actuators[part.pump].part
-        names = (part.valve, part.master, None if pump is None else pump.contactor, part.pump)
-        return tuple(name for name in names if name is not None)
+    @cached_property
+    def paths(self) -> Paths:
+        """The ways of the water."""
+        return Paths(self.file)
 
-    def feed_of(self, zone: str) -> Feed:
-        """What stands before the valves of a zone's supply, and how long the slowest of them travels."""
-        supply, part = self.supply_of(zone), self.zones[zone].part
-        valves = [each.part.valve for name, each in self.zones.items() if self.supply_of(name) == supply]
-        pump = None if part.pump is None else self.actuators[part.pump].part
-        return Feed(
-            master=None if part.master is None else self.actuators[part.master].part,
-            contactor=pump is not None and pump.contactor is not None,
-            travel_s=max(self.actuators[valve].part.travel_s for valve in valves),
-        )
+    @property
+    def outlets(self) -> Mapping[str, Outlet]:
+        """Where water goes to, by id: the zones, and the filters that are flushed."""
+        return self.paths.outlets
 
-    def path_mates(self, zone: str) -> frozenset[str]:
-        """All that water of a zone's supply may go through. What no zone uses may be anywhere."""
-        supply = self.supply_of(zone)
-        used: dict[str, set[str]] = {}
-        for name in self.zones:
-            for actuator in self.path_of(name):
-                used.setdefault(actuator, set()).add(self.supply_of(name))
-        return frozenset(
-            name
-            for name, actuator in self.actuators.items()
-            if supply in used.get(name, {supply})
-            and not (name not in used and actuator.part.safe_open)
-            and name not in self.stationed
-        )
+    def path_of(self, outlet: str) -> tuple[str, ...]:
+        """The actuators that must be open for an outlet to have water, as they are opened: valve, master, pump."""
+        return self.paths.of(outlet)
 
-    def supply_of(self, zone: str) -> str:
-        """What feeds a zone, for telling which zones share it: its pump, else its master valve, else nothing else."""
-        part = self.zones[zone].part
-        return part.pump or part.master or part.valve
+    def feed_of(self, outlet: str) -> Feed:
+        """What stands before the valves of an outlet's supply, and how long the slowest of them travels."""
+        return self.paths.feed(outlet)
+
+    def path_mates(self, outlet: str) -> frozenset[str]:
+        """All that water of an outlet's supply may go through. What no outlet uses may be anywhere."""
+        return self.paths.mates(outlet)
+
+    def supply_of(self, outlet: str) -> str:
+        """What feeds an outlet: its pump, else its master valve, else nothing else."""
+        return self.outlets[outlet].supply
 
     @property
     def datastreams(self) -> tuple[Datastream, ...]:
@@ -201,13 +192,20 @@ class Site:
     def tank_level(self) -> str | None:
         return None if self.file.tank is None else f"{self.id}/{self.file.tank.level}"
 
+    def total_of(self, outlet: str) -> str | None:
+        """The datastream that counts the litres of an outlet, None where they are not metered."""
+        meter = self.paths.meter(outlet)
+        return None if meter is None else f"{self.id}/{self.paths.meters[meter].total}"
+
     @property
     def flow_total(self) -> str | None:
         return None if self.file.flow is None else f"{self.id}/{self.file.flow.total}"
 
     @property
     def flow_rate(self) -> str | None:
-        return None if self.file.flow is None else f"{self.id}/{self.file.flow.rate}"
+        """The rate of the first meter."""
+        first = next(iter(self.paths.meters.values()), None)
+        return None if first is None else f"{self.id}/{first.rate}"
 
     def weather_stream(self, key: str) -> str | None:
         """The datastream that tells something of the weather, by its key in the site file; else None."""
@@ -327,7 +325,8 @@ def _actuator(file: SiteFile, part: ActuatorPart, device: Device) -> Actuator:
     )
     max_age_s = min(device.max_age_s, max(5.0, 4 * device.poll_s))
     current = None if part.current is None else f"{file.site.id}/{part.current}"
-    return Actuator(part, device.profile.relay, datastream, max_age_s, current)
+    power = None if part.power is None else f"{file.site.id}/{part.power}"
+    return Actuator(part, device.profile.relay, datastream, max_age_s, current, power)
 
 
 def _with_unique_names(site: Site) -> Site:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tonnam_edge.dosing_file import DosePart, EcPart, InjectorPart, MixingLinePart, PhPart
 from tonnam_edge.growing_file import GrowingPart, HoldsPart, SafePart, WeatherPart
+from tonnam_edge.plant_file import FilterPart, FlowPart, GroupPart, MeterPart, TankPart
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
 from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
@@ -79,6 +80,10 @@ STOP_ORDER: tuple[Role, ...] = ("injector", "pump", "contactor", "master", "valv
 
 
 class ActuatorPart(Model):
+FlowAt = tuple[Positive, Annotated[float, Field(gt=0, le=150)]]
+"""Watts, and per cent of the flow that zones have at the pump's best."""
+
+
     """What a relay board moves. Open means that it lets water through; a pump or contactor is open while it runs.
 
     `kind` says what its coil does: normally_closed is open while energised, normally_open closed; latching takes a
@@ -87,6 +92,8 @@ class ActuatorPart(Model):
     does not depend on this machine or the board ends the water after so long. `renewable`: whether somebody has tried
     that a second timer replaces the first. `commissioned` is the day on which a person saw it do what it should.
     """
+    A pump whose supply comes and goes, such as the sun, tells by `power` how much there is for it, running or not:
+    under `least_w` it stands, and `flow_at` says what share of its zones' flow it gives at how many watts.
 
     id: Id
     role: Role
@@ -108,6 +115,9 @@ class ActuatorPart(Model):
     runs_above: Positive | None = None
     dry_below: Positive | None = None
     lead_s: Annotated[float, Field(ge=0, le=120)] | None = None
+    power: str | None = None
+    least_w: Positive | None = None
+    flow_at: Annotated[tuple[FlowAt, ...], Field(min_length=2)] | None = None
     lag_s: Annotated[float, Field(ge=0, le=120)] | None = None
     commissioned: Day | None = None
 
@@ -171,37 +181,6 @@ class ZonePart(Model):
     without_dose: Literal["water", "wait"] = "water"
 
 
-class TankPart(Model):
-    """The tank that the pump draws from. Below `low_cm` no water is drawn; below `short_cm` zones take turns.
-
-    While its level is unknown a run lasts at most `unknown_max_run_min`, and all together draw `unknown_max_l`.
-    """
-
-    level: str
-    full_cm: Positive
-    low_cm: Annotated[float, Field(ge=0)]
-    short_cm: Positive | None = None
-    unknown_max_run_min: Annotated[float, Field(ge=0)] = 5.0
-    unknown_max_l: Annotated[float, Field(ge=0)] | None = None
-
-
-class FlowPart(Model):
-    """The water meter behind the pump: which datastreams say its rate and its total, and what is not normal.
-
-    Less than `low_pct` or more than `high_pct` of what the open zones should take is a fault. Pipes fill for
-    `fill_s`. When all is closed, nothing flows after `settle_s`: two pulses within `leak_within_min` are a leak.
-    """
-
-    rate: str
-    total: str
-    low_pct: Annotated[float, Field(gt=0, lt=100)] = 60.0
-    high_pct: Annotated[float, Field(gt=100, le=1000)] = 140.0
-    fill_s: Annotated[float, Field(ge=0, le=600)] = 15.0
-    pulses_to_wait: Annotated[int, Field(ge=1, le=20)] = 3
-    settle_s: Annotated[float, Field(ge=5, le=3600)] = 60.0
-    leak_within_min: Annotated[float, Field(ge=1, le=1440)] = 60.0
-
-
 class RestartPart(Model):
     """After the agent has been started again, programs wait `first_s`, and `each_s` more for every further zone."""
 
@@ -224,6 +203,9 @@ class SiteFile(Model):
     tank: TankPart | None = None
     flow: FlowPart | None = None
     cabinet: CabinetPart | None = None
+    meter: tuple[MeterPart, ...] = ()
+    group: tuple[GroupPart, ...] = ()
+    filter: tuple[FilterPart, ...] = ()
     restart: RestartPart = RestartPart()
     weather: WeatherPart = WeatherPart()
     holds: HoldsPart = HoldsPart()

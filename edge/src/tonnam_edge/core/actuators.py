@@ -56,8 +56,8 @@ class Fault(NamedTuple):
     how: Differs
 
 
-Still = Callable[[int, float, int], bool]
-"""Whether no water has flowed since then for so many seconds, now: by a meter that works."""
+Still = Callable[[str, int, float, int], bool]
+"""Whether no water has flowed through an actuator since then for so many seconds, now: by a meter that works."""
 
 
 class Actuators:
@@ -235,7 +235,7 @@ class Actuators:
             return at.open
         if said.open:
             return True
-        stood = said.proven or still(said.since_mono_ms, self._still_s.get(name, 0.0), mono_ms)
+        stood = said.proven or still(name, said.since_mono_ms, self._still_s.get(name, 0.0), mono_ms)
         return False if stood else None
 
     def _differs(self, name: str, said: _Said, mono_ms: int) -> Differs | None:

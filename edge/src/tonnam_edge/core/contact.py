@@ -37,6 +37,11 @@ class Contact(Generic[T]):
         self.known, self._new = said, None
         return True
 
+    @property
+    def said(self) -> T | None:
+        """What it says by now, though it may not have settled; the known word while it says nothing else."""
+        return self.known if self._new is None else self._new
+
     def silent(self, mono_ms: int) -> bool:
         """Whether it has said nothing for so long that its last word counts no more."""
         return mono_ms - self._heard > UNKNOWN_AFTER_S * 1000

@@ -28,6 +28,7 @@ from tonnam_edge.core.stations.stations import Stations
 from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.core.water import Water
+from tonnam_edge.core.wishes import waiting
 from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S
 from tonnam_edge.site import Site
 from tonnam_link.commands.refusals import KIND
@@ -100,7 +101,8 @@ class Core:
         self._actuators, self._runs = self._water.actuators, self._water.runs
         self._observed = Observed(site, now.mono_ms, self._actuators.held, self._memory.doubts)
         self._dosing = Dosing(site, self._memory, self._water, self._event)
-        self._queue = Queue(site, ready_at(site, now.mono_ms if memory is not None or unread else None))
+        restarted = now.mono_ms if memory is not None or unread else None
+        self._queue = Queue(site, ready_at(site, restarted), self._water.sharing.rivals)
         self._commands = Commands(self._memory, now)
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._people = People(
@@ -175,7 +177,7 @@ class Core:
             self._stops.take_over(mono_ms)
             self._people.recall()
             self._stations.recall()
-            self._observed.judge.begin_anew()
+            self._observed.begin_anew()
             self._growth.recall()
             self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
@@ -207,7 +209,8 @@ class Core:
         self._growth.decided(decision, now)
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
-        wishes = self._orders.wishes(image) + [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
+        wishes = self._orders.wishes(image) + self._water.filters.wishes(now)
+        wishes += [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
         refused = self._start([*wishes, *self._dosing.rinses(wishes, image.now)], image)
         self._dosing.advance(image, books=self.remembers and not self._unread)
         self._tell_plans(decision, refused, image)
@@ -241,11 +244,10 @@ class Core:
             self._books.use_in_full(intent)
             self._growth.watered(intent, None, ran_at_most_s(intent, now), now)
             reason = self._interrupted
-            self._event(
-                "run.ended",
+            self._event_of(
+                intent,
+                "ended",
                 now,
-                run_id=intent.run_id,
-                zone=intent.zone,
                 outcome="interrupted",
                 duration_s=round(ran_at_most_s(intent, now), 1),
                 litres=None,
@@ -284,11 +286,10 @@ class Core:
         self._growth.watered(intent, litres, run.duration_s, image.now)
         del self._memory.runs[intent.zone]
         self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
-        self._event(
-            "run.ended",
+        self._event_of(
+            intent,
+            "ended",
             image.now,
-            run_id=intent.run_id,
-            zone=intent.zone,
             outcome=run.outcome,
             duration_s=round(run.duration_s, 1),
             litres=None if litres is None else round(litres, 1),
@@ -321,7 +322,7 @@ class Core:
             if isinstance(verdict, Granted):
                 self._begin(wish, verdict, image)
                 continue
-            self._queue.refused(wish, image.now, waits=verdict.waits)
+            self._queue.refused(wish, image.now, waits=verdict.waits, shared=verdict.shared)
             self._dosing.refused(wish, image.now, waits=verdict.waits)
             if wish.command_id is not None:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
@@ -342,7 +343,7 @@ class Core:
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
             wait=self._water.wait(zone, wish.seconds, now)
-            or self._dosing.wait(wish, now)
+            or waiting(self._dosing.wait(wish, now))
             or self._queue.behind(wish, now),
             starting=self._queue.starting(zone, now),
         )
@@ -369,11 +370,10 @@ class Core:
         self._dosing.begun(intent, now)
         self._water.start(intent, now)
         self._queue.started(wish, now)
-        self._event(
-            "run.started",
+        self._event_of(
+            intent,
+            "started",
             now,
-            run_id=intent.run_id,
-            zone=intent.zone,
             cause=intent.cause,
             program=intent.program,
             command_id=intent.command_id,
@@ -393,6 +393,11 @@ class Core:
             self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
 
     def _event(self, kind: str, now: Now, /, **body: Any) -> None:
+    def _event_of(self, intent: Intent, what: str, now: Now, /, **body: Any) -> None:
+        """Tell of a watering, or of the flushing of a filter, which is no zone's."""
+        kind, key = ("flush", "filter") if intent.cause == "flush" else ("run", "zone")
+        self._event(f"{kind}.{what}", now, run_id=intent.run_id, **{key: intent.zone}, **body)
+
         self._events.append(Event(self._new_id(), kind, now.wall_ms, {"site": self.site.id, **body}, now.stamp))
 
     def _finish(self, image: Image, decision: Decision) -> Step:

@@ -1,11 +1,11 @@
-"""What the water meter says: litres, whether it moves, and whether that is as much as the open zones should take."""
+"""What a water meter says: litres, whether it moves, and whether that is as much as the open outlets should take."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory
@@ -40,13 +40,18 @@ class Rise(NamedTuple):
 
 
 class Stream:
-    """The site's meter, followed from image to image. `total_l` counts since the start of this process."""
+    """A meter, followed from image to image. `total_l` counts since the start of this process.
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self.step_l = _litres_of_a_pulse(site)
-        most_l_min = sum(zone.part.flow_l_min for zone in site.zones.values())
+    One that is `distrusted`, because it stood still while water flowed, says nothing any more.
+    """
+
+    def __init__(self, site: Site, meter: str) -> None:
+        self.part = site.paths.meters[meter]
+        self._total = f"{site.id}/{self.part.total}"
+        self.step_l = _litres_of_a_pulse(site, self._total)
+        most_l_min = sum(site.outlets[name].flow_l_min for name in site.paths.outlets_of(meter))
         self._meter = Meter(self.step_l, most_l_min)
+        self.distrusted = False
         self._rises: deque[Rise] = deque()
         self._looked_mono_ms = 0
         self.total_l = 0.0
@@ -57,8 +62,8 @@ class Stream:
 
     def look(self, image: Image) -> float:
         """Follow the meter; returns the litres since the last look, 0 while it is not known."""
-        total_l, now = image.value(self._site.flow_total), image.now.mono_ms
-        if total_l is None:
+        total_l, now = image.value(self._total), image.now.mono_ms
+        if total_l is None or self.distrusted:
             self.good = False
             return 0.0
         if not self.good:
@@ -74,6 +79,13 @@ class Stream:
             self._begin(total_l, now)
             return 0.0
         return self._passed(self._meter.litres - before_l, now)
+
+    def trust(self, *, trusted: bool) -> None:
+        """Believe it, or do not. What it counted before such a change is worth nothing."""
+        if trusted is self.distrusted:
+            self.distrusted, self.good = not trusted, False
+            self.restarts += 1
+            self._meter.begin(None, 0)
 
     def _begin(self, total_l: float, now: int) -> None:
         self._meter.begin(total_l, now)
@@ -110,69 +122,80 @@ class Stream:
         since = max(from_mono_ms, self.good_since_mono_ms, self.rose_mono_ms)
         return self.good and now - since >= seconds * 1000
 
-
-class Expected:
-    """What flows when zones are open: as the site file says, and as was learned when each ran alone."""
-
-    def __init__(self, site: Site, memory: Memory, step_l: float) -> None:
-        self._site, self._memory, self._step_l = site, memory, step_l
-        self._part = site.file.flow
-        solar = site.file.holds.solar
-        self._by_sun = solar is not None and solar.direct  # then a cloud is less water, and no fault
-
-    def l_min(self, zones: Iterable[str]) -> float:
-        return sum(self._memory.flows_l_min.get(zone, self._told_l_min(zone)) for zone in zones)
-
-    def most_l_min(self, zone: str) -> float:
-        """What a zone may take of a pump's capacity."""
-        return max(self._told_l_min(zone), self.l_min([zone]))
-
     def wait_s(self, l_min: float) -> float:
         """How long no pulse may come while water flows: it follows from the pulse and the flow expected.
 
         One litre at a slow drip zone takes longer than ten seconds; a fixed wait would call it broken.
         """
-        if self._part is None:
-            return 0.0
-        return self._part.fill_s + self._part.pulses_to_wait * self._step_l / (0.5 * l_min / 60)
+        return self.part.fill_s + self.part.pulses_to_wait * self.step_l / (0.5 * l_min / 60)
 
-    def learn(self, zone: str, l_min: float, litres: float) -> None:
-        """A zone ran alone and steady, and took so much. Slowly believed, and never far from the site file."""
-        if litres < PULSES_TO_LEARN * self._step_l or self._by_sun:
+    def judge(self, share: Share, l_min: float, steady_mono_ms: int, now: int) -> Flow | None:
+        """Whether too little or too much flows where `l_min` should, steady since then. `share` is the part of it
+        that the power allowed. Without a good meter nothing is said. A pulse more or less is no evidence.
+        """
+        if not self.good:
+            return None
+        since = max(steady_mono_ms, self.good_since_mono_ms)
+        wait_ms = round(self.wait_s(l_min * share.least(now)) * 1000)
+        if now - max(since, self.rose_mono_ms) > wait_ms:
+            return Flow.NONE
+        if now - since < self.part.fill_s * 1000 + wait_ms:
+            return None
+        passed_l, from_mono_ms = self.since(now - wait_ms)
+        minutes, expected = (now - from_mono_ms) / 60_000, share.mean(from_mono_ms, now)
+        low = None if expected is None else self.part.low_pct / 100 * expected * l_min
+        if low is not None and (passed_l + self.step_l) / minutes < low:
+            return Flow.LOW
+        high = self.part.high_pct / 100 * l_min * (1.0 if expected is None else expected)
+        return Flow.HIGH if (passed_l - self.step_l) / minutes > high else None
+
+    def l_min(self, from_mono_ms: int, to_mono_ms: int) -> float:
+        """The flow between two times, as far as the pulses say."""
+        litres = self.since(from_mono_ms)[0] - self.since(to_mono_ms)[0]
+        return litres / ((to_mono_ms - from_mono_ms) / 60_000)
+
+
+class Expected:
+    """What flows when outlets are open: as the site file says, and as was learned when each ran alone."""
+
+    def __init__(self, site: Site, memory: Memory) -> None:
+        self._site, self._memory = site, memory
+        solar = site.file.holds.solar
+        self.by_sun = solar is not None and solar.direct  # then a cloud is less water, and no fault
+
+    def l_min(self, outlets: Iterable[str]) -> float:
+        return sum(self._memory.flows_l_min.get(name, self._told_l_min(name)) for name in outlets)
+
+    def most_l_min(self, outlet: str) -> float:
+        """What an outlet may take of a pump's capacity."""
+        return max(self._told_l_min(outlet), self.l_min([outlet]))
+
+    def learn(self, outlet: str, l_min: float, litres: float, step_l: float) -> None:
+        """An outlet ran alone and steady, and took so much. Slowly believed, and never far from the site file."""
+        if litres < PULSES_TO_LEARN * step_l or self.by_sun:
             return
-        told = self._told_l_min(zone)
-        learned = self.l_min([zone])
+        told = self._told_l_min(outlet)
+        learned = self.l_min([outlet])
         learned += LEARN_SHARE * (l_min - learned)
         bounded = min(max(learned, (1 - LEARN_AT_MOST) * told), (1 + LEARN_AT_MOST) * told)
-        self._memory.flows_l_min[zone] = round(bounded, 3)
+        self._memory.flows_l_min[outlet] = round(bounded, 3)
 
-    def judge(self, stream: Stream, zones: Iterable[str], steady_mono_ms: int, now: int) -> Flow | None:
-        """Whether too little or too much flows into these zones, open and with the pump on since then.
-
-        Without a good meter nothing is said. A pulse more or less is no evidence.
-        """
-        if self._part is None or not stream.good:
-            return None
-        expected, since = self.l_min(zones), max(steady_mono_ms, stream.good_since_mono_ms)
-        wait_ms = round(self.wait_s(expected) * 1000)
-        if now - max(since, stream.rose_mono_ms) > wait_ms:
-            return Flow.NONE
-        if now - since < self._part.fill_s * 1000 + wait_ms:
-            return None
-        passed_l, from_mono_ms = stream.since(now - wait_ms)
-        minutes = (now - from_mono_ms) / 60_000
-        if (passed_l + self._step_l) / minutes < self._part.low_pct / 100 * expected and not self._by_sun:
-            return Flow.LOW
-        if (passed_l - self._step_l) / minutes > self._part.high_pct / 100 * expected:
-            return Flow.HIGH
-        return None
-
-    def _told_l_min(self, zone: str) -> float:
-        return self._site.zones[zone].part.flow_l_min
+    def _told_l_min(self, outlet: str) -> float:
+        return self._site.outlets[outlet].flow_l_min
 
 
-def _litres_of_a_pulse(site: Site) -> float:
-    """The step of the flow meter's total, in litres; 1 without a meter."""
-    device = site.device_of(site.flow_total) if site.flow_total else None
+class Share(Protocol):
+    """What part of the whole flow the power there was for the pump allows. 1 where power does not matter."""
+
+    def mean(self, from_mono_ms: int, to_mono_ms: int) -> float | None:
+        """On average between two times; None where nobody knows."""
+
+    def least(self, now: int) -> float:
+        """The least of late: for how long to wait for a pulse."""
+
+
+def _litres_of_a_pulse(site: Site, total: str) -> float:
+    """The step of a meter's total, in litres."""
+    device = site.device_of(total)
     parameters: Mapping[str, float] = device.plan.parameters if device else {}
     return parameters.get("pulse_l", 1.0)

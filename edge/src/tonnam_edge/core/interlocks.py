@@ -5,6 +5,8 @@ What unknown means, by input:
     tank level                  limited: so many minutes a run and litres in all; flow and current are witnesses
     current of the pump         the next witness: the flow
     flow                        the next witness: the current; with neither the tank level's limit alone counts
+    a meter that stands still   limited: so many litres until somebody has looked, see `core.proof`
+    power of a solar pump       no start; a run in progress goes on while the meter moves, see `core.power`
     water given before a start  counts as given in full
     time of day                 limited: see `core.books`
 """
@@ -18,12 +20,16 @@ from tonnam_edge.core import plant_texts, texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.wishes import Wait
 from tonnam_edge.deadlines import longest_run_s
 from tonnam_edge.limits import ATTENDED_MAX_S, SHORTEST_RUN_S
-from tonnam_edge.site import Site, Zone
+from tonnam_edge.paths import Outlet
+from tonnam_edge.site import Site
 
 # Once low, the tank must rise this far above its limit before water is drawn again.
 RESUME_CM = 5.0
+# So many minutes of each zone may flow through a meter that stands still, unless the site file says otherwise.
+STILL_MIN = 20.0
 
 
 class Granted(NamedTuple):
@@ -32,10 +38,12 @@ class Granted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """`waits`: it need only wait for others, so it keeps its place in the queue."""
+    """`waits`: it need only wait for others, so it keeps its place in the queue. `shared`: they are of other supplies
+    too, which wait behind it."""
 
     reason: Text
     waits: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,13 @@ class Standing:
     running: frozenset[str]
     used_s: float  # of today's water in the zone that is asked for
     latched: Text | None = None
-    wait: Text | None = None  # what of the pump or the queue it must wait for
+    wait: Wait | None = None  # what of the pump or the queue it must wait for
     starting: bool = False  # the agent was started again a moment ago
 
 
 def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing, site: Site) -> Granted | Refused:
     """The wish, perhaps shortened, or why not."""
-    zone = site.zones[wish.zone]
+    zone = site.outlets[wish.zone]
     stopped = _not_now(wish, zone, image, memory, standing) or _nobody_would_close(wish, site)
     if stopped is not None:
         return Refused(stopped)
@@ -69,12 +77,14 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
     if left_s < granted.seconds:
         granted = Granted(left_s, texts.limited(granted.reason, left_s, texts.day_nearly_used_up(zone.max_day_s)))
     verdict = _limit_by_tank(_limit_by_cut_offs(granted, zone, site), zone, image, memory, site)
+    if isinstance(verdict, Granted):
+        verdict = _limit_by_meter(verdict, zone, memory, site)
     if isinstance(verdict, Granted) and standing.wait is not None:
-        return Refused(standing.wait, waits=True)
+        return Refused(standing.wait.text, waits=True, shared=standing.wait.shared)
     return verdict
 
 
-def _not_now(wish: Wish, zone: Zone, image: Image, memory: Memory, standing: Standing) -> Text | None:
+def _not_now(wish: Wish, zone: Outlet, image: Image, memory: Memory, standing: Standing) -> Text | None:
     if standing.shutting_down:
         return texts.shutting_down()
     if not standing.remembers:
@@ -103,7 +113,7 @@ def _nobody_would_close(wish: Wish, site: Site) -> Text | None:
     return plant_texts.nobody_would_close(site.actuators[open_ended[0]].part.name) if open_ended else None
 
 
-def _limit_by_cut_offs(granted: Granted, zone: Zone, site: Site) -> Granted:
+def _limit_by_cut_offs(granted: Granted, zone: Outlet, site: Site) -> Granted:
     """No longer than every part of the path can guard; without a guard, as long as a person stays beside it."""
     for name in site.path_of(zone.id):
         actuator = site.actuators[name]
@@ -115,10 +125,10 @@ def _limit_by_cut_offs(granted: Granted, zone: Zone, site: Site) -> Granted:
     return granted
 
 
-def _limit_by_tank(granted: Granted, zone: Zone, image: Image, memory: Memory, site: Site) -> Granted | Refused:
+def _limit_by_tank(granted: Granted, zone: Outlet, image: Image, memory: Memory, site: Site) -> Granted | Refused:
     """Too low is no. Unknown is a short run: an empty tank must not burn a pump, nor a dead sensor a crop."""
     tank = site.file.tank
-    if tank is None or zone.part.pump is None:
+    if tank is None or zone.pump is None:
         return granted
     level_cm = image.value(site.tank_level)
     if level_cm is None:
@@ -135,10 +145,12 @@ def _limit_by_tank(granted: Granted, zone: Zone, image: Image, memory: Memory, s
     return granted
 
 
-def must_stop(zone: Zone, image: Image, site: Site, memory: Memory, blind_since: int | None) -> Text | None:
+def must_stop(zone: Outlet, image: Image, site: Site, memory: Memory, blind_since: int | None) -> Text | None:
     """Why a run in progress must end now, or None. `blind_since`: since when the tank's level is not known."""
+    if still_used_up(zone.id, memory, site):
+        return plant_texts.meter_used_up()
     tank = site.file.tank
-    if tank is None or zone.part.pump is None:
+    if tank is None or zone.pump is None:
         return None
     level_cm = image.value(site.tank_level)
     if level_cm is not None:
@@ -147,6 +159,34 @@ def must_stop(zone: Zone, image: Image, site: Site, memory: Memory, blind_since:
     if blind_s >= tank.unknown_max_run_min * 60:
         return plant_texts.tank_became_unknown(blind_s)
     return plant_texts.tank_unknown_used_up(memory.blind_l) if _drawn_blind(memory, site) else None
+
+
+def still_used_up(outlet: str, memory: Memory, site: Site) -> bool:
+    """Whether as much as is allowed was drawn through a meter that is latched as standing still."""
+    meter = site.paths.meter(outlet)
+    drawn_l = memory.unproven_l.get(meter or "")
+    return drawn_l is not None and meter is not None and drawn_l >= _still_max_l(meter, site)
+
+
+def _still_max_l(meter: str, site: Site) -> float:
+    most_l = site.paths.meters[meter].still_max_l
+    if most_l is not None:
+        return most_l
+    return STILL_MIN * sum(site.outlets[name].flow_l_min for name in site.paths.outlets_of(meter))
+
+
+def _limit_by_meter(granted: Granted, zone: Outlet, memory: Memory, site: Site) -> Granted | Refused:
+    """Nothing is proven by a meter that is latched as standing still: so many litres until somebody has looked."""
+    meter = site.paths.meter(zone.id)
+    drawn_l = memory.unproven_l.get(meter or "")
+    if meter is None or drawn_l is None:
+        return granted
+    left_s = (_still_max_l(meter, site) - drawn_l) / zone.flow_l_min * 60
+    if left_s < min(SHORTEST_RUN_S, granted.seconds):
+        return Refused(plant_texts.meter_used_up())
+    if left_s >= granted.seconds:
+        return granted
+    return Granted(left_s, texts.limited(granted.reason, left_s, plant_texts.meter_nearly_used_up()))
 
 
 def _drawn_blind(memory: Memory, site: Site) -> bool:

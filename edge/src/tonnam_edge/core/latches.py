@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from tonnam_edge.core import plant_texts
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Latch, Memory, Text
+from tonnam_edge.paths import METER
 from tonnam_edge.site import Site
 
-# The subject of what the meter tells of the whole site. It blocks every zone.
-METER = "meter"
+__all__ = ["METER", "LatchKind", "Latches", "Tell"]
 
 
 class LatchKind(StrEnum):
@@ -30,6 +30,7 @@ class LatchKind(StrEnum):
     NOT_RUNNING = "not_running"  # a station's pump that draws no current
     NOT_MOVED = "not_moved"  # a gate whose limit switch does not say what it was told
     NOT_SAFE = "not_safe"  # what does not go into its safe state
+    METER_STILL = "meter_still"  # a meter that counts nothing while water flows; it limits, and blocks nothing
 
 
 class Tell(Protocol):
@@ -39,14 +40,14 @@ class Tell(Protocol):
 
 
 class Latches:
-    """The latches of a site. A subject is the id of a zone or an actuator, or `METER`."""
+    """The latches of a site. A subject is the id of a zone, filter, actuator or meter (`METER`: of `[flow]`)."""
 
     def __init__(self, memory: Memory, site: Site, tell: Tell, new_id: Callable[[], str]) -> None:
         self._memory, self._site, self._tell, self._new_id = memory, site, tell, new_id
 
     def set(self, kind: LatchKind, subject: str, now: Now, text: Text) -> bool:
         """Latch what was found. False when it stands already."""
-        if any(latch.kind == kind and latch.subject == subject for latch in self.standing()):
+        if self.stands(kind, subject):
             return False
         latch = Latch(self._new_id(), str(kind), subject, now.wall_ms, text, now.stamp)
         self._memory.latches[latch.id] = latch
@@ -65,8 +66,32 @@ class Latches:
         """Those that stand, in the order in which they were found."""
         return tuple(self._memory.latches.values())
 
-    def blocks(self, zone: str) -> Text | None:
-        """Why a zone gets no water: a latch on it, on anything that its water goes through, or on the meter."""
-        subjects = {zone, METER, *self._site.path_of(zone)}
-        found = next((latch for latch in self.standing() if latch.subject in subjects), None)
+    def stands(self, kind: LatchKind, subject: str) -> bool:
+        """Whether it is latched."""
+        return any(latch.kind == kind and latch.subject == subject for latch in self.standing())
+
+    def blocks(self, outlet: str) -> Text | None:
+        """Why an outlet gets no water: a latch that concerns it."""
+        found = next((latch for latch in self.standing() if self.concerns(latch, outlet)), None)
         return None if found is None else plant_texts.latched(found.text)
+
+    def concerns(self, latch: Latch, outlet: str) -> bool:
+        """Whether a latch keeps water from an outlet: it is on it, on anything that its water goes through, or on its
+        meter. A valve that does not close takes the water of all that share its pump; a leak that of a whole group.
+        """
+        paths, subject = self._site.paths, latch.subject
+        if latch.kind == LatchKind.METER_STILL:
+            return False
+        if subject in {outlet, paths.meter(outlet), *paths.of(outlet)}:
+            return True
+        if subject == METER and METER not in paths.meters:
+            return True  # of a site file that had another meter
+        if latch.kind == LatchKind.WELDED:
+            return subject in paths.mates(outlet)
+        if latch.kind != LatchKind.LEAK:
+            return False
+        return any(
+            subject == paths.meter_of_supply(pump)
+            for group in paths.groups_of(paths.outlets[outlet].supply)
+            for pump in group.pumps
+        )

@@ -13,7 +13,7 @@ from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.core.stations.kept import StationKept
 from tonnam_link.messages import Outcome, Stamp
 
-Cause = Literal["timer", "moisture", "balance", "light", "manual", "rinse"]
+Cause = Literal["timer", "moisture", "balance", "light", "manual", "rinse", "flush"]
 Text = dict[str, str]
 
 
@@ -157,6 +157,15 @@ class Pressed(msgspec.Struct, frozen=True):
     stamp: Stamp | None = None  # then `at_ms` is only a guess
 
 
+class FilterUse(msgspec.Struct):
+    """What has gone through a filter since it was flushed, and whether it is due for its pressure."""
+
+    litres: float = 0.0
+    seconds: float = 0.0
+    clogged: bool = False
+    flushed: Stamp | None = None  # or tried to, as far as that is known
+
+
 class Memory(msgspec.Struct):
     """The state on disk, as one document. New fields get defaults, so that older ones can be read."""
 
@@ -179,6 +188,10 @@ class Memory(msgspec.Struct):
     emergency: Pressed | None = None
     dosing: DosingKept = msgspec.field(default_factory=DosingKept)
     stations: dict[str, StationKept] = {}  # pumping stations and gates, by id
+    currents_a: dict[str, float] = {}  # what the pump drew while only this outlet was open, and water flowed
+    power_shares: dict[str, dict[str, float]] = {}  # of the whole flow, by pump and step of power
+    unproven_l: dict[str, float] = {}  # drawn since a meter was latched as standing still, by meter
+    filters: dict[str, FilterUse] = {}
 
     @property
     def book(self) -> Book:
@@ -222,6 +235,10 @@ class Memory(msgspec.Struct):
         self.stations = older.stations | {
             name: kept.after(older.stations.get(name)) for name, kept in self.stations.items()
         }
+        self.currents_a = older.currents_a | self.currents_a
+        self.power_shares = older.power_shares | self.power_shares
+        self.unproven_l = older.unproven_l | self.unproven_l
+        self.filters = older.filters | self.filters
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

@@ -85,6 +85,11 @@ class Modes:
         """The zones that somebody waters at the cabinet, or may."""
         return tuple(zone for zone, contact in self._contacts.items() if contact.known is Mode.HAND)
 
+    def may_be_in_hand(self) -> tuple[str, ...]:
+        """Those, and zones whose switch has just been turned to hand or away from it: what flows may be theirs."""
+        found = self._contacts.items()
+        return tuple(zone for zone, contact in found if Mode.HAND in {contact.known, contact.said})
+
     def blocks(self, zone: str, now: Now, *, by_person: bool) -> Text | None:
         """Why nothing may start in a zone, or None."""
         mode = self.of(zone)

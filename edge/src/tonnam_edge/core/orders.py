@@ -58,7 +58,7 @@ class Orders:
                 self._stations.order(command, image.now)
             elif self._may_be_wished(command):
                 zone = self._site.zones[command.zone]
-                metered = image.value(self._site.flow_total) is not None
+                metered = self._water.metered(zone.id, image)
                 wishes.append(by_hand(command, zone.part.flow_l_min, metered=metered))
         return wishes
 

@@ -12,7 +12,7 @@ from tonnam_edge.core.contact import UNKNOWN_AFTER_S
 from tonnam_edge.core.emergency import Emergency
 from tonnam_edge.core.hand_water import HandWater, Poured
 from tonnam_edge.core.image import Image, Now
-from tonnam_edge.core.latches import METER, Tell
+from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.lockouts import Lockouts
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.modes import TEXTS, Mode, Modes
@@ -42,7 +42,7 @@ class People:
         self.modes = Modes(site, memory, now.mono_ms)
         self.emergency = Emergency(site, memory, now.mono_ms)
         self.lockouts = Lockouts(memory, site, tell, new_id)
-        self._hand_water = HandWater(site, books, tell, new_id, poured)
+        self._hand_water = {meter: HandWater(site, books, tell, new_id, poured) for meter in site.paths.meters}
         self._told: dict[str, Any] | None = None
         self._requests: list[Request] = []
         self._answers: list[Answer] = []
@@ -55,7 +55,8 @@ class People:
     def attend(self, now: Now) -> None:
         """Do what was asked at the controller."""
         asked, self._requests = self._requests, []
-        self._answers += [answer(each, self._site, self.lockouts, self._water.latches, now) for each in asked]
+        latches, dosing = self._water.latches, self._memory.dosing
+        self._answers += [answer(each, self._site, self.lockouts, latches, now, dosing) for each in asked]
 
     def answers(self) -> tuple[Answer, ...]:
         """What came of it, once: to be given when the memory is on disk."""
@@ -77,17 +78,21 @@ class People:
         for turned in self.modes.look(image):
             self._tell("zone.mode", now, zone=turned.zone, mode=turned.mode.value, text=TEXTS[turned.mode]())
             self.lockouts.switched(turned, now)
-        self._water.by_hand = bool(self.modes.in_hand())
+        self._water.in_hand = frozenset(self.modes.may_be_in_hand())
         self._stop_what_may_not_run(now)
 
     def count(self, now: Now) -> None:
         """Count the water that flows by hand; to be called after the meter was looked at."""
-        mine = self._water.runs.active
-        self._hand_water.look(self.modes.in_hand(), 0.0 if mine else self._water.passed_l, now)
+        in_hand = self.modes.in_hand()
+        for meter, water in self._hand_water.items():
+            mine = any(self._site.paths.meter(name) == meter for name in self._water.runs.active)
+            zones = [zone for zone in in_hand if self._site.paths.meter(zone) == meter]
+            water.look(zones, 0.0 if mine else self._water.passed_l.get(meter, 0.0), now)
 
     def leave(self, now: Now) -> None:
         """The end is near: tell what has flowed by hand."""
-        self._hand_water.end(now)
+        for water in self._hand_water.values():
+            water.end(now)
 
     def blocks(self, zone: str, now: Now, *, by_person: bool) -> Text | None:
         """Why nothing may start in a zone, the gravest first; None when nobody minds."""
@@ -99,9 +104,9 @@ class People:
 
     def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
         """When something must be looked at again."""
-        hand = self._hand_water.deadline_mono_ms()
-        found = [*self.modes.deadlines_mono_ms(), *self.emergency.deadlines_mono_ms()]
-        yield from (at for at in [*found, *([] if hand is None else [hand])] if at > now.mono_ms)
+        hand = [at for water in self._hand_water.values() if (at := water.deadline_mono_ms()) is not None]
+        found = [*self.modes.deadlines_mono_ms(), *self.emergency.deadlines_mono_ms(), *hand]
+        yield from (at for at in found if at > now.mono_ms)
 
     def tell_standing(self, now: Now, stations: list[dict[str, Any]]) -> None:
         """Tell all that stands, whole, when it is not what was told last. So nothing has to be pieced together."""
@@ -133,7 +138,7 @@ class People:
                     "id": latch.id,
                     "of": latch.kind,
                     "subject": latch.subject,
-                    "zones": [zone for zone in self._site.zones if latch.subject in self._concerned(zone)],
+                    "zones": [zone for zone in self._site.zones if self._water.latches.concerns(latch, zone)],
                     "since_ms": _known(latch.set_at_ms, latch.stamp),
                     "text": latch.text,
                 }
@@ -153,9 +158,6 @@ class People:
             "emergency": None if pressed is None else {"since_ms": _known(pressed.at_ms, pressed.stamp)},
             "modes": [self._mode(zone, now) for zone in self.modes.switched],
         }
-
-    def _concerned(self, zone: str) -> set[str]:
-        return {zone, METER, *self._site.path_of(zone)}
 
     def _mode(self, zone: str, now: Now) -> dict[str, Any]:
         mode = self.modes.of(zone)

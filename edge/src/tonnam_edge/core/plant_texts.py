@@ -140,3 +140,82 @@ def moved_by_others(name: Words, times: int) -> Text:
 
 def volume_given(litres: float) -> Text:
     return text(f"รดครบ {litres:.0f} ลิตร", f"Watered {litres:.0f} litres as planned")
+
+
+def group_full(capacity_l_min: float) -> Text:
+    return text(
+        f"ท่อเมนจ่ายได้ {capacity_l_min:g} ลิตรต่อนาที ตอนนี้ไม่พอสำหรับแปลงนี้ รอให้แปลงอื่นเสร็จก่อน",
+        f"The main gives {capacity_l_min:g} L/min, not enough for this zone as well. Wait until another is done",
+    )
+
+
+def most_pumps(most: int) -> Text:
+    return text(
+        f"เดินปั๊มพร้อมกันได้ไม่เกิน {most} ตัว รอให้ตัวอื่นหยุดก่อน",
+        f"At most {most} pump{'' if most == 1 else 's'} may run at a time. Wait until another has stopped",
+    )
+
+
+def starts_too_soon(least_s: float) -> Text:
+    length = minutes(least_s)
+    return text(
+        f"ปั๊มอีกตัวเพิ่งเริ่มเดิน ต้องห่างกัน {length['th']} รอสักครู่",
+        f"Another pump has just started; {length['en']} must pass between starts. Wait a moment",
+    )
+
+
+def too_little_power() -> Text:
+    return text("ไฟให้ปั๊มยังไม่พอ หรือไม่รู้ว่ามีเท่าไร รอก่อน", "The pump has too little power, or it is not known. Wait")
+
+
+def pump_held() -> Text:
+    return text(
+        "ไฟให้ปั๊มไม่พอ พักปั๊มไว้ วาล์วยังเปิดอยู่ ไฟมาแล้วจะรดต่อจนถึงเวลาที่ตั้งไว้",
+        "Too little power: the pump rests and the valves stay open. It goes on with the power, until the planned end",
+    )
+
+
+def pump_goes_on() -> Text:
+    return text("ไฟพอแล้ว ปั๊มเดินต่อ", "There is power again: the pump goes on")
+
+
+def filter_flushes() -> Text:
+    return text("กำลังล้างกรอง รอสักครู่", "The filter is being flushed. Wait a moment")
+
+
+def flush_for_litres(litres: float) -> Text:
+    return text(f"น้ำผ่านกรอง {litres:.0f} ลิตรแล้ว ถึงเวลาล้าง", f"{litres:.0f} litres went through the filter: flushed")
+
+
+def flush_for_hours(hours: float) -> Text:
+    return text(f"เดินปั๊มผ่านกรอง {hours:.1f} ชั่วโมงแล้ว ถึงเวลาล้าง", f"The pump has run {hours:.1f} hours: filter flushed")
+
+
+def flush_for_pressure(above: float) -> Text:
+    return text(f"ความดันตกที่กรองเกิน {above:g} ถึงเวลาล้าง", f"The filter takes more than {above:g} of pressure: flushed")
+
+
+def meter_still() -> Text:
+    return text(
+        "น้ำไหลแต่มิเตอร์ไม่นับ มิเตอร์น่าจะเสียหรือสายขาด จะรดต่อได้อีกไม่กี่ลิตร ไปดูมิเตอร์",
+        "Water flows and the meter does not count: it may be stuck, or its wire broken. Zones get a limited number "
+        "of litres more. Look at the meter",
+    )
+
+
+def meter_used_up() -> Text:
+    return text(
+        "มิเตอร์ไม่นับ และใช้น้ำครบที่ยอมให้แล้ว ไปดูมิเตอร์แล้วกดว่าซ่อมแล้ว",
+        "The meter does not count, and the litres that are allowed without it are used up. Mend it and say so",
+    )
+
+
+def meter_nearly_used_up() -> Text:
+    return text("มิเตอร์ไม่นับ เหลือน้ำที่ยอมให้อีกเท่านี้", "the meter does not count, and no more is allowed without it")
+
+
+def valve_as_if_open(valve: Words, how: Text) -> Text:
+    return text(
+        joined(how["th"], "เหมือน", valve.th, "เปิดอยู่ด้วย หน้าสัมผัสรีเลย์อาจละลายติด หรือท่อแตก ไปดูวาล์วและท่อ"),
+        f"{how['en']}. It is as if {valve.en} was open too: its relay may be welded, or a pipe has burst. Look",
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from tonnam_edge.core import plant_texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image, Now
-from tonnam_edge.core.memory import Text
+from tonnam_edge.core.wishes import Wait
 from tonnam_edge.site import Site
 
 
@@ -22,11 +22,18 @@ def ready_at(site: Site, restarted_mono_ms: int | None) -> dict[str, int]:
     }
 
 
-class Queue:
-    """The zones that want water and must wait for others. Times are since boot, in milliseconds."""
+Rivals = Callable[[str, str], bool]
+"""Whether one outlet's water may have to wait for the other's, though their supplies differ."""
 
-    def __init__(self, site: Site, ready_at_mono_ms: Mapping[str, int]) -> None:
-        self._site, self._ready_at = site, ready_at_mono_ms
+
+class Queue:
+    """The outlets that want water and must wait for others. Times are since boot, in milliseconds."""
+
+    def __init__(
+        self, site: Site, ready_at_mono_ms: Mapping[str, int], rivals: Rivals = lambda one, other: False
+    ) -> None:
+        self._site, self._ready_at, self._rivals = site, ready_at_mono_ms, rivals
+        self._shared: dict[str, bool] = {}  # whether it waits for what other supplies draw on, too
         self._since: dict[str, int] = {}  # since when a zone waits
         self._seen: dict[str, int] = {}  # when it last said so
         self._turns: dict[str, int] = {}  # how often each has had water since it became short
@@ -46,26 +53,30 @@ class Queue:
             key=lambda w: (w.cause != "manual", self._turns.get(w.zone, 0), self._since.get(w.zone, now)),
         )
 
-    def behind(self, wish: Wish, now: Now) -> Text | None:
-        """Why a program's wish that could be granted waits all the same: another of its supply has waited longer."""
+    def behind(self, wish: Wish, now: Now) -> Wait | None:
+        """Why a program's wish that could be granted waits all the same: another has waited longer, of its supply, or
+        of one that waits for something which both draw on."""
         if wish.cause in {"manual", "rinse"}:
             return None
         supply = self._site.supply_of(wish.zone)
         own = (self._turns.get(wish.zone, 0), self._since.get(wish.zone, now.mono_ms))
         for zone, since in self._since.items():
-            if zone == wish.zone or self._site.supply_of(zone) != supply or self._seen.get(zone) != now.mono_ms:
+            if zone == wish.zone or self._seen.get(zone) != now.mono_ms:
+                continue
+            same = self._site.supply_of(zone) == supply
+            if not same and not (self._shared.get(zone, False) and self._rivals(zone, wish.zone)):
                 continue
             if (self._turns.get(zone, 0), since) < own:
-                return plant_texts.waits_its_turn()
+                return Wait(plant_texts.waits_its_turn())
         return None
 
-    def refused(self, wish: Wish, now: Now, *, waits: bool) -> None:
+    def refused(self, wish: Wish, now: Now, *, waits: bool, shared: bool = False) -> None:
         """A wish was not granted. Who need only wait keeps the place; who is stopped by something else has none."""
         if wish.cause in {"manual", "rinse"}:
             return
         if waits:
             self._since.setdefault(wish.zone, now.mono_ms)
-            self._seen[wish.zone] = now.mono_ms
+            self._seen[wish.zone], self._shared[wish.zone] = now.mono_ms, shared
         else:
             self._since.pop(wish.zone, None)
 

@@ -65,7 +65,8 @@ class Stops:
     def _not_off(self, zone: str, image: Image) -> Actuator | None:
         """The valve or pump of a zone that is not seen off. A pump that now serves another zone is right."""
         part = self._site.zones[zone].part
-        names = [part.valve] if part.pump is None or self._runs.active else [part.valve, part.pump]
+        shared = bool(self._runs.on(self._site.supply_of(zone)))
+        names = [part.valve] if part.pump is None or shared else [part.valve, part.pump]
         for name in names:
             at = image.positions[name]
             told = not self._actuators.said_open(name) and self._actuators.proven(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from tonnam_edge.core import plant_texts, texts
@@ -16,6 +16,9 @@ from tonnam_link.messages import Stamp
 
 HOUR_MS = 3_600_000
 
+Gate = Callable[[str, Now], Text | None]
+"""Why the pump of a supply may not start now because of other pumps, or None."""
+
 
 class Stage(Enum):
     """How far a supply has come."""
@@ -26,27 +29,33 @@ class Stage(Enum):
     PUMP = "pump"  # the pump was told to run
     ON = "on"
     STOPPING = "stopping"  # the pump was told to stop, and the pressure falls
+    HELD = "held"  # the pump stands because it has too little power, and starts again when it has
     PAUSING = "pausing"  # the same, and it starts again: its deadline was too long for the valves that are still open
     LAGGING = "lagging"  # the pump stands, the master valve is still open
     CLOSING = "closing"  # the master valve was told to close
 
 
 class Supply:
-    """Pump, contactor and master valve of the zones that share them; each may be missing. Times since boot."""
+    """Pump, contactor and master valve of the outlets that share them; each may be missing. Times since boot.
 
-    def __init__(self, name: str, site: Site, memory: Memory, actuators: Actuators) -> None:
-        self.name, self._memory, self._actuators = name, memory, actuators
-        self.zones = [zone for zone in site.zones if site.supply_of(zone) == name]
-        part = site.zones[self.zones[0]].part
+    `gate` says why the pump may not start now because of others, or None.
+    """
+
+    def __init__(self, name: str, site: Site, memory: Memory, actuators: Actuators, gate: Gate) -> None:
+        self.name, self._memory, self._actuators, self._gate = name, memory, actuators, gate
+        self.outlets = site.paths.supplies[name]
+        part = site.outlets[self.outlets[0]]
         self.pump = _found(site, part.pump)
         self.master = _found(site, part.master)
         self.contactor = _found(site, None if self.pump is None else self.pump.part.contactor)
-        self._feed = site.feed_of(self.zones[0])
+        self._counted = any(True for _ in site.paths.groups_of(name))  # its starts matter to others
+        self._feed = site.feed_of(self.outlets[0])
         self.travel_s = self._feed.travel_s
         self.stage = Stage.OFF
         self.on_since = 0
         self.failed: Text | None = None  # why it could not stop as it should
         self.flows_on = False  # whether water went on for long after its pump was proven off
+        self.stopped_at: int | None = None  # when the pump was told to stop last, since it was started
         self._since = 0
         self._run_s = 0.0
 
@@ -57,6 +66,21 @@ class Supply:
     @property
     def off(self) -> bool:
         return self.stage is Stage.OFF
+
+    @property
+    def held(self) -> bool:
+        """Whether the pump stands for want of power, with everything behind it open."""
+        return self.stage is Stage.HELD
+
+    @property
+    def serves(self) -> bool:
+        """Whether runs are on, pump running or held."""
+        return self.on or self.held
+
+    @property
+    def starting(self) -> bool:
+        """Whether its pump is about to start."""
+        return self.stage in {Stage.MASTER, Stage.CONTACTOR, Stage.PUMP, Stage.PAUSING}
 
     @property
     def wet(self) -> bool:
@@ -118,12 +142,29 @@ class Supply:
             if pump is not None:
                 self._actuators.open(pump.id, self.hold_s(pump, run_s), now.mono_ms)
             return None
-        if (pump.part.rest_s or 0.0) > PROVE_S or self._too_often(now) is not None:
+        if (pump.part.rest_s or 0.0) > PROVE_S or self._too_often(now) or self._gate(self.name, now):
             return plant_texts.pump_had_to_stop()
         self._run_s = run_s
         self._stop_pump(now)
         self._enter(Stage.PAUSING, now)
         return None
+
+    def hold(self, now: Now) -> None:
+        """Stop the pump for want of power. Everything behind it stays open, with the deadlines that it has."""
+        if self.on and self.pump is not None:
+            self._stop_pump(now)
+            self._enter(Stage.HELD, now)
+
+    def resume(self, run_s: float, now: Now) -> bool:
+        """Start the pump that was held, for what is left of the runs. False while it or others must wait still."""
+        if not self.held or self.pump is None or self.may_not_start(now) or self._gate(self.name, now):
+            return False
+        if self._actuators.held(self.pump.id) is not False:
+            return False
+        self._run_s = run_s
+        self._enter(Stage.CONTACTOR, now)
+        self.advance(now)
+        return True
 
     def stop(self, now: Now) -> None:
         """Pump first; the rest when the pressure has gone. Does nothing when it is off or stopping."""
@@ -139,7 +180,7 @@ class Supply:
             before = self.stage
             if self.stage in {Stage.MASTER, Stage.CONTACTOR, Stage.PUMP}:
                 self._start_on(now)
-            elif self.stage is not Stage.OFF and self.stage is not Stage.ON:
+            elif self.stage not in {Stage.OFF, Stage.ON, Stage.HELD}:
                 self._stop_on(now, flows=flows, hurry=hurry)
 
     def may_not_start(self, now: Now) -> Text | None:
@@ -148,18 +189,22 @@ class Supply:
             return None
         stopped = self._memory.pump_stops.get(self.pump.id)
         rest_s = self.pump.part.rest_s or 0.0
-        if stopped is not None and now.mono_ms - _at(stopped, now) < rest_s * 1000:
+        if stopped is not None and now.mono_ms - mono_ms_of(stopped, now) < rest_s * 1000:
             return plant_texts.pump_rests(rest_s)
         return self._too_often(now)
+
+    def started_mono_ms(self, now: Now) -> int | None:
+        """When the pump was started last, within the last hour; of one whose starts are counted."""
+        return max((mono_ms_of(start, now) for start in self._lately(now)), default=None)
 
     def next_start_mono_ms(self, now: Now) -> int | None:
         """When the pump may start again, if it must rest still."""
         if self.pump is None or self.may_not_start(now) is None:
             return None
         stopped = self._memory.pump_stops.get(self.pump.id)
-        ends = [] if stopped is None else [_at(stopped, now) + round((self.pump.part.rest_s or 0.0) * 1000)]
+        ends = [] if stopped is None else [mono_ms_of(stopped, now) + round((self.pump.part.rest_s or 0.0) * 1000)]
         if self._too_often(now) is not None:
-            ends.append(min(_at(start, now) for start in self._lately(now)) + HOUR_MS)
+            ends.append(min(mono_ms_of(start, now) for start in self._lately(now)) + HOUR_MS)
         return max(ends)
 
     def _start_on(self, now: Now) -> None:
@@ -229,9 +274,11 @@ class Supply:
         if self.pump is not None and self._actuators.said_open(self.pump.id):
             self._actuators.close(self.pump.id, now.mono_ms)
             self._memory.pump_stops[self.pump.id] = Stamp(now.boot, now.mono_ms)
+            self.stopped_at = now.mono_ms
 
     def _note_start(self, now: Now) -> None:
-        if self.pump is not None and self.pump.part.starts_per_hour is not None:
+        self.stopped_at = None
+        if self.pump is not None and (self.pump.part.starts_per_hour is not None or self._counted):
             self._memory.pump_starts[self.pump.id] = [*self._lately(now), Stamp(now.boot, now.mono_ms)]
 
     def _too_often(self, now: Now) -> Text | None:
@@ -242,7 +289,7 @@ class Supply:
 
     def _lately(self, now: Now) -> list[Stamp]:
         starts: Iterable[Stamp] = () if self.pump is None else self._memory.pump_starts.get(self.pump.id, ())
-        return [Stamp(*start) for start in starts if now.mono_ms - _at(Stamp(*start), now) < HOUR_MS]
+        return [Stamp(*start) for start in starts if now.mono_ms - mono_ms_of(Stamp(*start), now) < HOUR_MS]
 
     def _enter(self, stage: Stage, now: Now) -> None:
         self.stage, self._since = stage, now.mono_ms
@@ -252,6 +299,6 @@ def _found(site: Site, name: str | None) -> Actuator | None:
     return None if name is None else site.actuators[name]
 
 
-def _at(stamp: Stamp, now: Now) -> int:
+def mono_ms_of(stamp: Stamp, now: Now) -> int:
     """When that was, since boot: in an earlier boot as late as can be. Unknown time counts as used."""
     return stamp.mono_ms if stamp.boot == now.boot and stamp.mono_ms <= now.mono_ms else 0

@@ -27,6 +27,18 @@ class Wish(NamedTuple):
     litres: float | None = None
 
 
+class Wait(NamedTuple):
+    """Why a wish must wait. `shared`: for what other supplies draw on as well, so that they wait behind it."""
+
+    text: Text
+    shared: bool = False
+
+
+def waiting(text: Text | None) -> Wait | None:
+    """A wait for something that is no other supply's, or None for no reason."""
+    return None if text is None else Wait(text)
+
+
 class Skipped(NamedTuple):
     """A timer's slot that was left out, and what to say of it."""
 

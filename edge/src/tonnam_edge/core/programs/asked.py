@@ -68,7 +68,9 @@ class Asked:
         seconds, pulse_s = litres / flow_l_min * 60, most_s if pulse_s is None else min(pulse_s, most_s)
         if seconds > pulse_s:
             seconds, litres = pulse_s, pulse_s * flow_l_min / 60
-        metered = self.image.value(self.fields.site.flow_total) is not None
+        site = self.fields.site
+        trusted = site.paths.meter(zone.id) not in self.memory.unproven_l
+        metered = trusted and self.image.value(site.total_of(zone.id)) is not None
         return wish._replace(seconds=min(seconds * (SLOW_FLOW if metered else 1.0), most_s), litres=litres)
 
 

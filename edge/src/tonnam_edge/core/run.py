@@ -1,0 +1,60 @@
+"""One watering as it stands: how far it has come, since when, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from tonnam_edge.core.memory import Intent, Text
+
+RunOutcome = Literal["done", "stopped", "failed", "interrupted"]
+
+
+class Phase(Enum):
+    OPENING = "opening"  # the valve was told to open
+    STARTING = "starting"  # the valve is open, the pump is yet to run
+    WATERING = "watering"
+    STOPPING = "stopping"  # the pump was told to stop
+    CLOSING = "closing"  # the valve was told to close
+    ENDED = "ended"
+
+
+@dataclass
+class Run:
+    """A run as it stands. Times are since boot, in milliseconds."""
+
+    intent: Intent
+    phase: Phase
+    since: int
+    water_from: int | None = None
+    water_to: int | None = None
+    stopped_at: int = 0
+    litres: float | None = None
+    restarts: int = 0
+    seen_at: int = 0
+    blind_since: int | None = None  # since when the tank's level is not known
+    paused_ms: int = 0  # for how long its pump was held
+    outcome: RunOutcome = "done"
+    reason: Text = field(default_factory=dict)
+    by_hand: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """For how long water was let through."""
+        if self.water_from is None or self.water_to is None:
+            return 0.0
+        return max(0, self.water_to - self.water_from - self.paused_ms) / 1000
+
+    @property
+    def as_wished(self) -> bool:
+        """Whether it came to the end that was planned, or that a person asked for."""
+        return self.outcome == "done" or (self.outcome == "stopped" and self.by_hand)
+
+    @property
+    def ending(self) -> bool:
+        return self.phase in {Phase.STOPPING, Phase.CLOSING, Phase.ENDED}
+
+    def left_s(self, now: int) -> float:
+        """How many seconds it has until its end, which no pause moves."""
+        return self.intent.planned_s - (0 if self.water_from is None else (now - self.water_from) / 1000)
