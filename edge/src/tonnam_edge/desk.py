@@ -122,7 +122,8 @@ def _change(store: StateStore, site: Site, request: Request) -> Answer:
     def new_id() -> str:
         return uuid.uuid4().hex
 
-    found = answer(request, site, Lockouts(memory, site, tell, new_id), Latches(memory, site, tell, new_id), now)
+    lockouts, latches = Lockouts(memory, site, tell, new_id), Latches(memory, site, tell, new_id)
+    found = answer(request, site, lockouts, latches, now, memory.dosing)
     store.commit(memory.encode(), events, [])
     return found
 

@@ -181,6 +181,8 @@ def turn_all_off(
 ) -> None:
     """Turn every valve and pump off, and read it back. For an emergency, and for after the end of an agent.
 
+    A city's pumps and gates go into their own safe state, which for a flood pump is on; what is locked is left alone.
+
     Ends with 0 when all were read back as off, with 1 when not: then look at the cabinet.
     """
     try:
@@ -189,7 +191,7 @@ def turn_all_off(
         site = _load(site_file, bus) if state is None else _last_site(site_file, state)
     is_off = asyncio.run(_all_off(site, unless_guarded=unless_guarded))
     if is_off is not None:
-        typer.echo(told(is_off), err=not is_off)
+        typer.echo(told(is_off, site), err=not is_off)
     raise typer.Exit(1 if is_off is False else 0)
 
 
@@ -251,6 +253,18 @@ def clear(
 ) -> None:
     """Say that what was found wrong is mended, without the cloud. What is still wrong is found again."""
     _ask(site_file, bus, state, "clear", who=who, latch=latch)
+
+
+@app.command()
+def refilled(
+    site_file: SiteArgument,
+    state: StateOption,
+    who: WhoOption,
+    injector: Annotated[str, typer.Option(metavar="ID", help="The injector whose stock tank is full again.")],
+    bus: BusOption = None,
+) -> None:
+    """Say that an injector's stock tank is full. This works here only: no more is dosed than it holds."""
+    _ask(site_file, bus, state, "refilled", who=who, injector=injector)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What a person asks of the controller at the place itself: lock, unlock, clear, or say what stands."""
+"""What a person asks of the controller at the place itself: lock, unlock, clear, refilled, or say what stands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from tonnam_edge.core import people_texts, texts
+from tonnam_edge.core.dosing.kept import Kept
+from tonnam_edge.core.dosing.refill import refilled
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.lockouts import Lockouts
@@ -18,11 +20,12 @@ class Request(msgspec.Struct, frozen=True):
     """A wish. Without a `zone` the whole site is meant; without a `latch` all of them."""
 
     id: str
-    deed: Literal["lock", "unlock", "clear", "stands"]
+    deed: Literal["lock", "unlock", "clear", "stands", "refilled"]
     who: str = ""
     why: str = ""
     zone: str | None = None
     latch: str | None = None
+    injector: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -34,8 +37,8 @@ class Answer(msgspec.Struct, frozen=True):
     stands: tuple[Text, ...] = ()
 
 
-def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, now: Now) -> Answer:
-    """Do what is asked."""
+def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, now: Now, dosing: Kept) -> Answer:
+    """Do what is asked. `dosing` is what injectors have dosed."""
     known = {*site.zones, *site.stations}
     if request.zone is not None and request.zone not in known and request.deed == "lock":
         done, text = False, texts.unknown_zone(request.zone)
@@ -49,6 +52,8 @@ def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, n
         wanted = [latch.id for latch in latches.standing() if request.latch in {None, latch.id}]
         done = sum(latches.clear(latch_id, request.who, now) for latch_id in wanted) > 0
         text = people_texts.latch_cleared() if done else people_texts.latch_unknown()
+    elif request.deed == "refilled":
+        done, text = refilled(request.injector, request.who, site, dosing, latches, now)
     else:
         done, text = True, people_texts.what_stands()
     return Answer(request.id, done, text, _stands(lockouts, latches))

@@ -52,19 +52,6 @@ class Ledger:
         stock.hour = _with(stock.hour, ml, HOUR_MS, now)
         stock.day = _with(stock.day, ml, DAY_MS, now)
 
-    def refill(self, injector: str) -> None:
-        """A person has filled its tank up. Hour and day know nothing of that."""
-        self._kept().stock(injector).used_ml = 0.0
-
-    def left_l(self, part: InjectorPart) -> float:
-        """What is left in its tank, as far as was booked."""
-        return max(0.0, part.stock_l - self._kept().stock(part.id).used_ml / 1000)
-
-    def room_again_mono_ms(self, part: InjectorPart, now: Now) -> int | None:
-        """When the oldest entry of the hour no longer counts; None when there is none."""
-        ends = [_newest_ms(each, now) + HOUR_MS for each in self._kept().stock(part.id).hour]
-        return min((end for end in ends if end > now.mono_ms), default=None)
-
 
 def _newest_ms(spent: Spent, now: Now) -> int:
     """Since boot; what an earlier boot dosed is as late as can be."""
