@@ -36,6 +36,7 @@ from tonnam_edge.site_file import (
     ZonePart,
 )
 from tonnam_edge.station_file import StationPart
+from tonnam_edge.tariff_file import ElectricityPart, TariffPart
 
 TABLES: dict[str, type[BaseModel]] = {
     "node": NodePart,
@@ -47,6 +48,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "restart": RestartPart,
     "weather": WeatherPart,
     "holds": HoldsPart,
+    "electricity": ElectricityPart,
 }
 LISTS: dict[str, type[BaseModel] | None] = {
     "bus": BusPart,
@@ -57,6 +59,7 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "zone": ZonePart,
     "program": None,  # its model follows from its kind
     "station": StationPart,
+    "tariff": TariffPart,
     "meter": MeterPart,
     "group": GroupPart,
     "filter": FilterPart,

@@ -24,6 +24,7 @@ from tonnam_edge.site_file import (
 )
 from tonnam_edge.station_check import check_stations
 from tonnam_edge.switch_check import check_switches
+from tonnam_edge.tariff_check import check_tariffs
 from tonnam_link.topics import is_id
 
 
@@ -45,6 +46,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     check_programs(parts, problems)
     check_growing(parts, problems)
     check_weather(parts, told, problems)
+    check_tariffs(parts, problems)
 
 
 def _ids(parts: Parts, problems: Problems) -> None:

@@ -46,7 +46,10 @@ class TimerPart(Model):
 
 
 class MoisturePart(Model):
-    """Water in pulses once the soil is below the zone's band, until it is back at the top of it."""
+    """Water in pulses once the soil is below the zone's band, until it is back at the top of it.
+
+    With `latest` it waits for cheaper electricity, at the longest until the clock next shows that.
+    """
 
     id: Id
     kind: Literal["moisture"]
@@ -54,13 +57,15 @@ class MoisturePart(Model):
     pulse_min: Positive
     rest_min: Rest
     between: Hours | None = None
+    latest: TimeOfDay | None = None
 
 
 class BalancePart(Model):
     """Water when the water balance says that the crop has used what it can take easily (RAW), or daily `at` a time.
 
     As many litres as are missing, in runs of at most `pulse_min` with rests of `rest_min`. With `at` it also waters
-    when RAW is reached before that time.
+    when RAW is reached before that time. With `latest` it waits for cheaper electricity, at the longest until the clock
+    next shows that; and waters beforehand, while it is cheap, what else would be due in dear hours.
     """
 
     id: Id
@@ -70,6 +75,7 @@ class BalancePart(Model):
     pulse_min: Positive | None = None
     rest_min: Rest = 30.0
     between: Hours | None = None
+    latest: TimeOfDay | None = None
 
 
 class LightPart(Model):

@@ -269,7 +269,7 @@ class Core:
                 self._event("device.back", image.now, device=name, text=texts.device_back(device.part.name))
 
     def _follow_runs(self, image: Image) -> None:
-        self._growth.pause(self._runs, image)
+        self._growth.attend(self._runs, image)
         for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
                 self._say_of(run, CommandState.RUNNING, run.intent.reason)
@@ -295,6 +295,7 @@ class Core:
             litres=None if litres is None else round(litres, 1),
             reason=run.reason,
             **self._dosed(intent.run_id),
+            **self._growth.cost(intent.run_id),
         )
         state = CommandState.DONE if run.as_wished else CommandState.FAILED
         self._say_of(run, state, run.reason)

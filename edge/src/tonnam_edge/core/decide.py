@@ -13,6 +13,7 @@ from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.programs import balance, band, light, timer
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.grounds import Fields
+from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.schedule import LocalTime, Slots
 from tonnam_edge.core.wishes import Decision, Why, Wish, by_hand
 from tonnam_edge.program_file import BalancePart, LightPart, MoisturePart, TimerPart
@@ -31,12 +32,14 @@ class Settings:
         self.site = site
         self.local = LocalTime(site.file.site)
         self.fields = Fields(site, self.local)
+        self.prices = Prices(site, self.local)
         self.timers = [(p, Slots(p, self.local)) for p in site.programs if isinstance(p, TimerPart)]
         self.bands = [p for p in site.programs if isinstance(p, MoisturePart)]
         self.balances = [(p, _slots(p, self.local)) for p in site.programs if isinstance(p, BalancePart)]
         self.lights = [p for p in site.programs if isinstance(p, LightPart)]
         # What lets its water soak in before it looks again.
         self.resting: list[MoisturePart | BalancePart] = [*self.bands, *(p for p, _ in self.balances)]
+        self.latest = {p.id: p.latest for p in self.resting if p.latest is not None and site.file.tariff}
         hourly = [p.id for p in (*self.resting, *self.lights) if p.between is not None]
         self._hourly = {p.id for p, _ in self.timers} | set(hourly)
 
@@ -58,7 +61,17 @@ def decide(
     """What the programs want now. `resting_until` says, per program, until which time since boot water soaks in;
     `lights` what light has come since the last dose."""
     decision = Decision()
-    asked = Asked(image, memory, resting_until, lights, settings.fields, settings.local, decision)
+    asked = Asked(
+        image,
+        memory,
+        resting_until,
+        lights,
+        settings.fields,
+        settings.local,
+        settings.prices,
+        settings.latest,
+        decision,
+    )
     for program, slots in settings.timers:
         timer.decide(program, slots, asked)
     for moisture in settings.bands:
@@ -68,6 +81,8 @@ def decide(
     for sun in settings.lights:
         light.decide(sun, asked)
     decision.wishes = hold(decision.wishes, asked)
+    waiting = {name: wait for name, wait in memory.kept.waits.items() if name in decision.filling}
+    decision.waits = waiting | decision.waits  # also while the water of a pulse soaks in
     return decision
 
 

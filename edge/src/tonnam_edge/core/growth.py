@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import holds
 from tonnam_edge.core.decide import Decision, Settings
+from tonnam_edge.core.energy import Energy
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory
@@ -23,6 +25,7 @@ class Growth:
     def __init__(self, site: Site, memory: Memory, settings: Settings, now: Now, tell: Tell) -> None:
         self._site, self._memory, self._tell = site, memory, tell
         self._grounds = Grounds(site, memory.kept, settings.fields, now)
+        self._energy = Energy(site, settings.prices)
         self._lights = Lights(site, lambda: memory.kept, settings.local)
 
     @property
@@ -46,8 +49,10 @@ class Growth:
         self._lights.see(image)
         holds.forecast(self._site, self._memory.kept, image)
 
-    def pause(self, runs: Runs, image: Image) -> None:
-        """Stop what programs have begun while the sun does not carry the pump. No fault of anybody's."""
+    def attend(self, runs: Runs, image: Image) -> None:
+        """Follow what the runs take of electricity; stop what programs have begun while the sun does not carry the
+        pump. No fault of anybody's."""
+        self._energy.see(runs, image)
         why = holds.pause(self._site, image)
         if why is None:
             return
@@ -60,12 +65,17 @@ class Growth:
         decision.due(self._grounds.next_due_ms(now))
         for skipped in decision.skipped:
             self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
+        self._memory.kept.waits = decision.waits
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)
             told = ladder.told(self._site.zones[name].part.name, of_zone.rung, rung, best)
             of_zone.rung = rung.value
             if told is not None:
                 self._tell("program.stepped", now, zone=name, rung=rung.value, text=told)
+
+    def cost(self, run_id: str) -> dict[str, Any]:
+        """What a run that is over has taken of electricity, as a part of its event; nothing where it is not known."""
+        return self._energy.ended(run_id)
 
     def watered(self, intent: Intent, litres: float | None, seconds: float, now: Now) -> None:
         """Water was given to a zone: as metered, else what the zone takes in that time."""

@@ -1,17 +1,21 @@
-"""Why a program's wish waits although the soil wants it: rain, wind, frost, tank, quota, quiet hours, and the sun.
+"""Why a program's wish waits although the soil wants it: rain, wind, frost, tank, quota, quiet hours, sun and price.
 
 A value that is not known holds nothing: a dead sensor must not let a crop die of thirst. People are never held.
 """
 
 from __future__ import annotations
 
+from tonnam_edge.agronomy import balance
 from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.kept import DAY_H, Kept
+from tonnam_edge.core.programs.price import Change, pump_kw
 from tonnam_edge.core.wishes import Why, Wish
 from tonnam_edge.site import Site, Zone
+
+LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price
 
 
 def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
@@ -30,7 +34,7 @@ def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
 
 
 def pause(site: Site, image: Image) -> Text | None:
-    """Note since when rain is expected. It counts once: waited for in vain, not until it is no longer expected."""
+    """Why runs of a pump that has nothing but the sun pause just now; None if they need not."""
     solar = site.file.holds.solar
     if solar is None or not solar.direct:
         return None
@@ -51,7 +55,7 @@ def forecast(site: Site, kept: Kept, image: Image) -> None:
 
 
 def _why(wish: Wish, asked: Asked) -> Why | None:
-    return _weather(asked) or _tank(asked) or _quiet(asked) or _sun(wish, asked)
+    return _weather(asked) or _tank(asked) or _quiet(asked) or _sun(wish, asked) or _price(wish, asked)
 
 
 def _weather(asked: Asked) -> Why | None:
@@ -105,6 +109,47 @@ def _sun(wish: Wish, asked: Asked) -> Why | None:
     if asked.local.clock(now.wall_ms) >= solar.latest:
         return None
     return Why(words.waits_for_sun(solar.latest), asked.local.next(solar.latest, now.wall_ms))
+
+
+def _price(wish: Wish, asked: Asked) -> Why | None:
+    """Cheaper electricity, where a program may wait for it: until its latest hour, and not while its crop suffers."""
+    now, kept, program = asked.image.now, asked.kept, wish.program or ""
+    latest = asked.latest.get(program)
+    if latest is None or not now.sure or _sun_runs_the_pump(asked) or _suffers(wish, asked):
+        return None
+    until_ms, since_h = kept.waits.get(program, (asked.local.next(latest, now.wall_ms), kept.hours))
+    until_ms = min(until_ms, asked.local.next(latest, now.wall_ms))  # also when the clock was put back
+    asked.decision.waits[program] = until_ms, since_h
+    if now.wall_ms >= until_ms or kept.hours - since_h >= DAY_H:
+        return None
+    cheaper = asked.prices.cheaper(now.wall_ms, until_ms)
+    return None if cheaper is None else _waits_for(cheaper, wish, latest, asked)
+
+
+def _waits_for(cheaper: Change, wish: Wish, latest: str, asked: Asked) -> Why:
+    price = asked.prices.at(asked.image.now.wall_ms) or 0.0
+    kw = pump_kw(asked.fields.site, wish.zone)
+    hours = wish.seconds / 3600
+    if wish.litres is not None:
+        hours = wish.litres / asked.flow_l_min(asked.fields.site.zones[wish.zone]) / 60
+    saved = None if kw is None else kw * hours * (price - cheaper.baht_kwh)
+    clock = asked.local.clock(cheaper.at_ms)
+    return Why(words.waits_for_price(clock, price, cheaper.baht_kwh, saved, latest), cheaper.at_ms)
+
+
+def _sun_runs_the_pump(asked: Asked) -> bool:
+    """Whether the roof gives what the pump takes: then the price of the grid is nobody's."""
+    site = asked.fields.site
+    solar = site.file.holds.solar
+    power = None if solar is None else asked.image.value(f"{site.id}/{solar.power}")
+    return solar is not None and power is not None and power >= solar.least
+
+
+def _suffers(wish: Wish, asked: Asked) -> bool:
+    growing = asked.fields.of(wish.zone, asked.kept)
+    if growing is None:
+        return False
+    return balance.stress(growing.water.depletion_mm, growing.reserves) < LEAST_KS_WAITING
 
 
 def _over_quota(zone: Zone, asked: Asked) -> Why | None:

@@ -16,6 +16,14 @@ def by_balance(depletion_mm: float, litres: float) -> Text:
     )
 
 
+def by_balance_ahead(depletion_mm: float, litres: float, clock: str, baht_kwh: float) -> Text:
+    return text(
+        f"พืชใช้น้ำไปแล้ว {depletion_mm:.1f} มม. เติม {litres:.0f} ลิตร ก่อนไฟแพง {clock} น. ({baht_kwh:.2f} บาท/หน่วย)",
+        f"The crop has used {depletion_mm:.1f} mm: {litres:.0f} litres before electricity is dear at {clock} "
+        f"({baht_kwh:.2f} baht a kWh)",
+    )
+
+
 def by_hand_litres(litres: float) -> Text:
     return text(f"สั่งรดเอง {litres:.0f} ลิตร", f"Asked for by hand, {litres:.0f} litres")
 
@@ -191,6 +199,17 @@ def waits_for_sun(clock: str) -> Text:
     return text(
         f"รอแดดให้โซลาร์พอเดินปั๊ม ถ้ายังไม่พอจะรดตอน {clock} น.",
         f"Waiting for the sun to run the pump; waters at {clock} all the same",
+    )
+
+
+def waits_for_price(clock: str, now_baht: float, then_baht: float, saved_baht: float | None, latest: str) -> Text:
+    """`saved_baht` is None where nobody knows what the pump takes."""
+    th = "" if saved_baht is None else f" ประหยัดราว {saved_baht:.2f} บาท"
+    en = "" if saved_baht is None else f", about {saved_baht:.2f} baht less"
+    return text(
+        f"รอไฟถูก {clock} น. ({then_baht:.2f} บาท/หน่วย ตอนนี้ {now_baht:.2f}){th} อย่างช้ารดตอน {latest} น.",
+        f"Waiting for cheaper electricity at {clock} ({then_baht:.2f} baht a kWh, now {now_baht:.2f}{en}); "
+        f"waters at {latest} at the latest",
     )
 
 

@@ -81,6 +81,7 @@ class Decision:
     why: dict[str, Why] = field(default_factory=dict)
     rungs: dict[str, tuple[Rung, Rung]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    waits: dict[str, tuple[int, float]] = field(default_factory=dict)  # see `Kept.waits`
 
     def due(self, wall_ms: int) -> None:
         self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)

@@ -10,6 +10,7 @@ from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.programs.grounds import Fields
 from tonnam_edge.core.programs.kept import Kept, ZoneKept
+from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.schedule import LocalTime
 from tonnam_edge.core.wishes import Decision, Why, Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
@@ -29,6 +30,8 @@ class Asked:
     lights: Mapping[str, light_sum.State]
     fields: Fields
     local: LocalTime
+    prices: Prices
+    latest: Mapping[str, str]  # by when the programs water that may wait for cheaper electricity
     decision: Decision
 
     @property

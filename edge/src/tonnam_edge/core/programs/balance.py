@@ -9,7 +9,9 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS
 from tonnam_edge.core.programs import ladder
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
+from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.grounds import Growing
+from tonnam_edge.core.programs.price import Change
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_edge.core.schedule import Slots
 from tonnam_edge.core.wishes import Wish
@@ -20,6 +22,9 @@ from tonnam_edge.site import Zone
 DAY_H = 23
 # On the lower rungs a day's water begins when so much of it is missing, so that it is not given in drops.
 BEGIN_AT = 0.5
+# In the last hours of cheap electricity a zone is watered that would need it before it is cheap again.
+AHEAD_MS = 3 * HOUR_MS
+LOOK_AHEAD_MS = 24 * HOUR_MS
 
 
 def decide(program: BalancePart, slots: Slots | None, asked: Asked) -> None:
@@ -50,15 +55,38 @@ def refill(
     depletion_mm, raw_mm = growing.water.depletion_mm, growing.reserves.raw_mm
     litres = growing.ground.soil.litres_to_fill(depletion_mm)
     filling = program in asked.memory.filling or depletion_mm >= raw_mm or slot_ms is not None
+    ahead = None if filling else _dear_before_dry(zone, program, growing, asked)
+    filling = filling or ahead is not None
     if not filling or litres < asked.least_l(zone):
         asked.say(zone, words.enough_by_balance(depletion_mm, raw_mm))
         return
     asked.decision.filling.append(program)
-    wish = Wish(zone.id, "balance", 0.0, words.by_balance(depletion_mm, litres), program, slot_ms=slot_ms)
+    reason = words.by_balance(depletion_mm, litres)
+    if ahead is not None:
+        reason = words.by_balance_ahead(depletion_mm, litres, asked.local.clock(ahead.at_ms), ahead.baht_kwh)
+    wish = Wish(zone.id, "balance", 0.0, reason, program, slot_ms=slot_ms)
     if most_l < asked.least_l(zone):
         asked.say(zone, words.enough_for_a_day(depletion_mm))
     else:
         _want(zone, wish, between, min(litres, most_l), pulse_s, asked)
+
+
+def _dear_before_dry(zone: Zone, program: str, growing: Growing, asked: Asked) -> Change | None:
+    """The dearer price that begins soon, when RAW would be reached before it is over. What the crop will use is what
+    it used in the same hours of the last day."""
+    now = asked.image.now
+    if program not in asked.latest or not now.sure:
+        return None
+    soon = asked.prices.dear_soon(now.wall_ms, AHEAD_MS)
+    if soon is None:
+        begins = asked.prices.dear_soon(now.wall_ms, LOOK_AHEAD_MS)
+        if begins is not None:
+            asked.decision.due(begins[0].at_ms - AHEAD_MS)
+        return None
+    dear, again_ms = soon
+    ahead_h = (again_ms - now.wall_ms) / HOUR_MS
+    used_mm = asked.of(zone).etc_ahead_mm(asked.kept.hours, ahead_h)
+    return dear if growing.water.depletion_mm + used_mm >= growing.raw_after_mm(used_mm, ahead_h) else None
 
 
 def below(zone: Zone, program: str, between: Hours | None, pulse_s: float | None, rung: Rung, asked: Asked) -> None:

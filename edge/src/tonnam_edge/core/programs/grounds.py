@@ -51,6 +51,11 @@ class Growing(NamedTuple):
     def reserves(self) -> balance.Reserves:
         return balance.reserves(self.ground.soil, self.ground.crop, self.day, self.water.demand_mm_day)
 
+    def raw_after_mm(self, used_mm: float, hours: float) -> float:
+        """RAW after a use of so much in so many hours: it shrinks with the demand of a hot afternoon."""
+        demand = used_mm + max(1 - hours / DAY_H, 0.0) * self.water.demand_mm_day
+        return balance.reserves(self.ground.soil, self.ground.crop, self.day, demand).raw_mm
+
     @property
     def root_zone_mm(self) -> float:
         return self.ground.soil.root_zone_mm(self.ground.crop, self.day)

@@ -52,6 +52,13 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
         """What the crop would have used within the last `window_h` hours, mm."""
         return sum(mm for hour, mm in self.etc if hours - hour <= window_h)
 
+    def etc_ahead_mm(self, hours: float, ahead_h: float) -> float:
+        """What the crop will use in the next hours if every day is like the last one, mm."""
+        days, rest_h = divmod(ahead_h, DAY_H)
+        begin = hours - DAY_H
+        part = sum(mm for hour, mm in self.etc if begin < hour <= begin + rest_h)
+        return days * self.etc_mm(hours, DAY_H) + part
+
 
 class DayAirKept(msgspec.Struct, omit_defaults=True):
     """The air of one day: its lowest humidity, the way of its wind (m/s times hours), and the hours seen of each."""
@@ -87,6 +94,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     air: list[DayAirKept] = []
     forecast_h: float | None = None  # since when a forecast of rain holds the programs
     zones: dict[str, ZoneKept] = {}
+    # Programs that wait for cheaper electricity: until when at the longest, UTC, and since which hour.
+    waits: dict[str, tuple[int, float]] = {}
 
     def zone(self, name: str) -> ZoneKept:
         if name not in self.zones:
