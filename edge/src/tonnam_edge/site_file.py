@@ -12,7 +12,6 @@ from tonnam_edge.plant_file import FilterPart, FlowPart, GroupPart, MeterPart, T
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
 from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
-from tonnam_edge.tariff_file import ElectricityPart, TariffPart
 from tonnam_edge.station_file import StationPart
 
 
@@ -80,11 +79,11 @@ Kind = Literal["normally_closed", "normally_open", "latching", "motorised"]
 STOP_ORDER: tuple[Role, ...] = ("injector", "pump", "contactor", "master", "valve", "gate")
 
 
-class ActuatorPart(Model):
 FlowAt = tuple[Positive, Annotated[float, Field(gt=0, le=150)]]
 """Watts, and per cent of the flow that zones have at the pump's best."""
 
 
+class ActuatorPart(Model):
     """What a relay board moves. Open means that it lets water through; a pump or contactor is open while it runs.
 
     `kind` says what its coil does: normally_closed is open while energised, normally_open closed; latching takes a
@@ -92,9 +91,9 @@ FlowAt = tuple[Positive, Annotated[float, Field(gt=0, le=150)]]
     and closed while it is off, for `travel_s`, and stays where it is without supply. `cut_off_min`: something that
     does not depend on this machine or the board ends the water after so long. `renewable`: whether somebody has tried
     that a second timer replaces the first. `commissioned` is the day on which a person saw it do what it should.
-    """
     A pump whose supply comes and goes, such as the sun, tells by `power` how much there is for it, running or not:
     under `least_w` it stands, and `flow_at` says what share of its zones' flow it gives at how many watts.
+    """
 
     id: Id
     role: Role
@@ -115,10 +114,10 @@ FlowAt = tuple[Positive, Annotated[float, Field(gt=0, le=150)]]
     current: str | None = None
     runs_above: Positive | None = None
     dry_below: Positive | None = None
-    lead_s: Annotated[float, Field(ge=0, le=120)] | None = None
     power: str | None = None
     least_w: Positive | None = None
     flow_at: Annotated[tuple[FlowAt, ...], Field(min_length=2)] | None = None
+    lead_s: Annotated[float, Field(ge=0, le=120)] | None = None
     lag_s: Annotated[float, Field(ge=0, le=120)] | None = None
     commissioned: Day | None = None
 
@@ -203,14 +202,12 @@ class SiteFile(Model):
     zone: tuple[ZonePart, ...] = ()
     tank: TankPart | None = None
     flow: FlowPart | None = None
-    cabinet: CabinetPart | None = None
     meter: tuple[MeterPart, ...] = ()
     group: tuple[GroupPart, ...] = ()
     filter: tuple[FilterPart, ...] = ()
+    cabinet: CabinetPart | None = None
     restart: RestartPart = RestartPart()
     weather: WeatherPart = WeatherPart()
     holds: HoldsPart = HoldsPart()
-    electricity: ElectricityPart = ElectricityPart()
-    tariff: tuple[TariffPart, ...] = ()
     program: tuple[ProgramPart, ...] = ()
     station: tuple[StationPart, ...] = ()
