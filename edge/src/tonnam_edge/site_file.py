@@ -12,6 +12,7 @@ from tonnam_edge.plant_file import FilterPart, FlowPart, GroupPart, MeterPart, T
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
 from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
+from tonnam_edge.tariff_file import ElectricityPart, TariffPart
 from tonnam_edge.station_file import StationPart
 
 
@@ -209,5 +210,7 @@ class SiteFile(Model):
     restart: RestartPart = RestartPart()
     weather: WeatherPart = WeatherPart()
     holds: HoldsPart = HoldsPart()
+    electricity: ElectricityPart = ElectricityPart()
+    tariff: tuple[TariffPart, ...] = ()
     program: tuple[ProgramPart, ...] = ()
     station: tuple[StationPart, ...] = ()
