@@ -57,12 +57,12 @@ LISTS: dict[str, type[BaseModel] | None] = {
     "mixing_line": MixingLinePart,
     "injector": InjectorPart,
     "zone": ZonePart,
-    "program": None,  # its model follows from its kind
-    "station": StationPart,
-    "tariff": TariffPart,
     "meter": MeterPart,
     "group": GroupPart,
     "filter": FilterPart,
+    "program": None,  # its model follows from its kind
+    "station": StationPart,
+    "tariff": TariffPart,
 }
 NEEDED = ("node", "site", "bus", "device")
 _AT = re.compile(r"\s*\(at line (\d+), column \d+\)")

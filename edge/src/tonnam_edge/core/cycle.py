@@ -393,12 +393,12 @@ class Core:
             self._planned[zone.id] = plan
             self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
 
-    def _event(self, kind: str, now: Now, /, **body: Any) -> None:
     def _event_of(self, intent: Intent, what: str, now: Now, /, **body: Any) -> None:
         """Tell of a watering, or of the flushing of a filter, which is no zone's."""
         kind, key = ("flush", "filter") if intent.cause == "flush" else ("run", "zone")
         self._event(f"{kind}.{what}", now, run_id=intent.run_id, **{key: intent.zone}, **body)
 
+    def _event(self, kind: str, now: Now, /, **body: Any) -> None:
         self._events.append(Event(self._new_id(), kind, now.wall_ms, {"site": self.site.id, **body}, now.stamp))
 
     def _finish(self, image: Image, decision: Decision) -> Step:
