@@ -29,20 +29,10 @@ class Deed(NamedTuple):
 
 
 DEEDS = (
-    "river",
-    "canal",
-    "silence",
-    "key",
-    "gate key",
-    "switch",
-    "kill",
-    "start",
-    "reboot",
-    "clock",
-    "water",
-    "stop",
+    *("river", "canal", "silence", "motor", "coil", "power"),
+    *("key", "gate key", "switch", "water", "stop"),
+    *("kill", "start", "reboot", "clock", "disk", "end"),
 )
-DEEDS += ("motor", "coil", "power", "disk", "end")
 deeds = st.builds(Deed, st.sampled_from(DEEDS), st.floats(0, 1, allow_nan=False), st.sampled_from([1, 2, 7, 40, 130]))
 
 

@@ -106,7 +106,7 @@ class Agent:
             return self._next if changing else None
         except BaseException as failure:
             self._is_off = await self._all_off(ENDING_S)
-            failure.add_note(told(self._is_off))
+            failure.add_note(told(self._is_off, self.site))
             raise
         finally:
             await self._finish(link)

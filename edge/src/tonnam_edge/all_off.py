@@ -13,13 +13,16 @@ from tonnam_edge.polling import Read, coil_id
 from tonnam_edge.profile import FUNCTION_CODE
 from tonnam_edge.site import Actuator, Site
 from tonnam_edge.site_file import BusPart
+from tonnam_edge.station_locks import locked_now
 from tonnam_edge.wire import Transport
 from tonnam_edge.writes import writes_of
 
 # How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
 ENDING_S = 4.0
 AGAIN_S = 0.2
+LOCK_SHARE = 0.25  # of the time, for reading who has locked what
 IS_OFF = "Valves and pump were turned off, and read back as off"
+IS_SAFE = "Pumps and gates were brought into their safe state, and read back there"
 NOT_OFF = (
     "The cabinet did NOT confirm that valves and pump are off. Water may be running: "
     "look at the cabinet and close it by hand"
@@ -33,10 +36,15 @@ async def all_off(
 
     True when all were read back so. A latching valve was told to close; its coils do not say whether it has.
 
-    Each bus and each actuator by itself: what fails on one holds up none of the others.
+    Each bus and each actuator by itself: what fails on one holds up none of the others. What somebody has locked by
+    the key of its station is left alone.
     """
     by_bus: dict[str, list[Actuator]] = defaultdict(list)
-    for actuator in sorted(site.actuators.values(), key=lambda actuator: actuator.stops_at):
+    locked = await locked_now(site, transport, within_s * LOCK_SHARE)
+    for name in sorted(locked):
+        log.warning("all_off.locked", actuator=name, meaning="somebody has locked it at the cabinet; it is left alone")
+    ours = (actuator for actuator in site.actuators.values() if actuator.id not in locked)
+    for actuator in sorted(ours, key=lambda actuator: actuator.stops_at):
         by_bus[site.devices[actuator.part.device].part.bus].append(actuator)
     left = await asyncio.gather(
         *(_bus_off(site, site.buses[bus], found, transport, within_s) for bus, found in by_bus.items())
@@ -47,9 +55,11 @@ async def all_off(
     return not failures
 
 
-def told(is_off: bool) -> str:
+def told(is_off: bool, site: Site) -> str:
     """The result of `all_off` in a sentence."""
-    return IS_OFF if is_off else NOT_OFF
+    if not is_off:
+        return NOT_OFF
+    return IS_SAFE if site.stations else IS_OFF
 
 
 async def _bus_off(

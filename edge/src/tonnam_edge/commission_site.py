@@ -53,7 +53,7 @@ async def commission_site(
             finally:
                 await bench.close()
                 is_off = await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"))
-            say(told(is_off))
+            say(told(is_off, site))
             if code == FINISHED and is_off:
                 await _keep(file, commissioning, addresses, person)
     return code if is_off else NOT_OFF

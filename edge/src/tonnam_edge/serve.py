@@ -75,7 +75,7 @@ class Served:
                 raise  # another agent uses this state, or there is no such place: nothing was touched
             except BaseException as failure:
                 if self._agent is None:
-                    failure.add_note(told(await all_off(self._site, ModbusTransport, self._log)))
+                    failure.add_note(told(await all_off(self._site, ModbusTransport, self._log), self._site))
                 raise
 
     async def _serve(self, store: StateStore) -> None:
