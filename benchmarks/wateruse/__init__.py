@@ -1,0 +1,1 @@
+"""How much water each controller takes: the parts of benchmarks/water.py."""
