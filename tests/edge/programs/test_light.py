@@ -118,3 +118,59 @@ def test_intervals_the_wrong_way_round_and_doses_too_long_are_refused(tmp_path: 
         farm(tmp_path, LIGHT.replace("= 20", "= 400"), grows=False)
     with pytest.raises(BadSiteFile, match="max_run_min"):
         farm(tmp_path, LIGHT.replace("dose_ml_plant = 150", "dose_ml_plant = 5000"), grows=False)
+
+
+class Salted(Drained):
+    """The drain's EC cell, which says rubbish while nothing runs."""
+
+    salt_ms_cm = 2.0
+
+    def observe(self, mono_ms: int) -> list[Observation]:
+        ran, self.seen_l = self.litres != getattr(self, "seen_l", 0.0), self.litres
+        return [
+            *super().observe(mono_ms),
+            Observation("cell", mono_ms, {"soil_ec": self.salt_ms_cm if ran else 19.0}),
+        ]
+
+
+CELL = (
+    DRAIN
+    + """
+[[device]]
+id = "cell"
+bus = "soil"
+unit = 32
+profile = "cwt-soil-7in1"
+tells = ["soil_ec"]
+name = { th = "ความเค็มน้ำทิ้ง", en = "Drain EC" }
+"""
+)
+SALTY = LIGHT + 'drain = "drain/total"\ndrain_pct = 25\ndrain_ec = "cell/soil_ec"\ndrain_ec_max = 3.0\n'
+
+
+def salted(folder: Path) -> Play:
+    play = farm(folder, SALTY, grows=False, edit=lambda text: text.replace("[tank]", CELL + "\n[tank]"))
+    play.field = Salted(play)
+    play.field.flow_l_min, Drained.share = 120.0, 0.25
+    return play
+
+
+@pytest.mark.parametrize(("salt_ms_cm", "trim"), [(2.0, 1.0), (5.0, 1.1)])
+def test_salt_is_that_of_the_water_that_ran_and_trims_once_a_day(
+    tmp_path: Path, salt_ms_cm: float, trim: float
+) -> None:
+    play = salted(tmp_path)
+    assert isinstance(play.field, Salted)
+    play.field.salt_ms_cm = salt_ms_cm
+    play.leap(2 * 86_400 + 600, at_most_s=180)
+    assert memory(play).kept.zones["zone-1"].light["trim"] == pytest.approx(trim)
+
+
+def test_a_clock_that_is_turned_to_and_fro_trims_no_more_than_once_a_day(tmp_path: Path) -> None:
+    play = salted(tmp_path)
+    assert isinstance(play.field, Salted)
+    play.field.salt_ms_cm = 5.0
+    for turn in range(8):
+        play.leap(3 * 3600, at_most_s=60)
+        play.skew_ms = 24 * HOUR_MS if turn % 2 == 0 else 0
+    assert memory(play).kept.zones["zone-1"].light["trim"] <= 1.05

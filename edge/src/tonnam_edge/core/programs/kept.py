@@ -31,6 +31,9 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
     used_mm: float = 0.0  # since the last water
     drained_l: float = 0.0  # today, and what was dosed
     dosed_l: float = 0.0
+    drain_ec_l: float = 0.0  # of the drained litres those whose EC was known, and EC times litres
+    drain_salt: float = 0.0
+    trimmed_h: float | None = None  # when the dose was last trimmed by the drain
     reached: str = ""  # what stands in for ET0, as last told
 
     def given_l(self, hours: float, window_h: int) -> float:

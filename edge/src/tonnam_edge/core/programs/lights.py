@@ -16,6 +16,7 @@ from tonnam_edge.core.schedule import LocalTime
 from tonnam_edge.program_file import LightPart
 from tonnam_edge.site import Site
 
+LEAST_HOURS_BETWEEN_TRIMS = 20.0
 KEEP_MS = 600_000  # what is counted is put on disk this often, and with every dose
 
 
@@ -80,21 +81,37 @@ class Lights:
             return
         passed = total - self._drain_l.get(part.id, total)
         self._drain_l[part.id] = total
-        if 0 < passed < 10_000:
-            of_zone = self._kept().zone(part.zone)
-            of_zone.drained_l = round(of_zone.drained_l + passed, 3)
+        if not 0 < passed < 10_000:
+            return
+        of_zone = self._kept().zone(part.zone)
+        of_zone.drained_l = round(of_zone.drained_l + passed, 3)
+        ec = self._drain_ec(part, image)
+        if ec is not None:
+            of_zone.drain_ec_l = round(of_zone.drain_ec_l + passed, 3)
+            of_zone.drain_salt = round(of_zone.drain_salt + ec * passed, 3)
+
+    def _drain_ec(self, part: LightPart, image: Image) -> float | None:
+        return None if part.drain_ec is None else image.value(f"{self._site.id}/{part.drain_ec}")
 
     def _trim(self, part: LightPart, state: State, image: Image) -> State:
-        """Once a day, by the drain of the day before."""
-        if not image.now.sure:
+        """Once a day, whatever the clock does, by the drain of the day before.
+
+        Its salt is that of the water while it ran, for a cell that has fallen dry says nothing; without a counter of
+        drain it is the reading of now.
+        """
+        kept = self._kept()
+        if not image.now.sure or kept.age_h(kept.zone(part.zone).trimmed_h) < LEAST_HOURS_BETWEEN_TRIMS:
             return state
         today = self._local.at(image.now.wall_ms).date().toordinal()
         if state.trimmed_day == today:
             return state
-        of_zone = self._kept().zone(part.zone)
+        of_zone = kept.zone(part.zone)
         share = of_zone.drained_l / of_zone.dosed_l if part.drain is not None and of_zone.dosed_l > 0 else None
-        ec = None if part.drain_ec is None else image.value(f"{self._site.id}/{part.drain_ec}")
-        of_zone.drained_l, of_zone.dosed_l = 0.0, 0.0
+        ec = of_zone.drain_salt / of_zone.drain_ec_l if of_zone.drain_ec_l > 0 else None
+        if part.drain is None:
+            ec = self._drain_ec(part, image)
+        of_zone.drained_l, of_zone.dosed_l, of_zone.drain_ec_l, of_zone.drain_salt = 0.0, 0.0, 0.0, 0.0
+        of_zone.trimmed_h = kept.hours
         return light_sum.trimmed(
             state, self._settings[part.id], local_day=today, drained_share=share, drain_ec_ms_cm=ec
         )
