@@ -21,6 +21,10 @@ DAMAGED = {
     "th": "ไฟล์ข้อมูลที่รอส่งเสียหาย ถูกเก็บแยกไว้แล้ว ข้อมูลบางส่วนอาจหายไป การให้น้ำไม่ได้รับผลกระทบ",
     "en": "The file of unsent readings was damaged and is set aside. Some of them may be lost. Watering goes on.",
 }
+DELETED = {
+    "th": "มีผู้ลบไฟล์ข้อมูลที่รอส่งขณะระบบทำงาน ระบบเขียนไฟล์กลับคืนแล้ว ไม่มีข้อมูลสูญหาย",
+    "en": "Somebody deleted the file of unsent readings while it was in use. It was written again; nothing is lost.",
+}
 DISAGREES = {
     "th": "นาฬิกาของระบบกับของเครื่องนี้ต่างกันเกินหนึ่งชั่วโมง เครื่องนี้เดินตามเวลาของตัวเองต่อไป"
     "จนกว่าจะเปิดเครื่องใหม่ โปรดตรวจนาฬิกาทั้งสองฝั่ง",
@@ -49,6 +53,7 @@ class Care:
         self._asked: int | None = None
         self.taught: int | None = None
         self._aside: Path | None = None
+        self._put_back = 0
         self._house_at = 0.0
         self._noted_ms = 0
         self._passes = 0
@@ -114,6 +119,11 @@ class Care:
             await self._tell("outbox.damaged", {"file": aside.name, "text": DAMAGED})
             self._log.error("outbox.damaged", set_aside=str(aside))
             self._aside = aside
+        if outbox is not None and outbox.put_back > self._put_back:
+            put_back = outbox.put_back
+            self._log.error("outbox.deleted", meaning="it was written again, and nothing is lost")
+            await self._tell("outbox.deleted", {"text": DELETED})
+            self._put_back = put_back
 
     def _say_thinning(self) -> None:
         outbox = self._disk.outbox

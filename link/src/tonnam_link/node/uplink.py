@@ -28,6 +28,7 @@ from tonnam_link.node.volatile import MOST_BYTES, Volatile
 from tonnam_link.outbox.limits import Limits
 from tonnam_link.outbox.outbox import Backlog, Outbox
 from tonnam_link.outbox.sealing import Sealed
+from tonnam_link.rarely import Rarely
 from tonnam_link.topics import Channel, Origin, node_topic
 from tonnam_link.wire.codec import Dictionary
 from tonnam_link.wire.replies import decode_reply
@@ -65,6 +66,7 @@ class Uplink:
         log: Any = None,
     ) -> None:
         self._log = (log or structlog.get_logger("tonnam.link")).bind(node=f"{tenant}/{node}")
+        self._rarely = Rarely(self._log)
         self.clock = clock = clock or NodeClock()
         self._origin = origin = Origin(tenant, node)
         self._datastreams = Dictionary(datastreams).specs
@@ -227,7 +229,7 @@ class Uplink:
         try:
             reply = decode_reply(self._origin, message.payload)
         except Rejected as error:
-            self._log.warning("reply.malformed", reason=error.reason)
+            self._rarely.warn("reply.malformed", reason=error.reason)
             return
         before = self.answered, self.clock.synced
         if reply.epoch == self._disk.epoch:

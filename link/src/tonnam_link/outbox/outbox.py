@@ -79,6 +79,11 @@ class Outbox:
         return self._shelf.set_aside
 
     @property
+    def put_back(self) -> int:
+        """How often its files were deleted while they were open, and were written again. Nothing is lost then."""
+        return self._shelf.put_back
+
+    @property
     def dictionary(self) -> Dictionary | None:
         """What frames may name, as `register` was told."""
         return self._shelf.dictionary

@@ -51,6 +51,11 @@ CREATE INDEX batch_fingerprint ON batch (fingerprint) WHERE fingerprint IS NOT N
 STATEMENTS = [statement.strip() for statement in SCHEMA.split(";") if statement.strip()]
 
 
+def lock_of(path: Path) -> Path:
+    """Where the lock of an outbox is."""
+    return path.with_name(f"{path.name}.lock")
+
+
 def lock(path: Path) -> IO[bytes]:
     """Hold the outbox for this process until the file that is returned is closed; `progress` is noted in it.
 
@@ -58,7 +63,7 @@ def lock(path: Path) -> IO[bytes]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        number = os.open(lock_of(path), os.O_RDWR | os.O_CREAT, 0o644)
         handle = open(number, "r+b", buffering=0)  # noqa: SIM115 - what is noted in it stays
     except OSError as error:
         raise OutboxUnavailable(f"the outbox {path} cannot be opened: {error}") from error

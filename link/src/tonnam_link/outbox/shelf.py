@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tonnam_link.errors import LinkError, OutboxUnavailable
-from tonnam_link.outbox import aside, outbox_file, progress
+from tonnam_link.errors import LinkError, OutboxInUse, OutboxUnavailable
+from tonnam_link.outbox import aside, deleted, outbox_file, progress
 from tonnam_link.outbox.aside import Unread
 from tonnam_link.outbox.book import Book, Writing
 from tonnam_link.outbox.damage import TROUBLES, LogLost, is_damage, is_unreadable
@@ -48,7 +48,8 @@ class Shelf:
 
     `released` are batches that are forgotten in memory, and on the disk with the next transaction. `boot` is the one
     that is going on, `dictionary` the one of new frames; both outlive a file. `unread` is a damaged file of which not
-    all has been taken over yet, and `delivered` what of the last one the next tier has.
+    all has been taken over yet, and `delivered` what of the last one the next tier has. `put_back` counts how often
+    files that somebody had deleted were written again.
     """
 
     def __init__(self, path: Path | None, origin: Origin, mono_ms: Callable[[], int]) -> None:
@@ -63,6 +64,7 @@ class Shelf:
         self.released: dict[int, Sealed] = {}
         self.backlog = Backlog()
         self.book: Book | None = None
+        self.put_back = 0
         self._mono_ms = mono_ms
         self._next = 1
         self._lock = None if path is None else outbox_file.lock(path)
@@ -100,6 +102,7 @@ class Shelf:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writing]:
         """A transaction that also forgets what was released. Raises OutboxUnavailable; nothing was written then."""
+        self._keep_place()
         with self.using("written") as book, book.writing(self.current, self.released, self.ran_ms) as writing:
             yield writing
         if self._lock is not None:
@@ -171,7 +174,28 @@ class Shelf:
             raise
         self.book, self.epoch, self._unreadable = book, book.state.epoch, 0
         self._opened_ms, self._ran_ms = self._mono_ms(), book.state.ran_ms
+        self._files = [] if self.path is None else deleted.identities(self.path)
         self.recount()
+
+    def _keep_place(self) -> None:
+        """Write again what somebody has deleted, unless the whole folder is gone. Raises OutboxUnavailable."""
+        if self.path is None or self._lock is None or self.book is None or not self.path.parent.is_dir():
+            return
+        try:
+            locked = deleted.identity(outbox_file.lock_of(self.path)) == deleted.identity(self._lock.fileno())
+            if locked and deleted.identities(self.path) == self._files:
+                return
+            if not locked:
+                mine, self._lock = self._lock, outbox_file.lock(self.path)
+                mine.close()
+            deleted.put_back(self.book.db, self.path, self._files[0])
+            self.book.db.close()
+        except OutboxInUse as error:
+            raise OutboxUnavailable(f"the outbox {self.path} was deleted, and another process has it now") from error
+        except (*TROUBLES, OSError) as error:
+            raise OutboxUnavailable(f"the outbox {self.path} was deleted and cannot be put back: {error}") from error
+        self.book, self.put_back = None, self.put_back + 1
+        self._open()
 
     def _look_for_what_is_gone(self, book: Book) -> None:
         """A file that lacks commits is told as a gap; one that was set aside tells for itself."""
