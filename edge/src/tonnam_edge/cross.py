@@ -23,6 +23,7 @@ from tonnam_edge.site_file import (
     ZonePart,
 )
 from tonnam_edge.station_check import check_stations
+from tonnam_edge.supply_check import check_supplies
 from tonnam_edge.switch_check import check_switches
 from tonnam_edge.tariff_check import check_tariffs
 from tonnam_link.topics import is_id
@@ -40,6 +41,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     told = _datastreams(parts, profiles, problems)
     _water(parts, told, problems)
     check_witnesses(parts, told, problems)
+    check_supplies(parts, told, problems)
     check_switches(parts, told, problems)
     check_stations(parts, profiles, told, problems)
     check_dosing(parts, profiles, told, problems)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from tonnam_edge.coils import coils_of, timer_s
 from tonnam_edge.deadlines import Feed, longest_run_s
 from tonnam_edge.parts import Parts
-from tonnam_edge.plant_file import FlowPart
+from tonnam_edge.plant_file import FilterPart, FlowPart
 from tonnam_edge.positions import Path
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile, Relay
@@ -22,10 +22,14 @@ ONLY_OF: dict[str, tuple[Role, ...]] = {
     "current": ("pump",),
     "runs_above": ("pump",),
     "dry_below": ("pump",),
+    "power": ("pump",),
+    "least_w": ("pump",),
+    "flow_at": ("pump",),
     "lead_s": ("master",),
     "lag_s": ("master",),
 }
 ONLY_OF_LATCHING = ("close_coil", "pulse_s")
+OutletPart = ZonePart | FilterPart
 
 
 def check_actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
@@ -49,27 +53,26 @@ def check_actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Pro
 
 
 def check_water_paths(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
-    """What a zone's water goes through: that it is there, closes by itself, and can guard and carry its runs."""
+    """What an outlet's water goes through: that it is there, closes by itself, and can guard and carry its runs."""
     actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
     masters: dict[str, tuple[str | None, str]] = {}
     travels = _travels(parts, actuators)
-    for index, zone in parts.of(ZonePart, "zone"):
-        path = ("zone", index)
-        for role, name in _named(zone):
+    for path, outlet in _outlets(parts):
+        for role, name in _named(outlet):
             _uses(parts, name, role, (*path, role), problems)
-        if zone.pump is not None:
-            first = masters.setdefault(zone.pump, (zone.master, zone.id))
-            if first[0] != zone.master:
+        if outlet.pump is not None:
+            first = masters.setdefault(outlet.pump, (outlet.master, outlet.id))
+            if first[0] != outlet.master:
                 text = f'must be that of "{first[1]}", which is {_told(first[0])}: one pump, one master valve'
                 problems.error((*path, "master"), text)
-        pump = actuators.get(zone.pump or "")
-        _capacity(zone, pump, path, problems)
+        pump = actuators.get(outlet.pump or "")
+        _capacity(outlet, pump, path, problems)
         contactor = pump is not None and pump.contactor is not None
-        feed = Feed(actuators.get(zone.master or ""), contactor, travels.get(zone.pump, 0.0))
-        for role, name in _path(zone, actuators):
+        feed = Feed(actuators.get(outlet.master or ""), contactor, travels.get(outlet.pump, 0.0))
+        for role, name in _path(outlet, actuators):
             part = actuators.get(name)
             if part is not None:
-                _passes(zone, part, role, feed, profiles, path, problems)
+                _passes(outlet, part, role, feed, profiles, path, problems)
     _contactors(parts, problems)
 
 
@@ -112,7 +115,7 @@ def _kind(parts: Parts, actuator: ActuatorPart, path: Path, problems: Problems) 
         return
     if actuator.close_coil is None:
         problems.error((*path, "close_coil"), "a latching valve needs it: the coil whose pulse closes it")
-    if "flow" not in parts.tables and parts.table(FlowPart, "flow") is None:
+    if not parts.ids["meter"] and parts.table(FlowPart, "flow") is None:
         text = "a latching valve needs [flow]: its coils do not say whether it has closed, only the meter does"
         problems.error((*path, "kind"), text)
 
@@ -150,18 +153,25 @@ def _unguarded(actuator: ActuatorPart, board: str, relay: Relay) -> str:
 
 
 def _unused_valves(parts: Parts, problems: Problems) -> None:
-    if len(parts.lists["zone"]) < len(parts.ids["zone"]):
+    if any(len(parts.lists[key]) < len(parts.ids[key]) for key in ("zone", "filter")):
         return
-    zones = [zone for _, zone in parts.of(ZonePart, "zone")]
-    used = {name for zone in zones for _, name in _named(zone)}
+    used = {name for _, outlet in _outlets(parts) for _, name in _named(outlet)}
     for index, actuator in parts.of(ActuatorPart, "actuator"):
         if actuator.role in {"valve", "master"} and actuator.id not in used and not actuator.safe_open:
             what = "valve" if actuator.role == "valve" else "master valve"
             problems.warning(("actuator", index), f"no zone uses this {what}; it will only be kept closed")
 
 
-def _named(zone: ZonePart) -> Iterator[tuple[Role, str]]:
-    """What a zone names, by its key."""
+def _outlets(parts: Parts) -> Iterator[tuple[Path, OutletPart]]:
+    """The zones and filters, with their places in the file."""
+    for index, zone in parts.of(ZonePart, "zone"):
+        yield ("zone", index), zone
+    for index, part in parts.of(FilterPart, "filter"):
+        yield ("filter", index), part
+
+
+def _named(zone: OutletPart) -> Iterator[tuple[Role, str]]:
+    """What a zone or filter names, by its key."""
     yield "valve", zone.valve
     if zone.pump is not None:
         yield "pump", zone.pump
@@ -169,7 +179,7 @@ def _named(zone: ZonePart) -> Iterator[tuple[Role, str]]:
         yield "master", zone.master
 
 
-def _path(zone: ZonePart, actuators: Mapping[str, ActuatorPart]) -> Iterator[tuple[Role, str]]:
+def _path(zone: OutletPart, actuators: Mapping[str, ActuatorPart]) -> Iterator[tuple[Role, str]]:
     """All that must be open for a zone to have water, by the key of the zone that leads to it."""
     yield from _named(zone)
     pump = actuators.get(zone.pump or "")
@@ -180,7 +190,7 @@ def _path(zone: ZonePart, actuators: Mapping[str, ActuatorPart]) -> Iterator[tup
 def _travels(parts: Parts, actuators: Mapping[str, ActuatorPart]) -> dict[str | None, float]:
     """The longest travel of the valves behind each pump."""
     longest: dict[str | None, float] = {}
-    for _, zone in parts.of(ZonePart, "zone"):
+    for _, zone in _outlets(parts):
         valve = actuators.get(zone.valve)
         if valve is not None:
             longest[zone.pump] = max(longest.get(zone.pump, 0.0), valve.travel_s)
@@ -198,16 +208,16 @@ def _told(name: str | None) -> str:
     return "none" if name is None else f'"{name}"'
 
 
-def _capacity(zone: ZonePart, pump: ActuatorPart | None, path: Path, problems: Problems) -> None:
+def _capacity(zone: OutletPart, pump: ActuatorPart | None, path: Path, problems: Problems) -> None:
     if pump is not None and pump.capacity_l_min is not None and zone.flow_l_min > pump.capacity_l_min:
         text = f'{zone.flow_l_min:g} is more than capacity_l_min of "{pump.id}", which is {pump.capacity_l_min:g}'
         problems.error((*path, "flow_l_min"), text)
 
 
 def _passes(
-    zone: ZonePart,
+    zone: OutletPart,
     part: ActuatorPart,
-    key: Role,
+    role: Role,
     feed: Feed,
     profiles: Mapping[str, Profile],
     path: Path,
@@ -216,15 +226,23 @@ def _passes(
     """What lets a zone's water through is closed when something is wrong, and guards the zone's longest run."""
     if part.safe_open:
         text = f'"{part.id}" has safe_state = "{part.safe_state}": water would run whenever something is wrong'
-        problems.error((*path, key), f"{text}. What a zone uses must be closed or off in its safe state")
+        problems.error((*path, role), f"{text}. What a zone uses must be closed or off in its safe state")
     profile = profiles.get(part.device)
     if profile is None or profile.relay is None:
         return
     room_s = longest_run_s(part, timer_s(part, profile.relay), feed)
-    if room_s is not None and zone.max_run_min * 60 > room_s:
+    key, told, unit_s = _longest(zone)
+    if room_s is not None and told * unit_s > room_s:
         guard = "the relay board" if part.cut_off_min is None else "the relay board or the cut-off"
-        text = f'is longer than {guard} of "{part.id}" can guard: at most {room_s / 60:.1f}'
-        problems.error((*path, "max_run_min"), f"{zone.max_run_min:g} {text}")
+        text = f'is longer than {guard} of "{part.id}" can guard: at most {room_s / unit_s:.1f}'
+        problems.error((*path, key), f"{told:g} {text}")
+
+
+def _longest(outlet: OutletPart) -> tuple[str, float, int]:
+    """The key that gives the longest run, its value, and the seconds in its unit."""
+    if isinstance(outlet, ZonePart):
+        return "max_run_min", outlet.max_run_min, 60
+    return "seconds", outlet.seconds, 1
 
 
 def _contactors(parts: Parts, problems: Problems) -> None:
