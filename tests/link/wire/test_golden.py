@@ -12,8 +12,13 @@ import pytest
 from tests.link.harness import ORIGIN
 from tests.link.wire.test_aggregates import ROWS as AGGREGATES
 from tests.link.wire.test_codec import DICTIONARY, EPOCH, EVENTS, OUTCOMES, ROWS, SEQUENCE, batches
+from tests.signed import PRIVATE
+from tests.signed import command as signed_command
+from tonnam_link.commands.checking import read_command
+from tonnam_link.commands.refusals import Forged
+from tonnam_link.commands.signing import open_signed, public_key, public_text, trust
 from tonnam_link.errors import Rejected
-from tonnam_link.messages import Forwarded, Reply, Sample, Verdict
+from tonnam_link.messages import Command, CommandAction, Forwarded, Reply, Sample, Verdict
 from tonnam_link.topics import Channel, Origin
 from tonnam_link.wire import codec
 from tonnam_link.wire.codec import Row
@@ -27,6 +32,7 @@ ONE = [Row(1_795_000_000_000, [(0, Sample(26.4))])]
 SAME = [Row(1_795_000_000_000 + k * 10_000, [(3, Sample(0.1 + 0.2))]) for k in range(20)]
 FORWARDED = Forwarded(Origin("farm", "edge-2"), Channel.BACK, bytes(range(16)))
 REPLY = Reply(EPOCH, SEQUENCE, Verdict.BUSY, 1_795_000_000_123, 1, 7.5, "the database is away")
+COMMAND = Command("c-1", CommandAction.WATER, "zone-1", 1_795_000_000_000, 1_795_000_060_000, 600, max_litres=250)
 STORED = Reply(EPOCH, SEQUENCE, Verdict.STORED, 1_795_000_000_123)
 
 
@@ -90,3 +96,16 @@ def test_reply_is_that_of_the_first_release() -> None:
         assert decode_reply(ORIGIN, golden) == reply
     with pytest.raises(Rejected):
         decode_reply(FORWARDED.origin, golden)
+
+
+def test_signed_command_is_that_of_the_first_release() -> None:
+    """Ed25519 signs alike each time. The private key is 00 to 1f, for others to sign and check with."""
+    golden = GOLDEN["command"]
+    payload = bytes.fromhex(golden["payload"])
+    assert public_text(public_key(PRIVATE)) == golden["public_key"]
+    assert signed_command(COMMAND, ORIGIN) == payload
+    opened = open_signed(payload, trust([public_key(PRIVATE)]), Channel.COMMAND, ORIGIN)
+    assert opened.body == golden["body"].encode()
+    assert read_command(opened.body) == COMMAND
+    with pytest.raises(Forged):
+        open_signed(payload, trust([public_key(PRIVATE)]), Channel.COMMAND, FORWARDED.origin)
