@@ -18,6 +18,7 @@ from tonnam_sim.world.config import (
     SAND,
     BoardConfig,
     Coil,
+    FilterConfig,
     InjectorConfig,
     MixingConfig,
     ProbeConfig,
@@ -95,6 +96,32 @@ def dosing_config(*, in_tank: bool = False, **changes: Any) -> WorldConfig:
     return WorldConfig(**{**config, **changes})
 
 
+def station_config(**changes: Any) -> WorldConfig:
+    """Two pumps on one main with a back-flush valve, a third with a zone of its own, and a fertiliser injector."""
+    zones = tuple(
+        ZoneConfig(
+            f"zone-{number}",
+            ValveConfig(Coil(0, number)),
+            (ProbeConfig(f"probe-{number}-a", 2),),
+            drain_ec=number == 1,
+            main=number // 3,
+        )
+        for number in (1, 2, 3)
+    )
+    config: dict[str, Any] = {
+        "zones": zones,
+        "boards": (BoardConfig(1), BoardConfig(11)),
+        "more_pumps": (
+            PumpConfig(Coil(1, 0), id="pump-2", head_m=22.0),
+            PumpConfig(Coil(1, 1), id="pump-3", main=1, spin_s=2.0),
+        ),
+        "filter": FilterConfig(flush=ValveConfig(Coil(1, 2), travel_s=3.0)),
+        "injectors": (InjectorConfig("feed", Coil(1, 3)),),
+        "start_hour": 8.0,
+    }
+    return WorldConfig(**{**config, **changes})
+
+
 def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
     probes = [probe.id for zone in config.zones for probe in zone.probes]
     zones = [zone.id for zone in config.zones]
@@ -111,8 +138,8 @@ def _names(config: WorldConfig) -> Mapping[str, st.SearchStrategy[Any]]:
         "board": st.integers(0, len(config.boards) - 1),
         "injector": st.sampled_from([each.id for each in config.injectors] or ["none"]),
         "solution_probe": st.sampled_from(["ec", "ph", "supply_ec", "supply_ph"]),
-        "pump": st.just("pump"),
-        "subject": st.sampled_from(["pump", *zones]),
+        "pump": st.sampled_from([pump.id for pump in config.pumps]),
+        "subject": st.sampled_from([*(pump.id for pump in config.pumps), *zones]),
         "offset": st.floats(-20.0, 20.0),
         "down_s": st.floats(0.0, 600.0),
     }
@@ -179,7 +206,7 @@ def stories(config: WorldConfig, longest_wait_s: float = 900.0) -> st.SearchStra
     waits = st.integers(0, round(longest_wait_s * 10)).map(lambda tenths: tenths / 10)
     times = st.floats(1.0, 1800.0).map(lambda hold: round(hold, 1))
     actuators = sorted(coils_of(config))
-    doses = ("contactor", "master", "injector-a-valve", "injector-a", "a", "acid", "circulation")
+    doses = ("contactor", "master", "injector-a-valve", "injector-a", "a", "acid", "circulation", "pump-2", "feed")
     also = [name for name in doses if name in actuators]
     single = st.builds(
         lambda *parts: [Write(*parts)], waits, st.sampled_from(actuators), st.none() | st.just(0.0) | times

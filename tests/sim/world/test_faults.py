@@ -299,7 +299,7 @@ def test_a_clogged_filter_lowers_the_flow_until_it_is_washed() -> None:
 
 def test_a_filter_clogs_with_litres_and_is_washed_by_hand() -> None:
     world = world_with(f.FilterCleaned(at_s=NOON_S + 3000.0))
-    world.plumbing.filtered_l = 4_000_000.0
+    world.plumbing.mains[0].filtered_l = 4_000_000.0
     clogged_l = water(world, 20.0)
     assert clogged_l < 0.9 * NORMAL_L
     world.step(1800.0)

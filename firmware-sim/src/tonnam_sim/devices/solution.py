@@ -1,4 +1,4 @@
-"""Probes in water: EC and pH transmitters with the plain map that most makers share (no maker's own).
+"""Probes in water: EC, pH and pressure transmitters with the plain map that most makers share (no maker's own).
 
 FC03 (and FC04) 0x0000 the quantity, 0x0001 int16 0.1 C. Out of the water EC is 0.
 """
@@ -39,6 +39,22 @@ class PhProbe:
     def execute(self, request: bytes) -> bytes:
         """Answer one request PDU."""
         return _answered(request, self._feel(), per_unit=100.0, most=1400)
+
+
+class PressureProbe:
+    """Pressure (or pressure difference) transmitter: 0x0000 int16 0.1 kPa."""
+
+    def __init__(self, feel_kpa: Callable[[], float]) -> None:
+        self._feel_kpa = feel_kpa
+
+    def execute(self, request: bytes) -> bytes:
+        """Answer one request PDU."""
+        registers = {0x0000: min(30_000, max(-1000, round(self._feel_kpa() * 10)))}
+
+        def read(body: bytes) -> bytes:
+            return read_words(body, registers)
+
+        return answer(request, {READ_HOLDING: read, READ_INPUT: read})
 
 
 def _answered(request: bytes, felt: SolutionFelt, *, per_unit: float, most: int) -> bytes:

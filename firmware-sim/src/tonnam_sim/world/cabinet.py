@@ -16,9 +16,13 @@ _ON, _OFF = b"\x05\x00%c\xff\x00", b"\x05\x00%c\x00\x00"
 
 def coils_of(config: WorldConfig) -> dict[str, Coil]:
     """Every actuator by its name, with its coil; a latching valve's second coil is name + "-close"."""
-    coils = {"pump": config.pump.coil}
-    if config.pump.contactor is not None:
-        coils["contactor"] = config.pump.contactor
+    coils: dict[str, Coil] = {}
+    for pump in config.pumps:
+        coils[pump.id] = pump.coil
+        if pump.contactor is not None:
+            coils["contactor" if pump.id == "pump" else f"{pump.id}-contactor"] = pump.contactor
+    if config.filter.flush is not None:
+        coils["flush"] = config.filter.flush.coil
     valves = [(zone.id, zone.valve) for zone in config.zones]
     if config.master is not None:
         valves.append(("master", config.master))

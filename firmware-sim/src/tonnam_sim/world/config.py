@@ -11,6 +11,9 @@ from ..devices.relay import Renewal
 Liquid = Literal["a", "b", "acid", "base", "hypochlorite", "fertiliser"]
 
 
+INRUSH = 5.0
+
+
 class ValveKind(StrEnum):
     """How a valve answers to its coil, and what it does without power.
 
@@ -135,6 +138,8 @@ class ZoneConfig:
     line_l: float = 35.0
     uniformity: float = 0.88
     drain_meter: bool = False
+    drain_ec: bool = False
+    main: int = 0
 
     @property
     def bed_m2(self) -> float:
@@ -145,12 +150,15 @@ class ZoneConfig:
 class PumpConfig:
     """A pump: `head_m` at no flow, falling by `slope` times (L/min) squared. `contactor` is a coil in series with it.
 
-    `cut_off_s`: a timer relay of its own stops it after so long. `supply`: the grid, or a solar inverter of `solar_w`
-    peak that turns it as fast as the sun allows.
+    `main` is the number of the main that it feeds, with other pumps behind check valves of their own. Mains share
+    the tank. `cut_off_s`: a timer relay of its own stops it after so long. `supply`: the grid, or a solar inverter of
+    `solar_w` peak that turns it as fast as the sun allows.
     """
 
     coil: Coil = Coil(0, 0)
     contactor: Coil | None = None
+    id: str = "pump"
+    main: int = 0
     head_m: float = 20.0
     slope: float = 4e-4
     spin_s: float = 1.0
@@ -176,10 +184,17 @@ class TankConfig:
 
 @dataclass(frozen=True, slots=True)
 class FilterConfig:
-    """Filter and mains: `resistance` times (L/min) squared is the head lost when clean; one more every `clogs_l`."""
+    """Filter and mains: `resistance` times (L/min) squared is the head lost when clean; one more every `clogs_l`.
+
+    `flush` is the valve (of its own coil) that lets water of the first main out through the filter's drain, as wide
+    as zones of `flush_l_min` together; what clogs it falls to a third (1/e) every `flush_l`.
+    """
 
     resistance: float = 3.1e-4
     clogs_l: float = 400_000.0
+    flush: ValveConfig | None = None
+    flush_l_min: float = 80.0
+    flush_l: float = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +280,18 @@ class WorldConfig:
 
     `spread` scales how far the true soil, crop, emitters and flow lie from the plan (0: exactly as planned);
     `probe_errors` scales what probes are born with. `start_hour` is local time.
+    `more_pumps` have ids and coils of their own; `common_meter`: one meter counts what all mains draw, else each
+    has its own. `volts_lost_a`: share of the supply's voltage that each ampere costs (a weak line: 0.01): a start
+    draws `INRUSH` times the pump's current, and boards reset under 0.8 of the voltage.
     `emergency_closed` is the digital input while the emergency stop is *not* pressed.
     """
 
     zones: tuple[ZoneConfig, ...] = field(default_factory=_example_zones)
     boards: tuple[BoardConfig, ...] = (BoardConfig(),)
     pump: PumpConfig = PumpConfig()
+    more_pumps: tuple[PumpConfig, ...] = ()
+    common_meter: bool = False
+    volts_lost_a: float = 0.0
     master: ValveConfig | None = None
     injectors: tuple[InjectorConfig, ...] = ()
     mixing: MixingConfig | None = None
@@ -287,3 +308,8 @@ class WorldConfig:
     climate: BusConfig = BusConfig()
     soil: BusConfig = BusConfig(4800, 0.6)
     inverter: BusConfig = BusConfig(None)
+
+    @property
+    def pumps(self) -> tuple[PumpConfig, ...]:
+        """All pumps, the first as ever."""
+        return (self.pump, *self.more_pumps)

@@ -17,7 +17,8 @@ from .chemistry import carbon_of, meets, ph_of
 from .conditions import Conditions
 from .config import InjectorConfig, MixingConfig, WorldConfig
 from .nature import ZoneNature
-from .plumbing import BACK_INTO_STOCK_L_S, MAIN_L, STOCK_SIPHON_L_S, Line, Plumbing
+from .pipes import MAIN_L, Line, Main
+from .plumbing import BACK_INTO_STOCK_L_S, STOCK_SIPHON_L_S, Plumbing
 
 _CELLS = 4
 _MOST_PARTS, _TANK_PART = 48, 0.02
@@ -96,7 +97,8 @@ class MixedPlumbing(Plumbing):
         self.given = [Given(0.0, [0.0] * kinds) for _ in self.lines]
         self.seen = SolutionSeen(*self._supply[:STOCKS])
         self.mixed_l: dict[tuple[str, str], float] = {}
-        self._drawn = self._into = [0.0] * kinds
+        self._gone = [0.0] * (kinds - 1)
+        self._into = [[0.0] * kinds for _ in self.mains]
         self._stocks_more = [self._stock(number, each.config) for number, each in enumerate(self.injectors.values())]
         for number, each in enumerate(self.injectors.values()):
             each.ml_min *= 1.0 + _RATE_SPREAD * config.spread * bell(seed, Stream.INJECTOR_BORN, number)
@@ -153,10 +155,10 @@ class MixedPlumbing(Plumbing):
 
     # -------------------------------------------------------------------------------------------------- time
 
-    def advance(self, seconds: float, *, motor_on: bool, has_path: bool) -> None:
+    def advance(self, seconds: float, *, running: Sequence[bool], has_path: Sequence[bool]) -> None:
         """Let the flows run for so long (not beyond `next_s`), in parts while anything mixes."""
         for part_s in self._parts(seconds):
-            super().advance(part_s, motor_on=motor_on, has_path=has_path)
+            super().advance(part_s, running=running, has_path=has_path)
             self._feel(part_s)
 
     def _parts(self, seconds: float) -> Iterator[float]:
@@ -183,38 +185,44 @@ class MixedPlumbing(Plumbing):
 
     def _run_tank(self, seconds: float) -> float:
         held_l = self.tank_l
-        salt = super()._run_tank(seconds)
-        drawn = min(1.0, self.flow * seconds / held_l) if held_l > _SLIGHT else 0.0
-        leaked = min(1.0 - drawn, self._leak * seconds / held_l) if held_l > _SLIGHT else 0.0
-        well_l = self._well * seconds
-        self._drawn = [salt, *(amount * drawn for amount in self._tank_more)]
+        strength = super()._run_tank(seconds)
+        left = [amount / held_l for amount in self._tank_more] if held_l > _SLIGHT else [0.0] * len(self._tank_more)
+        self._gone = left
+        gone_l, well_l = (self._drawn_l_s + self._leak) * seconds, self._well * seconds
         self._tank_more = [
-            amount * (1.0 - drawn - leaked) + strength * well_l
-            for amount, strength in zip(self._tank_more, self._supply[1:], strict=True)
+            amount - min(1.0, gone_l / max(held_l, _SLIGHT)) * amount + enters * well_l
+            for amount, enters in zip(self._tank_more, self._supply[1:], strict=True)
         ]
-        return salt
+        return strength
 
-    def _run_mains(self, seconds: float) -> tuple[float, float]:
-        self._run_tank(seconds)
+    def _run_main(self, at: int, main: Main, seconds: float, strength: float) -> tuple[float, float]:
+        salt = self._run_meter(main, seconds, strength)
+        through_l = (main.flow - main.flush) * seconds
+        drawn = [salt, *(each * through_l for each in self._gone)]
+        out = main.leak + sum([self.lines[zone].inflow for zone in main.zones])
+        left = self._run_mixing(drawn, seconds, out) if at == 0 else drawn
+        if at > 0:
+            kept = main.run(seconds, salt, 0.0, out) if main.flow > 0.0 else (0.0, 0.0)
+            self._into[at] = [kept[0], *drawn[1:]]
+            return kept
+        leaked = main.leak / out if out > 0.0 else 0.0
+        self._into[0] = [amount * (1.0 - leaked) for amount in left]
+        self._mirror_salt()
+        return self._into[0][SALT], left[SALT] * leaked
+
+    def _run_mixing(self, drawn: Sequence[float], seconds: float, out: float) -> list[float]:
+        """Injectors and mixing line, or the mixing tank's loop; what left the line. `out` in L/s."""
         dosed_l, dosed = self._run_injectors(seconds)
+        entering = list(drawn)
         if self.in_tank:
             self.tank_l += dosed_l
             self._circulate(dosed, seconds)
-            entering = self._drawn
+        elif self.flow > 0.0:
+            _add(entering, dosed)
         else:
-            entering = [one + other for one, other in zip(self._drawn, dosed, strict=True)]
-        left, leaked = [0.0] * len(entering), 0.0
-        if self.flow > 0.0:
-            out = self._main_leak + sum(line.inflow for line in self.lines)
-            left = self.cells.push(entering, out * seconds)
-            leaked = left[SALT] * self._main_leak / out
-            left = [amount * (1.0 - self._main_leak / out) for amount in left]
-        elif not self.in_tank:
             self.slug_l += dosed_l
             _add(self.cells.amounts[0], dosed)
-        self._into = left
-        self._mirror_salt()
-        return left[SALT], leaked
+        return self.cells.push(entering, out * seconds) if self.flow > 0.0 and out > 0.0 else [0.0] * len(dosed)
 
     def _run_injectors(self, seconds: float) -> tuple[float, list[float]]:
         """Litres and amounts that all of them put into line or loop; what one takes is taken from there at once."""
@@ -279,7 +287,10 @@ class MixedPlumbing(Plumbing):
         lost = line.loss / line.inflow if line.inflow > 0.0 else 0.0
         super()._run_through(number, seconds, share, salt_in)
         drip_l, back_l = line.drip * seconds, line.back * seconds
-        more, entered = self._lines_more[number], [amount * share * (1.0 - lost) for amount in self._into[1:]]
+        more, entered = (
+            self._lines_more[number],
+            [amount * share * (1.0 - lost) for amount in self._into[self._config.zones[number].main][1:]],
+        )
         _add(more, entered)
         if drip_l + back_l <= 0.0:
             return
@@ -345,7 +356,7 @@ class MixedPlumbing(Plumbing):
         return [line.salt / line.litres, *(amount / line.litres for amount in self._lines_more[number])]
 
     def _mirror_salt(self) -> None:
-        self.main_salt = self.cells.total(SALT) + self.loop[SALT]
+        self.mains[0].salt = self.cells.total(SALT) + self.loop[SALT]
 
 
 def _add(to: list[float], amounts: Sequence[float]) -> None:

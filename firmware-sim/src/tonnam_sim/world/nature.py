@@ -45,7 +45,12 @@ def zone_nature(config: WorldConfig, number: int, seed: int) -> ZoneNature:
     flow_l_min = zone.flow_l_min * (1.0 + 0.03 * drawn(6))
     uniformity = min(0.95, max(0.75, zone.uniformity + 0.04 * drawn(8))) if spread else zone.uniformity
     shares = emitter_shares(uniformity, number, seed)
-    return ZoneNature(soil, crop, shares, _conductance(config, flow_l_min), 0.4 * drawn(7))
+    return ZoneNature(soil, crop, shares, _conductance(config, zone.main, flow_l_min), 0.4 * drawn(7))
+
+
+def flush_conductance(config: WorldConfig) -> float:
+    """Of the open back-flush valve, L/min a root of a metre."""
+    return 0.0 if config.filter.flush is None else _conductance(config, 0, config.filter.flush_l_min)
 
 
 def emitter_shares(uniformity: float, number: int, seed: int) -> tuple[float, ...]:
@@ -58,10 +63,11 @@ def emitter_shares(uniformity: float, number: int, seed: int) -> tuple[float, ..
     return tuple(share / sum(shares) for share in shares)
 
 
-def _conductance(config: WorldConfig, flow_l_min: float) -> float:
+def _conductance(config: WorldConfig, main: int, flow_l_min: float) -> float:
     """L/min a root of a metre of head, so that the zone alone gets `flow_l_min` through a clean filter."""
-    lost = config.pump.slope + config.filter.resistance
-    emitters = config.pump.head_m / flow_l_min**2 - lost
+    pump = next((each for each in config.pumps if each.main == main), config.pump)
+    lost = pump.slope + config.filter.resistance
+    emitters = pump.head_m / flow_l_min**2 - lost
     if emitters <= 0:
-        raise ValueError(f"a pump of {config.pump.head_m} m cannot bring {flow_l_min} L/min")
+        raise ValueError(f"a pump of {pump.head_m} m cannot bring {flow_l_min} L/min")
     return 1.0 / math.sqrt(emitters)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from .conditions import Conditions
-from .config import InjectorConfig, WorldConfig
+from .config import WorldConfig
 from .nature import SUBPLOTS, ZoneNature
+from .pipes import MAIN_L, Injector, Line, Main, PumpBooks, Sums, pressed
 
-MAIN_L = 20.0
 _FILL_GAIN = 1.25  # an empty line takes more than its emitters
 _KEEPS = 0.2  # share of a line that stays in its low places
 _DRAIN_S, _BACK_S = 600.0, 240.0  # a full line drips empty, or runs back, over about this
@@ -24,64 +23,6 @@ STOCK_SIPHON_L_S = 0.05 / 60
 _SLIGHT = 1e-9
 _SHORTEST_S = 1e-6  # well above what a float of a year in seconds can tell apart
 _LOW_DRAINS = (0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.3, 0.3)  # what drains goes to the lowest sub-plots
-
-
-@dataclass(slots=True)
-class Line:
-    """One zone's pipes behind its valve. Litres and dS/m litres; sums since the beginning."""
-
-    capacity_l: float
-    litres: float = 0.0
-    salt: float = 0.0
-    delivered_l: float = 0.0
-    dripped_l: float = 0.0
-    lost_l: float = 0.0
-    back_l: float = 0.0
-    salt_lost: float = 0.0
-    inflow: float = 0.0
-    drip: float = 0.0
-    loss: float = 0.0
-    back: float = 0.0
-    draining: bool = False
-    pending_l: list[float] = field(default_factory=lambda: [0.0] * SUBPLOTS)
-    pending_salt: list[float] = field(default_factory=lambda: [0.0] * SUBPLOTS)
-
-
-@dataclass(slots=True)
-class Injector:
-    """A dosing pump's books, litres of stock since the beginning."""
-
-    config: InjectorConfig
-    stock_l: float
-    stock_salt: float
-    ml_min: float
-    running: bool = False
-    valve_open: bool = True
-    rate: float = 0.0
-    back: float = 0.0
-    injected_l: float = 0.0
-    without_flow_l: float = 0.0
-    siphoned_l: float = 0.0
-    back_l: float = 0.0
-
-
-@dataclass(slots=True)
-class Sums:
-    """Litres, dS/m litres and seconds since the beginning."""
-
-    well_l: float = 0.0
-    pumped_l: float = 0.0
-    siphoned_l: float = 0.0
-    main_leaked_l: float = 0.0
-    tank_leaked_l: float = 0.0
-    back_l: float = 0.0
-    salt_well: float = 0.0
-    salt_leaked: float = 0.0
-    refilled_l: float = 0.0
-    salt_refilled: float = 0.0
-    running_s: float = 0.0
-    no_path_s: float = 0.0
-    dry_s: float = 0.0
 
 
 class Plumbing:
@@ -94,70 +35,114 @@ class Plumbing:
         self.tank_l = tank.start_l
         self.tank_salt = tank.start_l * tank.ec_ds_m
         self.primed = True
-        self.main_salt = MAIN_L * tank.ec_ds_m
+        self.mains = _mains(config)
+        self._pumps = config.pumps
+        self.pumps = [PumpBooks() for _ in self._pumps]
         self.slug_l = 0.0
-        self.filtered_l = 0.0
-        self.meter_l = 0.0
-        self.flow = 0.0
         self.lines = [Line(zone.line_l) for zone in config.zones]
         self.injectors = {
             each.id: Injector(each, each.stock_l, each.stock_l * each.stock_ec_ds_m, each.ml_min)
             for each in config.injectors
         }
         self.sums = Sums()
-        self.pumping = False
         self._tank_in = 0.0
-        self._well = self._leak = self._main_leak = self._main_back = 0.0
+        self._well = self._leak = self._drawn_l_s = 0.0
         self._emitters = [nature.emitters for nature in natures]
+
+    @property
+    def flow(self) -> float:
+        """Through the first main's meter, L/s: that is where the injectors are."""
+        return self.mains[0].flow
+
+    @property
+    def drawn_l_s(self) -> float:
+        """Out of the tank into all mains, L/s."""
+        return self._drawn_l_s
+
+    @property
+    def meter_l(self) -> float:
+        """Through the first main's meter since the beginning."""
+        return self.mains[0].meter_l
 
     # ------------------------------------------------------------------------------------------------- flows
 
-    def solve(self, speed: float, paths: Sequence[float], on: Conditions) -> None:
-        """Find the flows for a pump at that share of its speed and zones open by those shares (master included)."""
+    def solve(self, speeds: Sequence[float], paths: Sequence[float], on: Conditions, flush: float = 0.0) -> None:
+        """Find the flows for pumps at these shares of their speed, zones open by these shares (master included),
+        and the first main's back-flush valve.
+        """
         config = self._config
-        self.pumping = speed > 0.0
         self._well = 0.0 if on.well_dry else config.tank.well_l_min / 60.0
         self._leak = on.tank_leak_l_min / 60.0 if self.tank_l > _SLIGHT else 0.0
         self._emitters = [self._spread_of(number, on) for number in range(len(self.lines))]
-        head_m = self._head_m(speed, on)
+        siphon_m = self._prime(on)
         conductances = [self._conductance(number, path, on) for number, path in enumerate(paths)]
-        leak = on.main_leak * self._natures[0].conductance
-        total = sum(conductances) + leak
-        flow = 0.0
-        if head_m > 0.0 and total > 0.0:
-            lost = config.pump.slope + config.filter.resistance * self._filter_factor(on)
-            flow = math.sqrt(head_m / (lost + 1.0 / total**2)) / 60.0
-        self.flow = flow
-        self._dose(flow, paths, on)
-        added = self._added(flow)
-        self._main_leak = (flow + added) * leak / total if total > 0.0 else 0.0
-        for number, line in enumerate(self.lines):
-            inflow = (flow + added) * conductances[number] / total if total > 0.0 else 0.0
-            self._run_line(line, inflow, on.bursts.get(config.zones[number].id, 0.0), paths[number], on)
-        self._main_back = sum(line.back for line in self.lines)
-        if flow > 0.0 and self.slug_l > 0.0:
+        for number, main in enumerate(self.mains):
+            main.pumping = any(speeds[pump] > 0.0 for pump in main.pumps)
+            leak = on.main_leak * self._natures[0].conductance if number == 0 else 0.0
+            total = sum([conductances[zone] for zone in main.zones]) + leak
+            self._press(main, speeds, siphon_m, (total, flush if number == 0 else 0.0), on)
+            into = main.flow - main.flush
+            if number == 0:
+                self._dose(main.flow, paths, on)
+                into += self._added(main.flow)
+            main.leak = into * leak / total if total > 0.0 else 0.0
+            for zone in main.zones:
+                inflow = into * conductances[zone] / total if total > 0.0 else 0.0
+                self._run_line(self.lines[zone], inflow, on.bursts.get(config.zones[zone].id, 0.0), paths[zone], on)
+            main.back = sum([self.lines[zone].back for zone in main.zones])
+        self._drawn_l_s = sum([main.flow for main in self.mains])
+        if self.flow > 0.0 and self.slug_l > 0.0:
             self._push_slug(conductances)
         if self.tank_l >= config.tank.full_l - _SLIGHT:
-            self._well = min(self._well, flow + self._leak)
+            self._well = min(self._well, self._drawn_l_s + self._leak)
+
+    def _press(
+        self, main: Main, speeds: Sequence[float], siphon_m: float, outlets: tuple[float, float], on: Conditions
+    ) -> None:
+        """The flow through one main, by pump, and what of it a back-flush valve lets out before the filter."""
+        config, (total, flush) = self._config, outlets
+        heads = [(self._head_m(pump, speeds[pump], siphon_m, on), self._pumps[pump].slope) for pump in main.pumps]
+        filter_lost = config.filter.resistance * self._filter_factor(main, on)
+        if flush > 0.0:
+            through = 1.0 / math.sqrt(filter_lost + 1.0 / total**2) if total > 0.0 else 0.0
+            brought = pressed(heads, 0.0, through + flush)
+        else:
+            brought = pressed(heads, filter_lost, total)
+        for pump, l_min in zip(main.pumps, brought, strict=True):
+            self.pumps[pump].flow = l_min / 60.0
+        main.flow = sum(brought) / 60.0
+        main.flush = main.flow * flush / (through + flush) if flush > 0.0 else 0.0
 
     def _added(self, flow: float) -> float:
         """What the injectors add to the flow."""
         return sum(each.rate - each.back for each in self.injectors.values()) if flow > 0.0 else 0.0
 
-    def _head_m(self, speed: float, on: Conditions) -> float:
+    def _prime(self, on: Conditions) -> float:
+        """Whether the pumps hold water, by the tank; the head of its water over the field while they stand, m."""
         tank = self._config.tank
         if self.tank_l <= tank.dry_l + _SLIGHT:
             self.primed = False
         elif self.tank_l >= tank.primed_l - _SLIGHT:
             self.primed = True
-        pumped_m = (
-            self._config.pump.head_m * (1.0 - on.worn_pumps.get("pump", 0.0)) * speed * speed if self.primed else 0.0
-        )
-        siphon_m = max(tank.siphon_m, on.siphon_m) if self.tank_l > tank.dry_l + _SLIGHT else 0.0
-        return max(pumped_m, siphon_m)
+        return max(tank.siphon_m, on.siphon_m) if self.tank_l > tank.dry_l + _SLIGHT else 0.0
 
-    def _filter_factor(self, on: Conditions) -> float:
-        return on.filter_factor * (1.0 + self.filtered_l / self._config.filter.clogs_l)
+    def _head_m(self, pump: int, speed: float, siphon_m: float, on: Conditions) -> float:
+        config = self._pumps[pump]
+        worn = on.worn_pumps.get(config.id, 0.0)
+        return max(config.head_m * (1.0 - worn) * speed * speed if self.primed else 0.0, siphon_m)
+
+    def _filter_factor(self, main: Main, on: Conditions) -> float:
+        return on.filter_factor * (1.0 + main.filtered_l / self._config.filter.clogs_l)
+
+    def filter_lost_m(self, on: Conditions) -> float:
+        """Head lost in the first main's filter now."""
+        through = (self.flow - self.mains[0].flush) * 60.0
+        return self._config.filter.resistance * self._filter_factor(self.mains[0], on) * through**2
+
+    def wash_filters(self) -> None:
+        """All filters as good as new."""
+        for main in self.mains:
+            main.filtered_l = 0.0
 
     def _conductance(self, number: int, path: float, on: Conditions) -> float:
         """Of one zone: emitters and holes, as open as its valve; an empty line takes more."""
@@ -211,12 +196,13 @@ class Plumbing:
 
     def _push_slug(self, conductances: Sequence[float]) -> None:
         """Stock that was dosed into standing water goes into the open lines as soon as it flows."""
-        total = sum(conductances)
+        zones = self.mains[0].zones
+        total = sum([conductances[zone] for zone in zones])
         if total <= 0.0:
             return
-        for line, conductance in zip(self.lines, conductances, strict=True):
-            line.litres += self.slug_l * conductance / total
-            line.delivered_l += self.slug_l * conductance / total
+        for zone in zones:
+            self.lines[zone].litres += self.slug_l * conductances[zone] / total
+            self.lines[zone].delivered_l += self.slug_l * conductances[zone] / total
         self.slug_l = 0.0
 
     # -------------------------------------------------------------------------------------------------- time
@@ -235,77 +221,94 @@ class Plumbing:
 
     def _tank_spans(self) -> list[float]:
         tank = self._config.tank
-        rises = self._well + self._main_back - self.flow - self._leak + self._tank_in
+        back = sum([main.back for main in self.mains])
+        rises = self._well + back - self._drawn_l_s - self._leak + self._tank_in
         if rises > _SLIGHT:
             marks = (tank.full_l,) if self.primed else (tank.full_l, tank.primed_l)
         elif rises < -_SLIGHT:
-            marks = (tank.dry_l,) if self.flow > 0.0 else (0.0,)
+            marks = (tank.dry_l,) if self._drawn_l_s > 0.0 else (0.0,)
         else:
             return []
         return [(mark - self.tank_l) / rises for mark in marks if (mark - self.tank_l) / rises > _SLIGHT]
 
-    def advance(self, seconds: float, *, motor_on: bool, has_path: bool) -> None:
-        """Let the flows run for so long (not beyond `next_s`)."""
-        into_lines_salt, leaked_salt = self._run_mains(seconds)
-        entering = sum(line.inflow for line in self.lines)
-        for number, line in enumerate(self.lines):
-            share = line.inflow / entering if entering > 0.0 else 0.0
-            self._run_through(number, seconds, share, into_lines_salt)
-        sums = self.sums
-        sums.salt_leaked += leaked_salt
-        sums.main_leaked_l += self._main_leak * seconds
-        if motor_on:
-            sums.running_s += seconds
-            sums.no_path_s += 0.0 if has_path else seconds
-            sums.dry_s += 0.0 if self.primed else seconds
+    def advance(self, seconds: float, *, running: Sequence[bool], has_path: Sequence[bool]) -> None:
+        """Let the flows run for so long (not beyond `next_s`): which pumps have current, which mains an open path."""
+        strength = self._run_tank(seconds)
+        for at, main in enumerate(self.mains):
+            into_lines_salt, leaked_salt = self._run_main(at, main, seconds, strength)
+            entering = sum([self.lines[zone].inflow for zone in main.zones])
+            for zone in main.zones:
+                share = self.lines[zone].inflow / entering if entering > 0.0 else 0.0
+                self._run_through(zone, seconds, share, into_lines_salt)
+            self.sums.salt_leaked += leaked_salt
+            self.sums.main_leaked_l += main.leak * seconds
+            for pump in main.pumps:
+                if running[pump]:
+                    self._book_pump(self.pumps[pump], seconds, has_path=has_path[at])
 
-    def _run_mains(self, seconds: float) -> tuple[float, float]:
-        """Tank, meter and mains; the salt that went into the lines, and out of a leak."""
-        salt_drawn = self._run_tank(seconds)
+    def _book_pump(self, pump: PumpBooks, seconds: float, *, has_path: bool) -> None:
+        for books in (pump, self.sums):
+            books.running_s += seconds
+            books.no_path_s += 0.0 if has_path else seconds
+            books.dry_s += 0.0 if self.primed else seconds
+
+    def _run_main(self, at: int, main: Main, seconds: float, strength: float) -> tuple[float, float]:
+        """Meter, filter, injectors (of the first main) and pipe; the salt that went into the lines, and out of a
+        leak.
+        """
+        salt_drawn = self._run_meter(main, seconds, strength)
         dosed_l = dosed_salt = 0.0
-        for injector in self.injectors.values():
-            litres, salt = self._run_injector(injector, seconds)
-            dosed_l += litres
-            dosed_salt += salt
-        if self.flow <= 0.0:
-            self.main_salt += dosed_salt
+        if at == 0:
+            for injector in self.injectors.values():
+                litres, salt = self._run_injector(injector, seconds)
+                dosed_l += litres
+                dosed_salt += salt
+        if main.flow <= 0.0:
+            main.salt += dosed_salt
             self.slug_l += dosed_l
             return 0.0, 0.0
-        out = self._main_leak + sum(line.inflow for line in self.lines)
-        entering = (salt_drawn + dosed_salt) / seconds
-        settled = entering / out * MAIN_L if out > 0.0 else self.main_salt
-        after = settled + (self.main_salt - settled) * math.exp(-out * seconds / MAIN_L)
-        left = self.main_salt + salt_drawn + dosed_salt - after
-        self.main_salt = after
-        leaked = left * self._main_leak / out if out > 0.0 else 0.0
-        return left - leaked, leaked
+        out = main.leak + sum([self.lines[zone].inflow for zone in main.zones])
+        return main.run(seconds, salt_drawn, dosed_salt, out)
+
+    def _run_meter(self, main: Main, seconds: float, strength: float) -> float:
+        """Meter and filter; the salt that came through both."""
+        drawn_l = main.flow * seconds
+        salt = strength * drawn_l
+        main.meter_l += drawn_l + main.back * seconds
+        if main.pumping:
+            self.sums.pumped_l += drawn_l
+            main.filtered_l += drawn_l
+        else:
+            self.sums.siphoned_l += drawn_l
+        if main.flush <= 0.0:
+            return salt
+        flushed_l = main.flush * seconds
+        main.filtered_l = (main.filtered_l - drawn_l) * math.exp(-flushed_l / self._config.filter.flush_l)
+        self.sums.flushed_l += flushed_l
+        self.sums.salt_flushed += strength * flushed_l
+        return salt - strength * flushed_l
 
     def _run_tank(self, seconds: float) -> float:
-        """Well in, water out (and back); the salt drawn, dS/m litres."""
-        drawn_l, well_l = self.flow * seconds, self._well * seconds
+        """Well in, water out; the strength of what was drawn, dS/m."""
+        drawn_l, well_l = self._drawn_l_s * seconds, self._well * seconds
         leak_l = self._leak * seconds
         strength = self.tank_salt / self.tank_l if self.tank_l > _SLIGHT else 0.0
         self.tank_l += well_l - drawn_l - leak_l
         well_salt = well_l * self._config.tank.ec_ds_m
         self.tank_salt += well_salt - strength * (drawn_l + leak_l)
-        self.meter_l += drawn_l + self._main_back * seconds
         sums = self.sums
         sums.well_l += well_l
         sums.salt_well += well_salt
         sums.tank_leaked_l += leak_l
         sums.salt_leaked += strength * leak_l
-        if self.pumping:
-            sums.pumped_l += drawn_l
-            self.filtered_l += drawn_l
-        else:
-            sums.siphoned_l += drawn_l
-        return strength * drawn_l
+        return strength
 
     def _run_injector(self, injector: Injector, seconds: float) -> tuple[float, float]:
         """Litres and salt that it put into the mains (negative: that it took)."""
         out_l, back_l = min(injector.stock_l, injector.rate * seconds), injector.back * seconds
         strength = injector.stock_salt / injector.stock_l if injector.stock_l > _SLIGHT else 0.0
-        back_salt = min(self.main_salt, self.main_salt / MAIN_L * back_l)
+        main_salt = self.mains[0].salt
+        back_salt = min(main_salt, main_salt / MAIN_L * back_l)
         injector.stock_l += back_l - out_l
         injector.stock_salt += back_salt - strength * out_l
         self._book(injector, out_l, back_l, flows=self.flow > 0.0)
@@ -391,4 +394,17 @@ class Plumbing:
         """Salt in all of these and the mains, dS/m litres."""
         lines = sum(line.salt + sum(line.pending_salt) for line in self.lines)
         stocks = sum(each.stock_salt for each in self.injectors.values())
-        return self.tank_salt + self.main_salt + lines + stocks
+        return self.tank_salt + sum([main.salt for main in self.mains]) + lines + stocks
+
+
+def _mains(config: WorldConfig) -> list[Main]:
+    """Mains from 0, each with its pumps and zones. ValueError when one has no pump."""
+    numbers = range(1 + max([pump.main for pump in config.pumps] + [zone.main for zone in config.zones]))
+    found = []
+    for number in numbers:
+        pumps = tuple(at for at, pump in enumerate(config.pumps) if pump.main == number)
+        zones = tuple(at for at, zone in enumerate(config.zones) if zone.main == number)
+        if not pumps:
+            raise ValueError(f"main {number} has no pump")
+        found.append(Main(pumps, zones, MAIN_L * config.tank.ec_ds_m))
+    return found

@@ -9,6 +9,7 @@ from .chemistry import pair_of, pairs, ph_of
 from .ground import Ground
 from .mixing import ALKALINITY, CARBON, SALT, STOCKS, MixedPlumbing
 from .nature import SUBPLOTS
+from .pipes import PumpBooks
 
 if TYPE_CHECKING:
     from .world import World
@@ -196,17 +197,50 @@ class Truth:
 
     @property
     def pump_running(self) -> bool:
-        """Whether the pump has current."""
-        return self._world.motor.on
+        """Whether a pump has current."""
+        return any(self._world.pump_house.running)
+
+    @property
+    def pumps_running(self) -> list[str]:
+        """The pumps that have current."""
+        return [name for name, motor in self._world.pump_house.motors.items() if motor.on]
+
+    @property
+    def pump_starts(self) -> dict[str, int]:
+        """How often each pump started."""
+        return {name: books.starts for name, books in self._pumps()}
+
+    @property
+    def pump_s_of(self) -> dict[str, float]:
+        """How long each pump ran."""
+        return {name: books.running_s for name, books in self._pumps()}
+
+    @property
+    def pump_flow_l_min(self) -> dict[str, float]:
+        """What each pump brings now."""
+        return {name: books.flow * 60.0 for name, books in self._pumps()}
+
+    @property
+    def flushed_l(self) -> float:
+        """Out of the filter's drain while it was flushed."""
+        return self._world.plumbing.sums.flushed_l
+
+    @property
+    def filter_lost_m(self) -> float:
+        """Head lost in the first main's filter now."""
+        return self._world.plumbing.filter_lost_m(self._world.conditions)
+
+    def _pumps(self) -> list[tuple[str, PumpBooks]]:
+        return list(zip(self._world.pump_house.motors, self._world.plumbing.pumps, strict=True))
 
     @property
     def flow_l_min(self) -> float:
-        """Out of the tank through the meter now."""
-        return self._world.plumbing.flow * 60.0
+        """Out of the tank through the meters now."""
+        return self._world.plumbing.drawn_l_s * 60.0
 
     @property
     def pump_s(self) -> float:
-        """How long the pump ran."""
+        """How long the pumps ran, together."""
         return self._world.plumbing.sums.running_s
 
     @property
@@ -341,8 +375,12 @@ class Truth:
         world = self._world
         sums, grounds = world.plumbing.sums, [ground.sums for ground in world.grounds]
         water_in = sums.well_l + sum(g.rain_l for g in grounds) + sums.refilled_l
-        water_out = self.leaked_l + sum(g.transpired_l + g.evaporated_l + g.drained_l + g.runoff_l for g in grounds)
-        salt_out = sums.salt_leaked + sum(line.salt_lost for line in world.plumbing.lines)
+        water_out = (
+            self.leaked_l
+            + sums.flushed_l
+            + sum(g.transpired_l + g.evaporated_l + g.drained_l + g.runoff_l for g in grounds)
+        )
+        salt_out = sums.salt_leaked + sums.salt_flushed + sum(line.salt_lost for line in world.plumbing.lines)
         salt_out += sum(g.salt_drained + g.salt_taken + g.salt_runoff for g in grounds)
         return {
             "water": water_in - water_out - (self._held_l() - self._water_l),

@@ -1,13 +1,15 @@
 """Which device sits where, and what each feels.
 
 cabinet: relay boards at their own units, 2 level, 3 water meter, 4 and up digital inputs, 9 pump meter, 20 + zone
-drain meters, with `mixing` 40 EC, 41 pH, 42 and 43 EC and pH of the supply. climate: 1 air, 2 light, 3 pyranometer,
-4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the probes in their order. inverter: 1.
+drain meters, 30 + main the meters of further mains, 40 EC, 41 pH, 42 and 43 EC and pH of the supply (with `mixing`),
+46 pressure lost in the filter (with a back-flush valve), 50 + pump the meters of further pumps, 60 + zone EC of
+drainage. climate: 1 air, 2 light, 3 pyranometer, 4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the probes
+in their order. inverter: 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from ..devices.inputs import INPUTS, DigitalInputs
 from ..devices.pdu import Device
 from ..devices.sdm120 import MainsFelt, Sdm120
 from ..devices.sensors import AirFelt, CwtLight, CwtSoil, PulseCounter, Qdy30a, Sht20, SoilFelt
+from ..devices.solution import EcProbe, PressureProbe, SolutionFelt
 from ..devices.sunspec import SunSpecInverter
 from ..devices.weather import CupAnemometer, Pyranometer, RenkeStation, WeatherFelt
 from ..physics.roof import roof_w
@@ -22,12 +25,15 @@ from . import solution
 from .buses import WorldBus
 from .config import BusConfig, WorldConfig
 from .mixing import MixedPlumbing
+from .pulses import PulseTrain
 from .senses import felt_soil, felt_vwc_pct, pore_ec_ds_m
 
 if TYPE_CHECKING:
     from .world import World
 
 LEVEL, METER, INPUTS_FROM, PUMP_METER, DRAINS_FROM = 2, 3, 4, 9, 20
+METERS_FROM, FILTER, PUMP_METERS_FROM, DRAIN_EC_FROM = 30, 46, 50, 60
+_KPA_M = 9.81
 _VOLTS = 230.0
 _LUX_PER_W_M2 = 115.0
 
@@ -35,7 +41,8 @@ _LUX_PER_W_M2 = 115.0
 def inputs_of(config: WorldConfig) -> dict[str, tuple[int, int]]:
     """Each contact's (unit, input): "emergency_stop", "pump_current", "pump" and each zone with -auto and -hand.
 
-    With `mixing` also "flow_switch", "circulation-current" of a tank, and each injector with -current and -low.
+    Further pumps have -auto, -hand and -current. With `mixing` also "flow_switch", "circulation-current" of a tank,
+    and each injector with -current and -low.
     """
     names = ["emergency_stop", "pump_current"]
     for subject in ("pump", *(zone.id for zone in config.zones)):
@@ -43,6 +50,8 @@ def inputs_of(config: WorldConfig) -> dict[str, tuple[int, int]]:
     if config.mixing is not None:
         names += ["flow_switch", *(["circulation-current"] if config.mixing.circulation is not None else [])]
         names += [f"{injector.id}-{end}" for injector in config.injectors for end in ("current", "low")]
+    for pump in config.more_pumps:
+        names += [f"{pump.id}-auto", f"{pump.id}-hand", f"{pump.id}-current"]
     return {name: (INPUTS_FROM + at // INPUTS, at % INPUTS) for at, name in enumerate(names)}
 
 
@@ -50,7 +59,7 @@ def feels(world: World) -> dict[str, Callable[[], float]]:
     """The true value of each sensor's first quantity, with its noise."""
     found: dict[str, Callable[[], float]] = {
         "level": lambda: world.level_cm + 0.06 * world.senses.noise("level"),
-        "flow": lambda: world.meter.frequency_hz(world.now_s) * world.config.pulse_l * 60.0,
+        "flow": lambda: world.meters[0].frequency_hz(world.now_s) * world.config.pulse_l * 60.0,
         "air": lambda: world.climate.air_c + 0.06 * world.senses.noise("air"),
         "light": lambda: world.inside_w_m2 * _LUX_PER_W_M2 * (1.0 + 0.004 * world.senses.noise("light")),
         "sun": lambda: world.inside_w_m2 * (1.0 + 0.01 * world.senses.noise("sun")),
@@ -62,7 +71,33 @@ def feels(world: World) -> dict[str, Callable[[], float]]:
         found[name] = partial(_felt_vwc_pct, world, name)
     if isinstance(world.plumbing, MixedPlumbing):
         found |= solution.feels(world, world.plumbing)
+    return found | _more_feels(world)
+
+
+def _more_feels(world: World) -> dict[str, Callable[[], float]]:
+    """Further pumps and mains, the filter and the drains: only where there are any."""
+    found: dict[str, Callable[[], float]] = {}
+    for number, pump in enumerate(world.config.more_pumps, start=1):
+        found[f"current-{pump.id}"] = partial(world.amperes, number)
+    for number, meter in enumerate(world.meters[1:], start=1):
+        found[f"flow-{number}"] = partial(_flow_l_min, world, meter)
+    if world.config.filter.flush is not None:
+        found["filter"] = lambda: _KPA_M * world.truth.filter_lost_m + 0.3 * world.senses.noise("filter")
+    for number, zone in enumerate(world.config.zones):
+        if zone.drain_ec:
+            found[f"drain_ec-{zone.id}"] = partial(_drain_ec, world, number)
     return found
+
+
+def _flow_l_min(world: World, meter: PulseTrain) -> float:
+    return meter.frequency_hz(world.now_s) * world.config.pulse_l * 60.0
+
+
+def _drain_ec(world: World, number: int) -> float:
+    """EC of what drains from a zone now: that of the water in its lowest layers, dS/m."""
+    plots = world.grounds[number].subplots
+    salt = sum(plot.salt[-1] for plot in plots) / sum(plot.water[-1] for plot in plots)
+    return salt * (1.0 + 0.005 * world.senses.noise(f"drain_ec-{world.config.zones[number].id}"))
 
 
 def _felt_vwc_pct(world: World, name: str) -> float:
@@ -107,20 +142,48 @@ def _cabinet(world: World) -> dict[int, Device]:
     for unit in {unit for unit, _ in world.inputs.values()}:
         devices[unit] = DigitalInputs(partial(_contacts, world, unit))
     devices[PUMP_METER] = Sdm120(partial(_mains, world), PUMP_METER)
-    for number, zone in enumerate(config.zones):
-        if zone.drain_meter:
-            devices[DRAINS_FROM + number] = PulseCounter(partial(_drained, world, number), lambda: 0.0)
+    added = [*_drains(world), *_more_cabinet(world)]
     if config.mixing is not None:
-        devices |= solution.devices(world)
-    expected = (
-        len(config.boards)
-        + 3
-        + (len(solution.UNITS) if config.mixing is not None else 0)
-        + len({unit for unit, _ in world.inputs.values()})
-    )
-    if len(devices) != expected + sum(zone.drain_meter for zone in config.zones):
+        added += solution.devices(world).items()
+    expected = len(config.boards) + 3 + len({unit for unit, _ in world.inputs.values()}) + len(added)
+    devices.update(added)
+    if len(devices) != expected:
         raise ValueError("two devices on the cabinet's bus have the same unit")
     return devices
+
+
+def _drains(world: World) -> Iterator[tuple[int, Device]]:
+    for number, zone in enumerate(world.config.zones):
+        if zone.drain_meter:
+            yield DRAINS_FROM + number, PulseCounter(partial(_drained, world, number), lambda: 0.0)
+        if zone.drain_ec:
+            yield DRAIN_EC_FROM + number, EcProbe(partial(_drain_felt, world, number))
+
+
+def _more_cabinet(world: World) -> Iterator[tuple[int, Device]]:
+    """Meters of further mains and pumps, and the filter's."""
+    config, say = world.config, world.senses.say
+    for number, meter in enumerate(world.meters[1:], start=1):
+        name = f"flow-{number}"
+        yield METERS_FROM + number, PulseCounter(partial(_count, meter), partial(_pulses, world, name))
+    for number, pump in enumerate(config.more_pumps, start=1):
+        unit = PUMP_METERS_FROM + number
+        yield unit, Sdm120(partial(_pump_mains, world, f"current-{pump.id}"), unit)
+    if config.filter.flush is not None:
+        yield FILTER, PressureProbe(partial(say, "filter"))
+
+
+def _count(meter: PulseTrain) -> int:
+    return meter.count
+
+
+def _pulses(world: World, name: str) -> float:
+    return max(0.0, world.senses.say(name)) / 60.0 / world.config.pulse_l
+
+
+def _drain_felt(world: World, number: int) -> SolutionFelt:
+    ec_ds_m = world.senses.say(f"drain_ec-{world.config.zones[number].id}")
+    return SolutionFelt(1000.0 * ec_ds_m, solution.water_c(world))
 
 
 def _climate(world: World) -> dict[int, Device]:
@@ -142,7 +205,9 @@ def _contacts(world: World, unit: int) -> list[bool]:
         "emergency_stop": on.emergency_stop != world.config.emergency_closed,
         "pump_current": world.senses.say("current") > 0.5,
     }
-    for subject in ("pump", *(zone.id for zone in world.config.zones)):
+    for pump in world.config.more_pumps:
+        found[f"{pump.id}-current"] = world.senses.say(f"current-{pump.id}") > 0.5
+    for subject in (*world.pump_house.motors, *(zone.id for zone in world.config.zones)):
         found[f"{subject}-auto"] = on.switch(subject) == "auto"
         found[f"{subject}-hand"] = on.switch(subject) == "hand"
     if isinstance(world.plumbing, MixedPlumbing):
@@ -155,8 +220,14 @@ def _contacts(world: World, unit: int) -> list[bool]:
 
 
 def _mains(world: World) -> MainsFelt:
-    amperes, volts = max(0.0, world.senses.say("current")), _VOLTS * world.conditions.voltage
-    return MainsFelt(volts, amperes, 0.85 * volts * amperes, world.energy_wh / 1000.0)
+    amperes, volts = max(0.0, world.senses.say("current")), _VOLTS * world.pump_house.voltage
+    return MainsFelt(volts, amperes, 0.85 * volts * amperes, world.energy_wh_of[0] / 1000.0)
+
+
+def _pump_mains(world: World, name: str) -> MainsFelt:
+    amperes, volts = max(0.0, world.senses.say(name)), _VOLTS * world.pump_house.voltage
+    number = list(world.pump_house.motors).index(name.removeprefix("current-"))
+    return MainsFelt(volts, amperes, 0.85 * volts * amperes, world.energy_wh_of[number] / 1000.0)
 
 
 def _drained(world: World, number: int) -> int:

@@ -16,27 +16,24 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ..physics.greenhouse import Climate
-from ..physics.roof import roof_w
 from .cabinet import PUMP_STALLS_UNDER, Cabinet, coils_of
 from .clock import NEAR_S as _NEAR_S
 from .clock import Stepped
 from .conditions import Conditions
 from .config import ValveConfig, ValveKind, WorldConfig
-from .drives import CutOff, Motor, Valve
+from .drives import CutOff, Valve
 from .faults import BoardReboot, Fault, FilterCleaned, ForeignWrite, MeterReset, StockRefilled, conditions
 from .field import Field
 from .mixing import MixedPlumbing
-from .nature import zone_nature
+from .nature import flush_conductance, zone_nature
 from .plumbing import Plumbing
 from .pulses import PulseTrain
+from .pumps import POWER_FACTOR, VOLTS, PumpHouse
 from .senses import Senses
 from .solution import UNITS as SOLUTION_UNITS
 from .truth import Truth
 from .weather import Outside
 from .wiring import feels, inputs_of, wire
-
-_VOLTS, _POWER_FACTOR = 230.0, 0.85
-_SOLAR_STALLS, _SOLAR_STARTS = 0.6, 0.7  # shares of the pump's speed
 
 
 class World(Stepped):
@@ -61,7 +58,7 @@ class World(Stepped):
         self.plumbing = (
             Plumbing(config, natures) if config.mixing is None else MixedPlumbing(config, natures, self.seed)
         )
-        self.energy_wh = 0.0
+        self.energy_wh_of = [0.0] * len(config.pumps)
 
     def _make_cabinet(self) -> None:
         config = self.config
@@ -69,13 +66,21 @@ class World(Stepped):
         self.valves = {zone.id: _valve(zone.valve) for zone in config.zones}
         if config.master is not None:
             self.valves["master"] = _valve(config.master)
-        self.motor = Motor(config.pump.spin_s)
+        if config.filter.flush is not None:
+            self.valves["flush"] = _valve(config.filter.flush)
+        self._flush = flush_conductance(config)
+        self.pump_house = PumpHouse(config, self.cabinet)
         self._cut_offs = {zone.id: CutOff(zone.valve.cut_off_s) for zone in config.zones}
         self._cut_offs["master"] = CutOff(config.master.cut_off_s if config.master is not None else None)
-        self._cut_offs["pump"] = CutOff(config.pump.cut_off_s)
-        self._solar_runs = False
+        if config.filter.flush is not None:
+            self._cut_offs["flush"] = CutOff(config.filter.flush.cut_off_s)
         self._opened = self._paths = [0.0] * len(config.zones)
-        self.meter = PulseTrain(config.pulse_l, begins_at=150_000 + self.seed % 1000)
+        self._flushes = 0.0
+        self._paths_of = [list(main.zones) for main in self.plumbing.mains]
+        self.meters = [
+            PulseTrain(config.pulse_l, begins_at=150_000 + 10_000 * number + self.seed % 1000)
+            for number in range(1 if config.common_meter else len(self.plumbing.mains))
+        ]
         self.inputs = inputs_of(config)
         self.senses = Senses(self.seed, feels(self), lambda: self.now_s)
         self._held_count: int | None = None
@@ -94,14 +99,30 @@ class World(Stepped):
         seconds = until_s - self.now_s
         if seconds <= 0.0:
             return
-        plumbing = self.plumbing
-        before_l = plumbing.meter_l
-        plumbing.advance(seconds, motor_on=self.motor.on, has_path=any(opened > 0.0 for opened in self._opened))
-        phantom_l = self.conditions.phantom_l_min / 60.0 * seconds
-        wheel_l = 0.0 if self.conditions.meter_blind else plumbing.meter_l - before_l
-        self.meter.turn(wheel_l + phantom_l, self.now_s, seconds)
-        self.energy_wh += self.pump_amperes * _VOLTS * self.conditions.voltage * _POWER_FACTOR * seconds / 3600.0
+        plumbing, on = self.plumbing, self.conditions
+        before_l = [main.meter_l for main in plumbing.mains]
+        plumbing.advance(seconds, running=self.pump_house.running, has_path=self._has_path())
+        wheels_l = [main.meter_l - before for main, before in zip(plumbing.mains, before_l, strict=True)]
+        if self.config.common_meter:
+            wheels_l = [sum(wheels_l)]
+        wheels_l[0] = (0.0 if on.meter_blind else wheels_l[0]) + on.phantom_l_min / 60.0 * seconds
+        for meter, litres in zip(self.meters, wheels_l, strict=True):
+            meter.turn(litres, self.now_s, seconds)
+        for number in range(len(plumbing.pumps)):
+            watts = self.amperes(number) * VOLTS * self.pump_house.voltage * POWER_FACTOR
+            self.energy_wh_of[number] += watts * seconds / 3600.0
         self.now_s = until_s
+
+    @property
+    def energy_wh(self) -> float:
+        """What all pumps used."""
+        return sum(self.energy_wh_of)
+
+    def _has_path(self) -> list[bool]:
+        """Whether anything is open behind each main."""
+        found = [any(self._opened[zone] > 0.0 for zone in zones) for zones in self._paths_of]
+        found[0] = found[0] or self._flushes > 0.0
+        return found
 
     def _change(self) -> None:
         """All that may have changed at this moment: faults, boards, valves, ground, flows; then what is next."""
@@ -114,7 +135,8 @@ class World(Stepped):
         self.cabinet.tick(now_s)
         self.buses["cabinet"].boards_down = self.cabinet.units_down(now_s)
         self._tell_drives()
-        self.plumbing.solve(self._pump_speed(), self._paths, self.conditions)
+        flush = self._flush * self._flushes
+        self.plumbing.solve(self.pump_house.speeds(now_s), self._paths, self.conditions, flush)
         self._watch()
         self._next_s = min(self._next_transition_s(), self.field.next_s(now_s))
 
@@ -122,7 +144,7 @@ class World(Stepped):
         return min(
             self._next_edge_s(),
             self.cabinet.next_s(),
-            self.motor.next_s(self.now_s),
+            self.pump_house.next_s(self.now_s),
             self.now_s + self.plumbing.next_s(),
             self.field.rain_edge_s,
             *(valve.next_s() for valve in self.valves.values()),
@@ -145,7 +167,7 @@ class World(Stepped):
             on.silent_buses.add("cabinet")
         self.cabinet.obey(on, self.now_s)
         self.senses.obey(on)
-        self._held_count = None if "flow" not in on.frozen else self._held_count or self.meter.count
+        self._held_count = None if "flow" not in on.frozen else self._held_count or self.meters[0].count
         for bus in self.buses.values():
             bus.conditions = on
         self.field.look_up(self.now_s, on)
@@ -160,9 +182,9 @@ class World(Stepped):
             "bus": self.buses,
             "board": range(len(self.cabinet.boards)),
             "injector": self.plumbing.injectors,
-            "pump": {"pump"},
+            "pump": self.pump_house.motors,
             "solution_probe": self.senses.names & set(SOLUTION_UNITS),
-            "subject": {"pump", *zones},
+            "subject": {*self.pump_house.motors, *zones},
         }
 
     def _fire(self, fault: Fault) -> None:
@@ -172,9 +194,9 @@ class World(Stepped):
         elif isinstance(fault, ForeignWrite):
             self.cabinet.write(fault.actuator, fault.on)
         elif isinstance(fault, MeterReset):
-            self.meter.restart()
+            self.meters[0].restart()
         elif isinstance(fault, FilterCleaned):
-            self.plumbing.filtered_l = 0.0
+            self.plumbing.wash_filters()
         elif isinstance(fault, StockRefilled):
             self.plumbing.refill(fault.injector)
 
@@ -188,7 +210,7 @@ class World(Stepped):
             second = f"{name}-close"
             shuts = second in cabinet.coils and cabinet.energised(second, now_s)
             valve.tell(now_s, opens=opens, shuts=shuts, powered=cabinet.powered, jammed=name in on.jammed)
-        self.motor.tell(now_s, self._cut_offs["pump"].passes(now_s, self._pump_has_current()))
+        self.pump_house.tell(now_s, on, self.field.outside.sky.sun_w_m2, self.plumbing)
         for injector in self.plumbing.injectors.values():
             name = injector.config.id
             injector.running = cabinet.energised(name, now_s)
@@ -196,10 +218,14 @@ class World(Stepped):
         if isinstance(self.plumbing, MixedPlumbing) and self.plumbing.in_tank:
             self.plumbing.circulating = cabinet.energised("circulation", now_s) and not on.circulation_dead
         master = self._openness("master") if "master" in self.valves else 1.0
-        self._opened = [master * self._openness(zone.id) for zone in self.config.zones]
+        masters = [1.0 if zone.main else master for zone in self.config.zones]
+        self._flushes = self._openness("flush") if "flush" in self.valves else 0.0
+        self._opened = [
+            before * self._openness(zone.id) for before, zone in zip(masters, self.config.zones, strict=True)
+        ]
         self._paths = [
-            max(opened, master * on.leaking.get(zone.id, 0.0)) if zone.id not in on.blocked else 0.0
-            for zone, opened in zip(self.config.zones, self._opened, strict=True)
+            max(opened, before * on.leaking.get(zone.id, 0.0)) if zone.id not in on.blocked else 0.0
+            for zone, before, opened in zip(self.config.zones, masters, self._opened, strict=True)
         ]
 
     def openness(self, number: int) -> float:
@@ -210,45 +236,21 @@ class World(Stepped):
         opened = 0.0 if name in self.conditions.blocked else self.valves[name].openness
         return opened if self._cut_offs[name].passes(self.now_s, opened > 0.0) else 0.0
 
-    def _pump_has_current(self) -> bool:
-        on, config = self.conditions, self.config.pump
-        if (
-            "pump" in on.dead_pumps
-            or on.voltage < PUMP_STALLS_UNDER
-            or not self.cabinet.energised("pump", self.now_s)
-        ):
-            return False
-        if config.contactor is not None and not self.cabinet.contact("contactor", self.now_s):
-            return False
-        return config.supply == "grid" or self._sun_turns_it()
-
-    def _sun_turns_it(self) -> bool:
-        """Whether there is sun enough: it stalls under one speed and starts again above a higher one."""
-        share = self._solar_share()
-        self._solar_runs = share >= (_SOLAR_STALLS if self._solar_runs else _SOLAR_STARTS)
-        return self._solar_runs
-
-    def _solar_share(self) -> float:
-        watts = roof_w(self.field.outside.sky.sun_w_m2) / 10_000.0 * self.config.pump.solar_w
-        needed = self.config.pump.full_load_a * _VOLTS * _POWER_FACTOR
-        return float(min(1.0, (watts / needed) ** (1 / 3)))
-
-    def _pump_speed(self) -> float:
-        turns = self.motor.speed(self.now_s) * min(1.0, self.conditions.voltage + 1e-12)
-        return turns * (self._solar_share() if self.config.pump.supply == "solar" else 1.0)
-
     # ----------------------------------------------------------------------------------------------------- watching
 
     def _watch(self) -> None:
         """Tell what has changed, and stay busy while water moves."""
         plumbing = self.plumbing
-        moving = plumbing.flow > 0.0 or any(line.drip > 0.0 for line in plumbing.lines) or self.field.rains_on_beds
+        moving = (
+            plumbing.drawn_l_s > 0.0 or any(line.drip > 0.0 for line in plumbing.lines) or self.field.rains_on_beds
+        )
         if moving:
             self.field.keep_busy(self.now_s)
         for name, valve in self.valves.items():
             way = ("closing", "opening") if valve.moving else ("shut" if valve.position <= 0.0 else "open",) * 2
             self._tell(name, way[valve.opening])
-        self._tell("pump", "on" if self.motor.on else "off")
+        for name, motor in self.pump_house.motors.items():
+            self._tell(name, "on" if motor.on else "off")
         for zone, line, opened in zip(self.config.zones, plumbing.lines, self._opened, strict=True):
             self._tell(f"path:{zone.id}", "open" if opened > 0.0 else "shut")
             self._tell(f"line:{zone.id}", _line_state(line.inflow > 0.0, line.drip > 0.0))
@@ -282,15 +284,16 @@ class World(Stepped):
     @property
     def meter_count(self) -> int:
         """Pulses on the meter's counter (frozen when the meter is)."""
-        return self._held_count if self._held_count is not None else self.meter.count
+        return self._held_count if self._held_count is not None else self.meters[0].count
 
     @property
     def pump_amperes(self) -> float:
-        """Current of the pump: less against a closed pipe, and less without water."""
-        if not self.motor.on:
-            return 0.0
-        load = 0.55 + 0.45 * min(1.0, self.plumbing.flow * 60.0 / 100.0) if self.plumbing.primed else 0.4
-        return self.config.pump.full_load_a * load * self._pump_speed()
+        """Current of the first pump."""
+        return self.amperes(0)
+
+    def amperes(self, pump: int) -> float:
+        """Current of a pump: less against a closed pipe, and less without water."""
+        return self.pump_house.amperes(pump, self.now_s, self.plumbing)
 
 
 def _valve(part: ValveConfig) -> Valve:
