@@ -147,7 +147,7 @@ class Trial:
         expected = samples(self._name, number)
         suspect = any(sample.quality is Quality.CLOCK_SUSPECT for sample in stored.values())
         if suspect and self._node.role is Role.TIMELESS:
-            expected = {name: _suspected(sample) for name, sample in expected.items()}
+            expected = {n: sample._replace(quality=Quality.CLOCK_SUSPECT) for n, sample in expected.items()}
         return expected.keys() == stored.keys() and all(
             Committed(sample, self._resolutions[name]).came_to(stored[name]) for name, sample in expected.items()
         )
@@ -261,10 +261,6 @@ class Trial:
 def _covers(gap: Kept, first_ms: int, last_ms: int) -> bool:
     """Whether a gap event covers some of a time. An unknown beginning is the beginning of all."""
     return bool((gap.body["from_ms"] or 0) <= last_ms and first_ms <= gap.body["to_ms"])
-
-
-def _suspected(sample: Sample) -> Sample:
-    return sample._replace(quality=Quality.CLOCK_SUSPECT) if sample.quality is Quality.GOOD else sample
 
 
 def _runs(numbers: list[int]) -> str:

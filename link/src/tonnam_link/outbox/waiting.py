@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tonnam_link.messages import LATEST_MS, Event, Outcome, Sample, Stamp
+from tonnam_link.messages import LATEST_MS, Event, Outcome, Stamp
 from tonnam_link.outbox.damage import Damaged, check, verify
 from tonnam_link.outbox.progress import Progress
 from tonnam_link.outbox.sealing import Sealing, check_word, pack_samples, unpack_samples
@@ -310,11 +310,11 @@ def readings_in(rows: Rows) -> int:
 
 
 def timed_row(row: Row, stamp: Stamp, timing: Timing) -> Row:
-    """The row at its time. What was good is suspect when its time is."""
+    """The row at its time. All of it is suspect when that is, the bad too: else it would outrank good ones of now."""
     at_ms = stamp.mono_ms + timing.offset_ms
     if not timing.suspect:
         return Row(at_ms, row.samples)
-    return Row(at_ms, [(number, _suspect(sample)) for number, sample in row.samples])
+    return Row(at_ms, [(number, sample._replace(quality=Quality.CLOCK_SUSPECT)) for number, sample in row.samples])
 
 
 def timed_word(word: Event | Outcome, stamp: Stamp, timing: Timing) -> Event | Outcome:
@@ -331,10 +331,6 @@ def read_word(row: Sequence[Any]) -> Event | Outcome:
     if row[4] == EVENT:
         return msgspec.msgpack.decode(row[5], type=Event)
     return msgspec.msgpack.decode(row[5], type=Outcome)
-
-
-def _suspect(sample: Sample) -> Sample:
-    return sample if sample.quality else sample._replace(quality=Quality.CLOCK_SUSPECT)
 
 
 def _placed(stamp: Stamp, guess_ms: int) -> tuple[str, int, int]:
