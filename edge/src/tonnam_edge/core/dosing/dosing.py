@@ -81,7 +81,7 @@ class Dosing:
             if line is None or self._water.runs.on(line.part.feeds):
                 continue
             zone = self._site.zones[line.residue.zone]
-            litres = max(line.owes_l, line.flow.step_l)
+            litres = 1.1 * line.owes_l + 3 * line.flow.step_l  # what flows before it is proven does not count
             seconds = max(SHORTEST_RUN_S, 1.5 * litres / zone.part.flow_l_min * 60 + 30)
             reason = texts.rinses(line.part.id, litres)
             found[line.part.id] = Wish(zone.id, "rinse", seconds, reason, litres=litres)

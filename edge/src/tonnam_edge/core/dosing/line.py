@@ -72,12 +72,12 @@ class Line:
 
     @property
     def opened(self) -> set[str]:
-        """What it has opened or started, and is to be open now."""
-        named = [
-            self.part.circulation,
-            *(n for p in self.injectors.values() for n in (p.actuator, p.closing_actuator)),
-        ]
-        return {name for name in named if name is not None and self._water.actuators.said_open(name)}
+        """What it moves now, and is as far as it should be: that keeps no other water waiting."""
+        actuators = self._water.actuators
+        busy = [doser for doser in self.dosers.values() if not doser.idle]
+        named = {self.part.circulation, *(name for doser in busy for name in doser.names)}
+        on = {name for name in named if name is not None and not actuators.overdue(name)}
+        return {name for name in on if busy or actuators.said_open(name)}
 
     @property
     def busy(self) -> bool:

@@ -60,6 +60,11 @@ class Doser:
         return self.stage is Stage.IDLE
 
     @property
+    def names(self) -> list[str]:
+        """Its dosing pump, and its closing valve where that is ours."""
+        return [self._pump.id] if self._valve is None else [self._pump.id, self._valve.id]
+
+    @property
     def moves(self) -> bool:
         """Whether its pump runs or may run: it was told to, or is not proven to stand."""
         return self._actuators.said_open(self._pump.id) or not self._actuators.proven(self._pump.id)
@@ -72,8 +77,7 @@ class Doser:
     @property
     def ready(self) -> bool:
         """Whether pump and closing valve are proven to be off and closed."""
-        names = [self._pump.id] if self._valve is None else [self._pump.id, self._valve.id]
-        return self.idle and self._actuators.safe(names)
+        return self.idle and self._actuators.safe(self.names)
 
     def shot_of(self, ml: float) -> Shot | None:
         """The pulse for at most so much, as the board can time it; None when that is less than it can dose."""
