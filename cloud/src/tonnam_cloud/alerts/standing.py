@@ -17,7 +17,7 @@ from tonnam_cloud.registry import told
 from tonnam_cloud.registry.models import Site, Zone
 from tonnam_cloud.words import Words
 
-CRITICAL = frozenset({"high_flow", "leak", "welded", "not_closed"})
+CRITICAL = frozenset({"high_flow", "leak", "welded", "not_closed", "not_safe", "not_moved"})
 """Latches of which water runs, or may."""
 TITLES: Mapping[str, Words] = {
     "no_flow": Words(th="{place}: เปิดแล้วน้ำไม่ไหล", en="{place}: no water flows"),
@@ -27,12 +27,20 @@ TITLES: Mapping[str, Words] = {
     "welded": Words(th="{place}: ปั๊มไม่ยอมหยุด", en="{place}: the pump does not stop"),
     "not_closed": Words(th="{place}: วาล์วไม่ปิด", en="{place}: a valve does not close"),
     "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
+    "not_running": Words(th="{place}: ปั๊มไม่เดิน", en="{place}: a pump does not run"),
+    "not_moved": Words(th="{place}: ประตูไม่ขยับ", en="{place}: the gate does not move"),
+    "not_safe": Words(th="{place}: ไม่ไปสถานะปลอดภัย", en="{place}: does not go into its safe state"),
 }
 OTHER = Words(th="{place}: พบสิ่งผิดปกติ", en="{place}: something is wrong")
 LATCH_TEXT = Words(
     th="{text} · ไม่รดที่เกี่ยวข้องจนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
     en="{text}. What it concerns gets no water until a person has looked and says that it is mended.",
 )
+STATION_LATCH_TEXT = Words(
+    th="{text} · ไปดู แล้วกดว่าซ่อมแล้ว",
+    en="{text}. Go and look, then say that it is mended.",
+)
+STATION_TITLE = Words(th="{place}: ต้องมีคนไปดู", en="{place}: somebody must look")
 EMERGENCY_TITLE = Words(th="{place}: มีคนกดปุ่มหยุดฉุกเฉิน", en="{place}: the emergency stop is pressed")
 EMERGENCY_TEXT = Words(
     th="ปิดทุกอย่างแล้ว ไปดูที่ตู้ เมื่อปลอดภัยแล้วให้ดึงปุ่มออก แล้วฟาร์มจะรดต่อเอง",
@@ -86,9 +94,10 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
     found = []
     for latch in content.latches:
         zone = session.get(Zone, (site.tenant, site.id, latch.subject))
-        name = (Words.read(zone.name) if zone else None) or whole
+        station = _station_of(content, latch.subject)
+        name = (Words.read(zone.name) if zone else None) or (_words(station.name) if station else whole)
         title = TITLES.get(latch.of, OTHER).filled(place=name)
-        text = LATCH_TEXT.filled(text=Words(th=latch.text.th, en=latch.text.en))
+        text = (STATION_LATCH_TEXT if station else LATCH_TEXT).filled(text=_words(latch.text))
         severity = "critical" if latch.of in CRITICAL else "warning"
         since_ms = at_ms if latch.since_ms is None else latch.since_ms
         found.append(_Wanted("latch", f"{place}/{latch.id}", severity, title, text, since_ms))
@@ -102,4 +111,16 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
             name, text = Words.read(zone.name) or whole, Words(th=mode.text.th, en=mode.text.en)
             title = SWITCH_TITLE.filled(place=name)
             found.append(_Wanted("switch-unknown", f"{place}/{mode.zone}", "warning", title, text, at_ms))
+    for each in content.stations:
+        if each.alarm is not None:
+            title = STATION_TITLE.filled(place=_words(each.name))
+            found.append(_Wanted("station", f"{place}/{each.id}", "critical", title, _words(each.alarm), at_ms))
     return found
+
+
+def _station_of(content: told.SiteStands, actuator: str) -> told.StationStands | None:
+    return next((each for each in content.stations if any(part.id == actuator for part in each.parts)), None)
+
+
+def _words(given: told.Words) -> Words:
+    return Words(th=given.th, en=given.en)

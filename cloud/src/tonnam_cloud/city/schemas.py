@@ -59,13 +59,48 @@ class TownSensor(BaseModel):
     river: River | None = None
 
 
+class StationPart(BaseModel):
+    """A pump or a gate."""
+
+    id: str
+    name: Words
+    state: Literal["on", "off", "open", "closed", "unknown"]
+
+
+class StationLatch(BaseModel):
+    """Something found wrong with a station, until a person has looked and clears it."""
+
+    id: str
+    kind: str
+    text: Words
+    since: Instant | None
+
+
+class Station(BaseModel):
+    """A pumping station or a gate: how it stands, and why."""
+
+    id: str
+    name: Words
+    state: Literal["on", "off", "open", "closed", "unknown"]
+    text: Annotated[Words, Field(description="why it is as it is, or why it does not move")]
+    parts: list[StationPart]
+    level: Measure | None
+    mode: Annotated[Literal["off", "hand", "auto", "unknown"] | None, Field(description="null without a switch")]
+    locked: Annotated[bool | None, Field(description="by the key at the cabinet; null without one, or not read")]
+    in_hand: Annotated[bool, Field(description="nobody afar moves it, nor does the program")]
+    ordered: bool
+    alarm: Annotated[Words | None, Field(description="what somebody must look after at once")]
+    latches: list[StationLatch]
+
+
 class TownSite(BaseModel):
-    """A town and its instruments."""
+    """A town, its instruments, and what moves there by a level of water."""
 
     tenant: str
     id: str
     name: Words
     sensors: list[TownSensor]
+    stations: list[Station]
 
 
 class Town(BaseModel):

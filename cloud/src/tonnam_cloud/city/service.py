@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tonnam_cloud.city import air, rain, repository, river, schemas
+from tonnam_cloud.city import air, rain, repository, river, schemas, stations
 from tonnam_cloud.database import Database
 from tonnam_cloud.measures import service as measures
 from tonnam_cloud.measures.schemas import Measure
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
+from tonnam_cloud.registry import standing
 from tonnam_cloud.registry.models import Datastream, Sensor, Site
 from tonnam_cloud.store import arrays
 from tonnam_cloud.store.hours import HourMeans
@@ -47,9 +48,8 @@ def town(database: Database, store: Store, hours: HourMeans, person: Person, now
     by_place: dict[tuple[str, str], list[schemas.TownSensor]] = {}
     for row in sensors:
         by_place.setdefault((row.tenant, row.site), []).append(_sensor(known, row))
-    return schemas.Town(
-        now=utc(now_ms), sites=[_site(site, by_place.get((site.tenant, site.id), [])) for site in sites]
-    )
+    towns = [_site(site, by_place.get((site.tenant, site.id), []), known.newest) for site in sites]
+    return schemas.Town(now=utc(now_ms), sites=towns)
 
 
 def _read(store: Store, hours: HourMeans, streams: Sequence[Datastream], now_ms: int) -> _Readings:
@@ -68,8 +68,11 @@ def _read(store: Store, hours: HourMeans, streams: Sequence[Datastream], now_ms:
     )
 
 
-def _site(site: Site, sensors: list[schemas.TownSensor]) -> schemas.TownSite:
-    return schemas.TownSite(tenant=site.tenant, id=site.id, name=words_of(site.name, site.id), sensors=sensors)
+def _site(site: Site, sensors: list[schemas.TownSensor], newest: Mapping[str, Measure]) -> schemas.TownSite:
+    found = stations.stations(site.tenant, standing.of(site), newest)
+    return schemas.TownSite(
+        tenant=site.tenant, id=site.id, name=words_of(site.name, site.id), sensors=sensors, stations=found
+    )
 
 
 def _sensor(known: _Readings, row: Sensor) -> schemas.TownSensor:

@@ -84,6 +84,24 @@ class SensorTold(msgspec.Struct, frozen=True):
     bed_m: Level | None = None
 
 
+class StationPartTold(msgspec.Struct, frozen=True):
+    """A pump or a gate of a station, and the datastream of its state."""
+
+    id: Id
+    name: Words
+    datastream: StreamName
+    state: Literal["on", "off", "open", "closed", "unknown"] = "unknown"
+
+
+class StationTold(msgspec.Struct, frozen=True):
+    """A pumping station or a gate, and the level that moves it."""
+
+    id: Id
+    name: Words
+    level: StreamName
+    parts: Annotated[list[StationPartTold], msgspec.Meta(max_length=16)] = []
+
+
 class SiteDescribed(msgspec.Struct, frozen=True):
     """The whole truth of a site. `zones` stay as they came too, because pages show more of them than we check."""
 
@@ -94,6 +112,7 @@ class SiteDescribed(msgspec.Struct, frozen=True):
     tank: TankTold | None = None
     flow: StreamName | None = None
     sensors: list[SensorTold] = []
+    stations: Annotated[list[StationTold], msgspec.Meta(max_length=200)] = []
 
     @property
     def site_id(self) -> str:
@@ -174,6 +193,23 @@ class ModeTold(msgspec.Struct, frozen=True):
     text: Words
 
 
+class StationStands(msgspec.Struct, frozen=True):
+    """How a station stands and why. In hand nobody afar moves it. `alarm`: what somebody must look after at once."""
+
+    id: Id
+    name: Words
+    text: Words
+    state: Literal["on", "off", "open", "closed", "unknown"] = "unknown"
+    parts: Annotated[list[StationPartTold], msgspec.Meta(max_length=16)] = []
+    level: StreamName | None = None
+    level_by: Literal["gauge", "witness", "nobody"] = "gauge"
+    mode: Literal["off", "hand", "auto", "unknown"] | None = None
+    locked: bool | None = None
+    in_hand: bool = False
+    ordered: bool = False
+    alarm: Words | None = None
+
+
 class SiteStands(msgspec.Struct, frozen=True):
     """All that stands at a site and keeps water off until a person acts. What is not in it stands no more."""
 
@@ -182,6 +218,7 @@ class SiteStands(msgspec.Struct, frozen=True):
     lockouts: Annotated[list[LockoutTold], msgspec.Meta(max_length=1000)] = []
     emergency: EmergencyTold | None = None
     modes: Annotated[list[ModeTold], msgspec.Meta(max_length=1000)] = []
+    stations: Annotated[list[StationStands], msgspec.Meta(max_length=200)] = []
 
     @property
     def site_id(self) -> str:
@@ -269,6 +306,7 @@ def _check_streams(told: SiteDescribed) -> None:
     used = {name for zone in told.zones for name in (zone.moisture, zone.valve)}
     used |= {told.pump, told.flow, told.tank.datastream if told.tank else None}
     used |= {name for sensor in told.sensors for name in sensor.datastreams}
+    used |= {name for each in told.stations for name in (each.level, *(part.datastream for part in each.parts))}
     if unknown := sorted(name for name in used - known if name):
         raise Rejected(f"event 'site.described': {unknown[0]} is not among its datastreams")
     if foreign := sorted(name for name in known if not name.startswith(f"{told.site.id}/")):
