@@ -42,6 +42,8 @@ GIVE_UP = {
 }
 """How long PostgreSQL's client waits for a server that says nothing, in its own words; the URL may say otherwise.
 Left alone it waits for a machine without power for two hours, and whoever asks waits with it."""
+READ_ONLY = "25006"
+"""PostgreSQL's word for a database that takes nothing: a standby, or one that somebody has made read-only."""
 
 Id = Annotated[str, mapped_column(String(32))]
 """A tenant, node, site or thing id."""
@@ -106,7 +108,13 @@ def _transient_when_away() -> Iterator[None]:
 def _is_away(error: exc.DBAPIError) -> bool:
     """Whether the database itself is at fault, and not what it was told."""
     damaged = type(error) is exc.DatabaseError
-    return damaged or error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError))
+    read_only = getattr(error.orig, "sqlstate", None) == READ_ONLY
+    return (
+        damaged
+        or read_only
+        or error.connection_invalidated
+        or isinstance(error, (exc.OperationalError, exc.InterfaceError))
+    )
 
 
 def _engine(url: str) -> Engine:

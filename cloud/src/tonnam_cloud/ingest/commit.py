@@ -65,6 +65,7 @@ class Ingest:
         self._thread = ThreadPoolExecutor(1, "ingest")
         self._store_away = Outage("batches wait at the nodes")
         self._database_away = Outage("batches wait at the nodes for the database")
+        self._no_writing = False
         self._writer = StoreWriter(store, self._no_store, self._store_is_back)
         self._complained: set[tuple[Origin, str]] = set()
         self._heard: dict[tuple[str, str], int] = {}
@@ -95,25 +96,28 @@ class Ingest:
 
     async def _take(self, works: Sequence[Work]) -> None:
         """Open, store and keep a group; then say on the live bus what of it is there."""
+        writes = False
         try:
             await self._noticing(self.blocking(self._open, works))
             await self._writer.write(works)
-            messages = await self._noticing(self.blocking(self._keep, works))
+            writes = keeping.needs_database(works)
+            messages = await self._noticing(self.blocking(self._keep, works), writes=writes)
         except Transient as error:
-            self._no_database(error)
+            self._no_database(error, writes=writes)
             for work in works:
                 work.wait(str(error), AWAY_RETRY_S)
             return
-        self._database_is_back()
+        if writes or not self._no_writing:
+            self._database_is_back()
         for topic, payload in messages:
             self._publish(topic, payload)
 
-    async def _noticing(self, asked: Awaitable[_T]) -> _T:
+    async def _noticing(self, asked: Awaitable[_T], *, writes: bool = False) -> _T:
         """What the database says. One that hangs says nothing: then we do, and wait on."""
         answer = asyncio.ensure_future(asked)
         done, _ = await asyncio.wait({answer}, timeout=HANGS_S)
         if not done:
-            self._no_database(Transient(f"the database has not answered for {HANGS_S:g} s"))
+            self._no_database(Transient(f"the database has not answered for {HANGS_S:g} s"), writes=writes)
         return await answer
 
     def _open(self, works: Sequence[Work]) -> None:
@@ -151,12 +155,15 @@ class Ingest:
         self._store_away.over()
         self.status.no_store = ""
 
-    def _no_database(self, error: CloudError) -> None:
+    def _no_database(self, error: CloudError, *, writes: bool) -> None:
         self._database_away.note(error)
+        self._no_writing = self._no_writing or writes
         self.status.no_database = str(error)
 
     def _database_is_back(self) -> None:
+        """Not when it was only read, and it was writing that it refused: that would be said again and again."""
         self._database_away.over()
+        self._no_writing = False
         self.status.no_database = ""
 
     async def _keep_store(self) -> None:
@@ -177,13 +184,16 @@ class Ingest:
         outage = Outage("ingest's housekeeping waits for the database")
         while True:
             try:
-                for topic, payload in await self.blocking(self._keep_heard):
+                heard = await self.blocking(self._keep_heard)
+                for topic, payload in heard or ():
                     self._publish(topic, payload)
                 await self._replay()
-                if time.monotonic() >= bound_at:
+                if bounds := time.monotonic() >= bound_at:
                     await self.blocking(self._bound)
                     bound_at = time.monotonic() + BOUND_EVERY_S
-                outage.over()
+                if bounds or heard is not None:
+                    outage.over()
+                    self._database_is_back()
             except CloudError as error:
                 outage.note(error)
             await asyncio.sleep(HOUSEKEEPING_S)
@@ -214,11 +224,14 @@ class Ingest:
         with self._database.writing() as session:
             quarantine.bound(session)
 
-    def _keep_heard(self) -> list[live.Message]:
-        """Write down when nodes were last heard, every few seconds; messages on those that are back."""
+    def _keep_heard(self) -> list[live.Message] | None:
+        """Write down when nodes were last heard, every few seconds; messages on those that are back.
+
+        None when there was nothing to write.
+        """
         now_ms = self._clock()
         if not self._heard or abs(now_ms - self._heard_kept_ms) < HEARD_EVERY_MS:
-            return []
+            return None
         with self._database.writing() as session:
             returned = repository.heard(session, self._heard)
             messages = [message for tenant, node in returned for message in came_or_went(session, tenant, node)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 from sqlalchemy.orm import Session
@@ -27,7 +27,7 @@ def keep(database: Database, works: Sequence[Work]) -> list[Sites]:
 
     Raises Transient, with nothing kept, when the database is away.
     """
-    if not any(_needs_database(work) for work in works):
+    if not needs_database(works):
         return [_sites(work) for work in works]
     try:
         with database.writing() as session:
@@ -37,6 +37,11 @@ def keep(database: Database, works: Sequence[Work]) -> list[Sites]:
     except Exception:
         log.exception("a group of batches cannot be kept as one", batches=len(works))
         return [_keep_alone(database, work) for work in works]
+
+
+def needs_database(works: Iterable[Work]) -> bool:
+    """Whether a group leaves anything there: hellos and mere readings do not."""
+    return any(_needs_database(work) for work in works)
 
 
 def _keep_alone(database: Database, work: Work) -> Sites:
@@ -103,7 +108,6 @@ def _sites(work: Work) -> Sites:
 
 
 def _needs_database(work: Work) -> bool:
-    """A hello and mere readings leave nothing there."""
     batch = work.batch
     told = batch is not None and (batch.kind == "dictionary" or batch.events or batch.outcomes)
     return bool(work.set_aside or told or work.replays is not None)
