@@ -166,6 +166,26 @@ async def test_order_is_queued_then_published_to_the_node(scene: Scene) -> None:
     assert (await get(scene, f"/api/commands/{command['id']}"))["state"] == "sent"
 
 
+@pytest.mark.parametrize(("minutes", "longest_s"), [(None, 1800), (5, 300)])
+async def test_order_in_litres_ends_by_them_and_by_a_time_in_any_case(
+    scene: Scene, minutes: int | None, longest_s: int
+) -> None:
+    wish = {"action": "water", "litres": 250, **({"minutes": minutes} if minutes else {})}
+    status, command = await order(scene, wish, key="tap-1")
+    assert (status, command["litres"], command["minutes"]) == (202, 250, longest_s // 60)
+    await scene.parts.commands.round()
+    ((_topic, wire),) = scene.wire.published
+    assert (wire.max_litres, wire.max_run_s) == (250, longest_s)
+    assert (await order(scene, {**wish, "litres": 300}, key="tap-1"))[0] == 409
+
+
+@pytest.mark.parametrize("litres", [0, -5, 1_000_001])
+async def test_litres_out_of_range_are_refused_with_the_range(scene: Scene, litres: int) -> None:
+    status, answer = await order(scene, {"action": "water", "litres": litres})
+    assert (status, answer["error"]["code"]) == (422, "litres_out_of_range")
+    assert answer["error"]["allowed"] == {"min": 1, "max": 1_000_000}
+
+
 @pytest.mark.parametrize("minutes", [0, -1, 31, None])
 async def test_minutes_out_of_range_are_refused_with_the_range(scene: Scene, minutes: int | None) -> None:
     status, answer = await order(scene, {"action": "water", "minutes": minutes})
@@ -183,6 +203,8 @@ async def test_minutes_out_of_range_are_refused_with_the_range(scene: Scene, min
         {"action": "water", "minutes": "5"},
         {"action": "water", "minutes": True},
         {"action": "stop", "minutes": 5},
+        {"action": "stop", "litres": 5},
+        {"action": "water", "litres": 1.5},
         {"action": "stop", "zone": "zone-2"},
         {},
     ],

@@ -107,6 +107,18 @@ async def test_zone_can_be_watered_by_keyboard_alone(phone: BrowserContext, stub
     assert stub.asked[0][:2] == ("zone-1", {"action": "water", "minutes": 11})
 
 
+async def test_zone_can_be_watered_by_litres(phone: BrowserContext, stub: Stub) -> None:
+    await speak_english(phone)
+    page = await open_page(phone, stub, "#/zone/demo-farm/melon-greenhouse/zone-1")
+    await page.get_by_role("button", name="By litres").click()
+    await page.get_by_role("button", name="More water").click()
+    await page.get_by_role("button", name="Water 250 litres").click()
+    await expect(page.get_by_role("heading", name="Open the water in Zone 1 for 250 litres?")).to_be_focused()
+    await page.get_by_role("button", name="Yes, open the water").click()
+    await expect(page.locator(".command")).to_contain_text("waiting for its answer")
+    assert stub.asked[0][:2] == ("zone-1", {"action": "water", "litres": 250})
+
+
 async def press_until(page: Page, name: str) -> None:
     """Presses Tab until what has the focus bears this name; every stop on the way shows that it has the focus."""
     wanted = page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name)).first

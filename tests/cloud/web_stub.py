@@ -79,6 +79,7 @@ class Stub:
             "zone": zone,
             "action": body["action"],
             "minutes": body.get("minutes"),
+            "litres": body.get("litres"),
             "latch": body.get("latch"),
             "state": "sent",
             "reason": None,

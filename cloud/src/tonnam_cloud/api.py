@@ -23,7 +23,7 @@ from tonnam_cloud.alerts import routes as alerts
 from tonnam_cloud.city import routes as city
 from tonnam_cloud.errors import Transient
 from tonnam_cloud.farm import routes as farm
-from tonnam_cloud.farm.commands import MinutesOutOfRange
+from tonnam_cloud.farm.commands import OutOfRange
 from tonnam_cloud.headers import SecurityHeaders
 from tonnam_cloud.live import routes as live
 from tonnam_cloud.measures import routes as measures
@@ -162,7 +162,7 @@ def _map_errors(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(_request: Request, error: Refusal) -> JSONResponse:
         status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-        allowed = Range(min=error.low, max=error.high) if isinstance(error, MinutesOutOfRange) else None
+        allowed = Range(min=error.low, max=error.high) if isinstance(error, OutOfRange) else None
         headers = {"Retry-After": str(error.retry_s)} if isinstance(error, refusals.TooMany) else None
         return _answer(status, Problem(code=error.kind, message=error.said, allowed=allowed), headers)
 

@@ -36,12 +36,12 @@ NAMED = frozenset({messages.CommandAction.CLEAR, messages.CommandAction.LOCK})
 """Commands that say who gave them."""
 
 UNANSWERED = Words(
-    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด ตู้จะปิดน้ำเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    th="ตู้ควบคุมที่ฟาร์มไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด ตู้จะปิดน้ำเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
     en="The farm's cabinet did not answer in time. This command will not start water any more; if it had started "
     "before the link was lost, the cabinet stops it in time. Check the cabinet's power and signal, then try again.",
 )
 UNTRUSTED = Words(
-    th="ตู้ควบคุมที่สวนไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง น้ำยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
+    th="ตู้ควบคุมที่ฟาร์มไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง น้ำยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
     en="The farm's cabinet does not know this cloud's key, so it obeyed nothing and the water is as it was. "
     "Ask whoever looks after it to give the cabinet TONNAM_CLOUD_KEY anew.",
 )
@@ -51,34 +51,44 @@ KEYS_CHANGED = Words(
     "started before, the cabinet stops it in time. Try again now.",
 )
 NOT_DONE = Words(
-    th="ตู้ควบคุมที่สวนไม่ตอบภายในเวลา และจะไม่ทำคำสั่งนี้อีกแล้ว ดูที่หน้านี้ว่าปลดหรือล็อกแล้วหรือยัง ถ้ายัง ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    th="ตู้ควบคุมที่ฟาร์มไม่ตอบภายในเวลา และจะไม่ทำคำสั่งนี้อีกแล้ว ดูที่หน้านี้ว่าปลดหรือล็อกแล้วหรือยัง ถ้ายัง ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
     en="The farm's cabinet did not answer in time and will not do this any more. See here whether it was done; "
     "if not, check the cabinet's power and signal, then try again.",
 )
 NEEDS_MINUTES = Words(
     th="รดน้ำแปลงนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This zone can be watered for {low} to {high} minutes at a time."
 )
-NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลา", en="A stop takes no minutes.")
+NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลาหรือลิตร", en="A stop takes no minutes or litres.")
+NEEDS_LITRES = Words(th="สั่งรดได้ครั้งละ {low} ถึง {high} ลิตร", en="Ask for {low} to {high} litres at a time.")
 OTHER_WISH = Words(th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command.")
 
 
-class MinutesOutOfRange(Invalid):
-    """`low` to `high` minutes are allowed."""
+class OutOfRange(Invalid):
+    """`low` to `high` of something are allowed."""
 
-    code = "minutes_out_of_range"
+    needs = NEEDS_MINUTES
 
     def __init__(self, low: int, high: int) -> None:
         self.low, self.high = low, high
-        super().__init__(NEEDS_MINUTES.filled(low=low, high=high))
+        super().__init__(self.needs.filled(low=low, high=high))
+
+
+class MinutesOutOfRange(OutOfRange):
+    code = "minutes_out_of_range"
+
+
+class LitresOutOfRange(OutOfRange):
+    code, needs = "litres_out_of_range", NEEDS_LITRES
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person wants of a site. `max_run_s` raises Invalid for a wish that cannot be."""
+    """What a person wants of a site. `max_run_s` raises Invalid for a wish that cannot be; 0 litres are no limit."""
 
     action: messages.CommandAction
     zone: str
     max_run_s: Callable[[], int] = lambda: 0
+    max_litres: int = 0
     latch: str | None = None
     why: str | None = None
 
@@ -108,14 +118,15 @@ class Commands:
     ) -> schemas.Command:
         """Keep a command; it is sent soon after. The same key again gives the same command.
 
-        Raises NotFound, NotAllowed, MinutesOutOfRange, Invalid, or Conflict when the key stands for another wish.
+        Raises NotFound, NotAllowed, Invalid (OutOfRange), or Conflict when the key stands for another wish.
         """
 
         def wanted(session: Session) -> Wanted:
             ground = repository.zone(session, tenant, site, zone)
             if ground is None:
                 raise NotFound
-            return Wanted(messages.CommandAction(wish.action), zone, lambda: _max_run_s(ground, wish))
+            action = messages.CommandAction(wish.action)
+            return Wanted(action, zone, lambda: _max_run_s(ground, wish), wish.litres or 0)
 
         return self._take(person, (tenant, site), wanted, key)
 
@@ -181,6 +192,7 @@ class Commands:
             zone=wish.zone,
             action=wish.action.value,
             max_run_s=wish.max_run_s(),
+            max_litres=wish.max_litres,
             latch=wish.latch,
             who=one_line(person.display_name)[:LONGEST_NAME] or person.name if named else None,
             why=wish.why,
@@ -289,6 +301,7 @@ def command_out(row: Command) -> schemas.Command:
             "action": row.action,
             "latch": row.latch,
             "minutes": row.max_run_s // 60 if row.action == messages.CommandAction.WATER else None,
+            "litres": row.max_litres or None,
             "state": row.state,
             "reason": Words.read(row.reason),
             "created_at": utc(row.created_ms),
@@ -311,24 +324,32 @@ def _wire(row: Command) -> bytes:
             latch=row.latch or "",
             who=row.who or "",
             why=row.why or "",
+            max_litres=row.max_litres or 0,
         )
     )
 
 
 def _max_run_s(zone: Zone, wish: schemas.CommandWish) -> int:
-    """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid."""
+    """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid.
+
+    Litres end it before; without minutes the zone's longest time is its end in any case.
+    """
     if wish.action == "stop":
-        _require(wish.minutes is None, lambda: Invalid(NO_MINUTES))
+        _require(wish.minutes is None and wish.litres is None, lambda: Invalid(NO_MINUTES))
         return 0
     longest = int(zone.max_run_s // 60)
+    if wish.litres is not None and not 1 <= wish.litres <= schemas.MOST_LITRES:
+        raise LitresOutOfRange(1, schemas.MOST_LITRES)
+    if wish.litres is not None and wish.minutes is None:
+        return int(zone.max_run_s)
     if wish.minutes is None or not 1 <= wish.minutes <= longest:
         raise MinutesOutOfRange(1, longest)
     return wish.minutes * 60
 
 
 def _same(row: Command, site: str, wish: Wanted) -> schemas.Command:
-    wished = (site, wish.zone, wish.action.value, wish.max_run_s(), wish.latch, wish.why)
-    if (row.site, row.zone, row.action, row.max_run_s, row.latch, row.why) != wished:
+    wished = (site, wish.zone, wish.action.value, wish.max_run_s(), wish.max_litres, wish.latch, wish.why)
+    if (row.site, row.zone, row.action, row.max_run_s, row.max_litres or 0, row.latch, row.why) != wished:
         raise Conflict(OTHER_WISH)
     return command_out(row)
 

@@ -15,6 +15,7 @@ ZoneState = Literal["dry", "good", "wet", "unknown"]
 CommandStateLabel = Literal["queued", "sent", "accepted", "running", "refused", "done", "failed", "expired"]
 ZONE_ID = r"^[a-z0-9][a-z0-9-]{0,31}$"
 WholeNumber = Annotated[int, Field(strict=True)]
+MOST_LITRES = 1_000_000
 
 
 class Run(BaseModel):
@@ -40,6 +41,7 @@ class Command(BaseModel):
     zone: Annotated[str | None, Field(description="null where it is about the whole site")]
     action: Literal["water", "stop", "clear", "lock"]
     minutes: int | None
+    litres: Annotated[int | None, Field(description="ends a watering before its minutes do")]
     latch: Annotated[str | None, Field(description="what is to be cleared")]
     state: CommandStateLabel
     reason: Words | None
@@ -49,13 +51,17 @@ class Command(BaseModel):
 
 
 class CommandWish(BaseModel):
-    """`{"action": "water", "minutes": 5}` or `{"action": "stop"}`."""
+    """`{"action": "water", "minutes": 5}`, `{"action": "water", "litres": 200}` or `{"action": "stop"}`."""
 
     model_config = ConfigDict(extra="forbid")
 
     action: Literal["water", "stop"]
     minutes: Annotated[
         WholeNumber | None, Field(description="only with water: from 1 to the zone's max_run_s / 60")
+    ] = None
+    litres: Annotated[
+        WholeNumber | None,
+        Field(description=f"only with water, 1 to {MOST_LITRES}; the zone's longest time ends it in any case"),
     ] = None
 
 

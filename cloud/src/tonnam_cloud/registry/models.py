@@ -218,6 +218,8 @@ class Command(Base):
     zone: Mapped[Id]
     action: Mapped[str] = mapped_column(String(16))
     max_run_s: Mapped[int]
+    max_litres: Mapped[int | None]
+    """Ends a watering before its time does; None or 0: no limit."""
     latch: Mapped[str | None] = mapped_column(String(64))
     """What `clear` is to clear."""
     who: Mapped[str | None] = mapped_column(String(64))

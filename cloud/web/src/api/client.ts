@@ -1,6 +1,6 @@
 /** Requests to the cloud. Every failure is a `Failure`, split by what the page does next. */
 
-import type { Command, Me, Overview, Text, ThingHistory, Town, ZoneHistory } from "./types";
+import type { Amount, Command, Me, Overview, Text, ThingHistory, Town, ZoneHistory } from "./types";
 
 /** `away`: no answer, try again; `signed-out`: sign in again; `refused`: the cloud said no, and why. */
 export type FailureKind = "away" | "signed-out" | "refused";
@@ -82,8 +82,8 @@ export const api = {
     request<ZoneHistory>("GET", `/sites/${path(tenant, site)}/zones/${path(zone)}/history?hours=24`),
   thingHistory: (tenant: string, site: string, thing: string, property: string) =>
     request<ThingHistory>("GET", `/sites/${path(tenant, site)}/things/${path(thing, property)}/history?hours=24`),
-  water: (tenant: string, site: string, zone: string, minutes: number, key: string) =>
-    request<Command>("POST", `/sites/${path(tenant, site)}/zones/${path(zone)}/commands`, { action: "water", minutes }, {
+  water: (tenant: string, site: string, zone: string, amount: Amount, key: string) =>
+    request<Command>("POST", `/sites/${path(tenant, site)}/zones/${path(zone)}/commands`, { action: "water", ...amount }, {
       "Idempotency-Key": key,
     }),
   stop: (tenant: string, site: string, zone: string, key: string) =>

@@ -50,12 +50,16 @@ export type CommandState = "queued" | "sent" | "accepted" | "running" | "refused
 
 export type Action = "water" | "stop" | "clear" | "lock";
 
+/** How much water a person asks for: a time, or litres, which the zone's longest time ends in any case. */
+export type Amount = { minutes: number } | { litres: number };
+
 export interface Command {
   id: string;
   site: string;
   zone: string | null;
   action: Action;
   minutes: number | null;
+  litres: number | null;
   latch: string | null;
   state: CommandState;
   reason: Text | null;
@@ -216,11 +220,31 @@ export interface Sensor {
   river?: River;
 }
 
+export type StationState = "on" | "off" | "open" | "closed" | "unknown";
+
+/** A pumping station or a gate. In hand nobody afar moves it; `alarm` is what somebody must look after at once. */
+export interface Station {
+  id: string;
+  name: Text;
+  state: StationState;
+  text: Text;
+  parts: { id: string; name: Text; state: StationState }[];
+  level: Measure | null;
+  mode: "off" | "hand" | "auto" | "unknown" | null;
+  locked: boolean | null;
+  in_hand: boolean;
+  ordered: boolean;
+  alarm: Text | null;
+  latches: { id: string; kind: string; text: Text; since: string | null }[];
+}
+
 export interface TownSite {
   tenant: string;
   id: string;
   name: Text;
   sensors: Sensor[];
+  /** Missing in what a phone has kept from before there were any. */
+  stations?: Station[];
 }
 
 export interface Town {

@@ -3,6 +3,7 @@
 import type { Sensor, TownSite } from "../api/types";
 import { AirCard, RainCard, RiverCard } from "../parts/town_cards";
 import { Hero } from "../parts/shell";
+import { StationCard } from "../parts/station_card";
 import { town } from "../state/cloud";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
@@ -33,6 +34,9 @@ export function TownPage() {
 function Sensors({ site }: { site: TownSite }) {
   return (
     <div class="sensors">
+      {site.stations?.map((station) => (
+        <StationCard key={station.id} station={station} />
+      ))}
       {site.sensors.map((sensor) => (
         <SensorCard key={sensor.thing} site={site} sensor={sensor} />
       ))}

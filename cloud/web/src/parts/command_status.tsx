@@ -42,7 +42,9 @@ function CommandWords({ wish }: { wish: Wish }) {
 }
 
 function sentence(wish: Wish, { t }: Words): string {
-  if (wish.action === "water" && wish.stage === "sending") return t("water_sending", { n: wish.minutes });
+  if (wish.amount && wish.stage === "sending") {
+    return "litres" in wish.amount ? t("water_sending_litres", { n: wish.amount.litres }) : t("water_sending", { n: wish.amount.minutes });
+  }
   return t(`${wish.action}_${wish.stage}` as Exclude<Extract<Key, `${Wish["action"]}_${Stage}`>, "water_sending">);
 }
 

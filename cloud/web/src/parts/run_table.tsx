@@ -22,7 +22,7 @@ export function RunTable({ runs, now_ms }: { runs: Run[]; now_ms: number }) {
   );
 }
 
-const CAUSES = ["timer", "moisture", "manual", "hand"] as const;
+const CAUSES = ["timer", "moisture", "balance", "light", "manual", "hand"] as const;
 
 function causeOf(cause: string | null, { t }: Words): string | null {
   const known = CAUSES.find((each) => each === cause);

@@ -1,6 +1,7 @@
-/** Water now: how long, then one clear question, then it goes. */
+/** Water now: how long or how much, then one clear question, then it goes. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { Amount } from "../api/types";
 import { endedBy } from "../state/cloud";
 import { give, watering, type ZonePlace } from "../state/commands";
 import { useWords } from "../words";
@@ -8,66 +9,94 @@ import { Icon } from "./icons";
 
 const USUAL_MIN = 10;
 const CHOICES_MIN = [5, 10, 20, 30];
+const USUAL_L = 200;
+const CHOICES_L = [100, 200, 500, 1000];
+const MOST_L = 100_000;
+
+type Unit = "minutes" | "litres";
+const UNITS: readonly Unit[] = ["minutes", "litres"];
 
 export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: string; max_run_s: number }) {
   const most = Math.max(1, Math.floor(max_run_s / 60));
+  const [unit, setUnit] = useState<Unit>("minutes");
   const [minutes, setMinutes] = useState(Math.min(USUAL_MIN, most));
+  const [litres, setLitres] = useState(USUAL_L);
   const [asking, ask] = useState(false);
-  const bounded = (n: number) => setMinutes(Math.min(most, Math.max(1, n)));
   const { t } = useWords();
-  if (asking) {
-    const no = () => ask(false);
-    return <Confirm place={place} name={name} minutes={minutes} no={no} />;
-  }
+  const amount: Amount = unit === "litres" ? { litres } : { minutes };
+  if (asking) return <Confirm place={place} name={name} amount={amount} no={() => ask(false)} />;
   return (
     <section class="card water-now">
       <h2>{t("water_now")}</h2>
-      <Stepper minutes={minutes} most={most} set={bounded} />
+      <div class="choices">
+        {UNITS.map((each) => (
+          <button type="button" key={each} aria-pressed={each === unit} onClick={() => setUnit(each)}>
+            {t(each === "litres" ? "by_litres" : "by_time")}
+          </button>
+        ))}
+      </div>
+      {unit === "litres" ? (
+        <Stepper unit={unit} value={litres} most={MOST_L} hint={most} set={setLitres} />
+      ) : (
+        <Stepper unit={unit} value={minutes} most={most} hint={most} set={setMinutes} />
+      )}
       <button type="button" class="primary" onClick={() => ask(true)}>
-        <Icon name="drop" size={28} /> {t("water_for", { n: minutes })}
+        <Icon name="drop" size={28} /> {unit === "litres" ? t("water_litres", { n: litres }) : t("water_for", { n: minutes })}
       </button>
     </section>
   );
 }
 
-function Stepper({ minutes, most, set }: { minutes: number; most: number; set(n: number): void }) {
+const OF = {
+  minutes: { step: 1, choices: CHOICES_MIN, legend: "how_long", fewer: "fewer", more: "more", hint: "at_most" },
+  litres: { step: 50, choices: CHOICES_L, legend: "how_much", fewer: "less_water", more: "more_water", hint: "at_most_litres" },
+} as const;
+
+function Stepper(props: { unit: Unit; value: number; most: number; hint: number; set(n: number): void }) {
+  const { unit, value, most, hint, set } = props;
   const { t } = useWords();
+  const of = OF[unit];
+  const bounded = (n: number) => set(Math.min(most, Math.max(of.step, n)));
   return (
     <fieldset class="stepper">
-      <legend>{t("how_long")}</legend>
+      <legend>{t(of.legend)}</legend>
       <div class="stepper-row">
-        <button type="button" aria-label={t("fewer")} aria-disabled={minutes <= 1} onClick={() => set(minutes - 1)}>
+        <button type="button" aria-label={t(of.fewer)} aria-disabled={value <= of.step} onClick={() => bounded(value - of.step)}>
           <Icon name="minus" size={32} />
         </button>
-        <output aria-live="polite">{t("minutes", { n: minutes })}</output>
-        <button type="button" aria-label={t("more")} aria-disabled={minutes >= most} onClick={() => set(minutes + 1)}>
+        <output aria-live="polite">{t(unit, { n: value })}</output>
+        <button type="button" aria-label={t(of.more)} aria-disabled={value >= most} onClick={() => bounded(value + of.step)}>
           <Icon name="plus" size={32} />
         </button>
       </div>
       <div class="choices">
-        {CHOICES_MIN.filter((n) => n <= most).map((n) => (
-          <button type="button" key={n} aria-pressed={n === minutes} onClick={() => set(n)}>
-            {t("minutes", { n })}
-          </button>
-        ))}
+        {of.choices
+          .filter((n) => n <= most)
+          .map((n) => (
+            <button type="button" key={n} aria-pressed={n === value} onClick={() => bounded(n)}>
+              {t(unit, { n })}
+            </button>
+          ))}
       </div>
-      <p class="hint">{t("at_most", { n: most })}</p>
+      <p class="hint">{t(of.hint, { n: hint })}</p>
     </fieldset>
   );
 }
 
-function Confirm({ place, name, minutes, no }: { place: ZonePlace; name: string; minutes: number; no(): void }) {
+function Confirm({ place, name, amount, no }: { place: ZonePlace; name: string; amount: Amount; no(): void }) {
   const { t } = useWords();
   const question = useRef<HTMLHeadingElement>(null);
   useEffect(() => question.current?.focus(), []);
   const yes = () => {
     no();
-    void give(watering(place, minutes), endedBy);
+    void give(watering(place, amount), endedBy);
   };
   return (
     <section class="card water-now" aria-labelledby="confirm-question">
       <h2 id="confirm-question" tabIndex={-1} ref={question}>
-        {t("confirm_question", { zone: name, n: minutes })}
+        {"litres" in amount
+          ? t("confirm_litres", { zone: name, n: amount.litres })
+          : t("confirm_question", { zone: name, n: amount.minutes })}
       </h2>
       <button type="button" class="primary" onClick={yes}>
         <Icon name="check" size={28} /> {t("confirm_yes")}

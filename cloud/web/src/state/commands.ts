@@ -1,7 +1,7 @@
 /** The commands that a person gave, from the press of the button to what became of it. */
 
 import { api, Failure, wishKey } from "../api/client";
-import type { Action, Command, CommandState, Text } from "../api/types";
+import type { Action, Amount, Command, CommandState, Text } from "../api/types";
 import { store } from "./store";
 
 export interface SitePlace {
@@ -18,7 +18,7 @@ export type Stage = "sending" | "unsure" | "lost" | CommandState;
 
 export interface Wish {
   action: Action;
-  minutes: number;
+  amount: Amount | null;
   stage: Stage;
   id: string | null;
   reason: Text | null;
@@ -35,35 +35,35 @@ export const wishes = store<ReadonlyMap<string, Wish>>(new Map());
 export interface Order {
   at: string;
   action: Action;
-  minutes: number;
+  amount: Amount | null;
   send(key: string): Promise<Command>;
 }
 
-export const watering = (place: ZonePlace, minutes: number): Order => ({
+export const watering = (place: ZonePlace, amount: Amount): Order => ({
   at: zoneKey(place),
   action: "water",
-  minutes,
-  send: (key) => api.water(place.tenant, place.site, place.zone, minutes, key),
+  amount,
+  send: (key) => api.water(place.tenant, place.site, place.zone, amount, key),
 });
 
 export const stopping = (place: ZonePlace): Order => ({
   at: zoneKey(place),
   action: "stop",
-  minutes: 0,
+  amount: null,
   send: (key) => api.stop(place.tenant, place.site, place.zone, key),
 });
 
 export const clearing = (at: string, { tenant, site }: SitePlace, latch: string): Order => ({
   at,
   action: "clear",
-  minutes: 0,
+  amount: null,
   send: (key) => api.clear(tenant, site, latch, key),
 });
 
 export const locking = (at: string, { tenant, site }: SitePlace, zone: string | null, why: string): Order => ({
   at,
   action: "lock",
-  minutes: 0,
+  amount: null,
   send: (key) => api.lock(tenant, site, zone, why, key),
 });
 
@@ -84,8 +84,8 @@ export function dismiss(at: string): void {
 /** Sends an order, again with the same key while the signal is bad, then follows it to its end. */
 export async function give(order: Order, onFailure: (why: unknown) => boolean): Promise<void> {
   const key = wishKey();
-  const { at, action, minutes } = order;
-  const wish: Wish = { action, minutes, stage: "sending", id: null, reason: null };
+  const { at, action, amount } = order;
+  const wish: Wish = { action, amount, stage: "sending", id: null, reason: null };
   put(at, wish);
   for (let tried = 1; ; tried++) {
     try {
