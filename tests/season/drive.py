@@ -21,7 +21,8 @@ from tests.season.blows import (
     Visit,
     Water,
 )
-from tests.season.record import Act, Night, Record, Span, matters
+from tests.season.notes import DAY_MS, Notes
+from tests.season.record import Act, Record, matters
 from tests.season.site import LAYOUTS, SEASONS, Layout
 from tests.season.wires import Wires
 from tonnam_edge.core import Action, Core, Step
@@ -33,7 +34,7 @@ from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_sim.world import World
 
 MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
-SECOND_MS, DAY_MS = 1000, 86_400_000
+SECOND_MS = 1000
 DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 120_000
 # After something has happened the next looks come so much later.
 LOOKS_MS = tuple(1000 * seconds for seconds in (1, 11))
@@ -75,10 +76,7 @@ class Episode:
         self.ends_ms = self.now_ms + round(case.days * DAY_MS)
         self._make_core, self._every_ms = make_core, None if every_s is None else round(every_s * 1000)
         self._wires = Wires(self.site, self.world.buses)
-        self._coils = {name: name.removeprefix("valve-") for name in self.site.actuators}
-        self._on_since: dict[str, int] = {}
-        self._deadline_ms = dict.fromkeys(self.site.zones, -1)
-        self._delivered_l = dict.fromkeys(self.site.zones, 0.0)
+        self._notes = Notes(self.site, self.world, self.record)
         self._valves = {zone.part.valve: zone.id for zone in self.site.zones.values()}
         self.memory: bytes | None = None
         self._disk_well_ms = 0  # from when the disk takes everything
@@ -106,8 +104,7 @@ class Episode:
         settled_ms = self.ends_ms + SETTLE_MS
         while self._unsettled and self.now_ms < settled_ms and self._goes_on:
             self.advance(settled_ms)
-        for name, since_ms in self._on_since.items():
-            self.record.coils.append(Span(name, since_ms, self.now_ms))
+        self._notes.end(self.now_ms)
         return self.record
 
     def advance(self, until_ms: int) -> None:
@@ -194,6 +191,8 @@ class Episode:
         elif isinstance(what, Visit) and self.core is not None:
             for deed in ("clear", "unlock"):
                 self.core.ask(Request(f"{deed}-{self.now_ms}", deed, "Somchai"))
+            for part in self.site.file.injector:
+                self.core.ask(Request(f"{part.id}-{self.now_ms}", "refilled", "Somchai", injector=part.id))
 
     def _lose_power(self, what: EdgePower) -> None:
         self._die(what.down_s + BOOT_MS // 1000)
@@ -301,7 +300,7 @@ class Episode:
             zone = self._valves.get(action.actuator)
             if action.open and zone is not None:
                 until_ms = self.now_ms + round(SECOND_MS * (action.hold_s or self._longest_s(zone)))
-                self._deadline_ms[zone] = max(self._deadline_ms[zone], until_ms)
+                self._notes.deadline_ms[zone] = max(self._notes.deadline_ms[zone], until_ms)
 
     def _remembers_run(self) -> bool:
         return self.memory is not None and bool(Memory.decode(self.memory).runs)
@@ -348,9 +347,13 @@ class Episode:
         due_ms = now_ms if self._step is None else self._step.next_due_ms - self._step.now_ms + now_ms
         if since_ms > QUIET_MS and not core.running:
             due_ms = max(due_ms, now_ms + min(RAREST_MS, since_ms // RARER))
-        elif since_ms > STEADY_MS and core.running and now_ms + STEADY_MS < self._first_end_ms:
+        elif since_ms > STEADY_MS and self._only_waters(core) and now_ms + STEADY_MS < self._first_end_ms:
             return min(found, self._first_end_ms - STEADY_MS)  # water flows as it has: such looks find nothing
         return min(found, due_ms)
+
+    def _only_waters(self, core: Core) -> bool:
+        """Whether water runs and nothing is dosed into it, which goes pulse by pulse."""
+        return bool(core.running) and not self.site.file.injector
 
     def _world_has_moved(self, core: Core) -> int:
         """How much of what the world has told a second look may find more of. Lines drain and it rains on and on."""
@@ -363,36 +366,8 @@ class Episode:
         """Let the world go on, and note what it did."""
         world = self.world
         world.step(then_ms / 1000 - world.now_s)
-        self._note_coils(then_ms)
-        self._note_litres()
-        if then_ms // DAY_MS > self.now_ms // DAY_MS:
-            self.record.nights.append(self._night(then_ms))
+        self._notes.passed(self.now_ms, then_ms)
         self.now_ms = then_ms
-
-    def _night(self, at_ms: int) -> Night:
-        zones = self.world.truth.zones.values()
-        watered = {zone.id: zone.delivered_l for zone in zones}
-        return Night(at_ms, watered, {zone.id: zone.wished_l + zone.evaporated_l for zone in zones})
-
-    def _note_coils(self, then_ms: int) -> None:
-        """Since when each coil is commanded on, to the second: there is a look wherever it can have been moved."""
-        cabinet = self.world.cabinet
-        for name, world_name in self._coils.items():
-            coil = cabinet.coils[world_name]
-            if cabinet.boards[coil.board].mask >> coil.channel & 1:
-                self._on_since.setdefault(name, self.now_ms)
-            elif name in self._on_since:
-                self.record.coils.append(Span(name, self._on_since.pop(name), then_ms))
-
-    def _note_litres(self) -> None:
-        """What each zone was given after the deadline that its valve was opened with."""
-        for number, zone in enumerate(self.site.zones):
-            delivered_l = self.world.plumbing.lines[number].delivered_l
-            if delivered_l != self._delivered_l[zone]:
-                if self.now_ms > self._deadline_ms[zone]:
-                    beyond_l = delivered_l - self._delivered_l[zone]
-                    self.record.beyond_l[zone] = self.record.beyond_l.get(zone, 0.0) + beyond_l
-                self._delivered_l[zone] = delivered_l
 
 
 def _leave_out_contacts(core: Core) -> None:

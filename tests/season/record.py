@@ -51,6 +51,7 @@ class Record:
     coils: list[Span] = field(default_factory=list)
     beyond_l: dict[str, float] = field(default_factory=dict)
     nights: list[Night] = field(default_factory=list)
+    doses: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # mL since the beginning, by injector
     raised: list[str] = field(default_factory=list)
     steps: int = 0
 
