@@ -204,6 +204,16 @@ def test_the_first_plateau_counts_whole_later_ones_a_quarter_within_25_per_cent_
     assert observer.learn_field_capacity(state, SOIL, 0.9) is state
 
 
+def test_a_plateau_of_soil_that_was_not_filled_is_at_most_field_capacity() -> None:
+    """Water that leaves a probe for drier soil below falls and then stands still, as drainage does."""
+    assert observer.learn_field_capacity(State(), SOIL, 0.29, filled=False) == State()
+    learned = observer.learn_field_capacity(State(), SOIL, 0.36, filled=False)
+    assert learned.field_capacity == pytest.approx(0.36)
+    for reached in (0.33, 0.30, 0.27):  # a crop that drinks more than it gets
+        assert observer.learn_field_capacity(learned, SOIL, reached, filled=False) is learned
+    assert observer.learn_field_capacity(learned, SOIL, 0.32, filled=True).field_capacity == pytest.approx(0.35)
+
+
 def test_a_learned_field_capacity_takes_a_probes_offset_out() -> None:
     offset = State(field_capacity=0.36)
     said = Reading(0.32 - 10 / 400 + 0.04, 1, 1.0, 8.0)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, Play
 from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, growing, litres_of, memory, told, zone_kept
+from tonnam_edge.agronomy import observer
+from tonnam_link.messages import Command, CommandAction
 
 
 def test_the_balance_gives_back_what_the_crop_uses_and_lets_it_never_suffer(tmp_path: Path) -> None:
@@ -112,6 +114,32 @@ def test_a_probe_pulls_the_balance_before_dawn_and_no_more_than_it_may(tmp_path:
     plain.field.moisture[0] = None
     days(plain, 1.4)
     assert abs(growing(play).water.depletion_mm - growing(plain).water.depletion_mm) <= growing(play).reserves.raw_mm
+
+
+def test_a_good_watering_by_hand_is_known_to_fill_the_soil_and_a_refill_is_not(tmp_path: Path) -> None:
+    """What a probe says after it is field capacity only when the whole root zone was filled."""
+    play = farm(tmp_path, BALANCE)
+    days(play, 1.2)
+    assert litres_of(play)
+    assert zone_kept(play).surplus_mm < 0.2
+    now = play.now_ms
+    play.core.command(Command("c1", CommandAction.WATER, "zone-1", now, now + 60_000, 1200, play.key))
+    play.leap(1500)
+    kept = zone_kept(play)
+    assert kept.surplus_mm > observer.FILLED_OVER_RAW * growing(play).reserves.raw_mm
+    assert kept.after_water == []
+
+
+def test_roots_drink_less_of_a_young_crops_use_than_of_a_grown_ones(tmp_path: Path) -> None:
+    """Most of a seedling's coefficient is bare soil, which dries above the probes."""
+    shares = []
+    for planted in ("2026-11-15", "2026-10-01"):
+        play = without_water(farm(tmp_path, BALANCE, edit=lambda text, day=planted: text.replace("2026-10-20", day)))
+        days(play, 0.5)
+        kept = zone_kept(play)
+        shares.append(kept.used_mm / kept.etc_mm(memory(play).kept.hours, 12))
+    assert shares[0] == pytest.approx(0.3, abs=0.05)
+    assert shares[1] == pytest.approx(0.95, abs=0.05)
 
 
 def test_a_new_planting_begins_a_new_balance(tmp_path: Path) -> None:

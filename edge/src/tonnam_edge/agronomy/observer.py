@@ -36,6 +36,7 @@ WINDOW_DAYS = 7  # no more than DAYS_BELOW_LEAST in so many
 PLATEAU_HOURS = (12.0, 36.0)  # after water
 PLATEAU_SPAN_H = 3.0
 PLATEAU_SLOPE_PER_H = 0.0007  # m3/m3; flatter than that, the soil has drained
+FILLED_OVER_RAW = 0.1  # what is reckoned to have drained, over RAW, so that the root zone was full
 PLATEAU_FALL = 0.01  # m3/m3 beyond the crop's use; without a fall from a peak nothing drained
 LEARNING_SHARE = 0.25
 LEARNED_WITHIN = 0.25  # of the nominal field capacity
@@ -161,16 +162,20 @@ def plateau(after_water: Sequence[Watched], root_zone_mm: float) -> float | None
     return last if flat and max(m for _, m in seen) - last >= PLATEAU_FALL else None
 
 
-def learn_field_capacity(state: State, soil: Soil, reached: float | None) -> State:
+def learn_field_capacity(state: State, soil: Soil, reached: float | None, *, filled: bool = True) -> State:
     """Take a plateau in: the first as it is, later ones by a quarter, always within 25 % of the nominal one.
 
-    It is field capacity as this probe reads it, its offset included: depletion is measured from there.
+    It is field capacity as this probe reads it, its offset included: depletion is measured from there. Unless the
+    root zone was `filled`, with more water than it missed, what left the probe may have been drunk by drier soil
+    below: such a plateau is at most field capacity, and counts only above what is known of it, learned or nominal.
     """
     nominal = soil.field_capacity
     if believable(reached, nominal * (1 - 2 * LEARNED_WITHIN), nominal * (1 + 2 * LEARNED_WITHIN)) is None:
         return state
     assert reached is not None
     before = state.field_capacity
+    if not filled and reached < (nominal if before is None else before):
+        return state
     learned = reached if before is None else before + LEARNING_SHARE * (reached - before)
     bounded = min(max(learned, nominal * (1 - LEARNED_WITHIN)), nominal * (1 + LEARNED_WITHIN))
     return replace(state, field_capacity=bounded)

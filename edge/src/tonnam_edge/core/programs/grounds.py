@@ -28,6 +28,7 @@ MOST_PIECES = 14 * 24
 FIRST_LOOK_MS = 60_000  # a balance begins by the probe, if it says something by then
 DAYS_TO_BE_USUAL = 3
 AFTER_WATER_KEPT = 60
+WETTING_RAIN_MM = 1.0  # of an hour: less does not reach roots
 KNOWING = frozenset({"probe", "balance"})
 
 
@@ -158,7 +159,7 @@ class Grounds:
         of_zone.give(hours, litres)
         if litres <= 0:
             return
-        of_zone.watered_h, of_zone.after_water, of_zone.used_mm = round(hours, 3), [], 0.0
+        _wetted(of_zone, hours)
         growing = self._fields.of(zone, kept)
         if growing is not None:
             ground = growing.ground
@@ -166,6 +167,7 @@ class Grounds:
                 growing.water, ground.soil, ground.crop, day=growing.day, days=0, et0_mm=0, irrigation_l=litres
             )
             of_zone.water = _as_json(done.state)
+            of_zone.surplus_mm = round(of_zone.surplus_mm + done.drained_mm, 4)
 
     def expected_pct(self) -> dict[str, float]:
         """The moisture that the balances expect, by the zones' datastreams."""
@@ -276,7 +278,10 @@ class Grounds:
             climate=self._climate(),
         )
         of_zone.water = _as_json(step.state)
-        of_zone.used_mm = round(of_zone.used_mm + step.et_mm, 4)
+        of_zone.used_mm = round(of_zone.used_mm + _drunk_mm(step, ground, growing.day), 4)
+        if step.effective_rain_mm >= WETTING_RAIN_MM:
+            _wetted(of_zone, kept.hours)
+        of_zone.surplus_mm = round(of_zone.surplus_mm + step.drained_mm, 4)
         add(of_zone.etc, kept.hours - hours / 2, step.etc_mm / trim)
 
     def _climate(self) -> Climate:
@@ -332,7 +337,22 @@ class Grounds:
         if reached is None:
             return growing.probe
         of_zone.after_water = []
-        return observer.learn_field_capacity(growing.probe, growing.ground.soil, reached)
+        filled = of_zone.surplus_mm >= observer.FILLED_OVER_RAW * growing.reserves.raw_mm
+        return observer.learn_field_capacity(growing.probe, growing.ground.soil, reached, filled=filled)
+
+
+def _wetted(of_zone: ZoneKept, hours: float) -> None:
+    """Water or rain came: what a probe says after it begins anew; of water within hours the surplus adds up."""
+    if of_zone.watered_h is None or hours - of_zone.watered_h >= observer.HOURS_AFTER_WATER:
+        of_zone.surplus_mm = 0.0
+    of_zone.watered_h, of_zone.after_water, of_zone.used_mm = round(hours, 3), [], 0.0
+
+
+def _drunk_mm(step: balance.Step, ground: Ground, day: float) -> float:
+    """What roots took of a step's ET, mm. The rest evaporated from the top of the soil, above where probes are."""
+    if ground.soil.surface is not None:
+        return step.et_mm - step.evaporation_mm
+    return step.et_mm * min(ground.crop.kcb(day) / ground.crop.kc(day), 1.0)
 
 
 def _as_json(state: balance.State | observer.State) -> dict[str, Any]:
