@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from tonnam_edge.agent import Agent
 from tonnam_edge.all_off import all_off, told
 from tonnam_edge.check import BadSiteFile
-from tonnam_edge.errors import Misconfigured
+from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import keep_site
 from tonnam_edge.port_locks import PortLocks
 from tonnam_edge.site import Site
@@ -26,6 +27,11 @@ from tonnam_link.node.uplink import Uplink
 from tonnam_link.outbox.limits import Limits
 
 Load = Callable[[], Site]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DISK_ANSWERS_S = 2.0
+OFF_AGAIN_S = 30.0
 
 
 class ClockWord(StrEnum):
@@ -55,7 +61,8 @@ class Served:
         self._clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
         self._ports = PortLocks(f"state {state.absolute()}")
         self._agent: Agent | None = None
-        self._ended = False
+        self._ended = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1, "start")
         self._read_again = asyncio.Event()
 
     async def run(self) -> None:
@@ -68,15 +75,40 @@ class Served:
             self._ports.take(self._site)
             held.enter_context(self._signals())
             try:
-                lock = held.enter_context(contextlib.closing(StateLock(self._state)))
-                store = held.enter_context(contextlib.closing(StateStore(self._state, lock)))
+                lock = held.enter_context(contextlib.closing(await self._from_disk(StateLock, self._state)))
+                store = held.enter_context(contextlib.closing(await self._from_disk(StateStore, self._state, lock)))
                 await self._serve(store)
             except Misconfigured:
                 raise  # another agent uses this state, or there is no such place: nothing was touched
             except BaseException as failure:
                 if self._agent is None:
-                    failure.add_note(told(await all_off(self._site, ModbusTransport, self._log), self._site))
+                    failure.add_note(told(await self._all_off(), self._site))
                 raise
+            finally:
+                self._disk.shutdown(wait=False, cancel_futures=True)
+
+    async def _all_off(self) -> bool:
+        return await all_off(self._site, ModbusTransport, self._log)
+
+    async def _from_disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `work`. While the disk hangs there is no agent: then everything is turned off from here.
+
+        Raises Transient when it is to end before the disk has answered.
+        """
+        doing = asyncio.get_running_loop().run_in_executor(self._disk, lambda: work(*args, **kwargs))
+        await asyncio.wait({doing}, timeout=DISK_ANSWERS_S)
+        if not doing.done():
+            self._log.error("disk.hangs", meaning="everything is turned off, and nothing waters until it answers")
+            ended = asyncio.ensure_future(self._ended.wait())
+            either: set[asyncio.Future[Any]] = {doing, ended}
+            while not (doing.done() or ended.done()):
+                pause_s = OFF_AGAIN_S if await self._all_off() else DISK_ANSWERS_S
+                await asyncio.wait(either, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            if not doing.done():
+                raise Transient(f"{self._state}: the disk does not answer")
+            self._log.info("disk.answers")
+        return await doing
 
     async def _serve(self, store: StateStore) -> None:
         """One agent after another, each with the site as it is by then. What one has not heard the next one hears."""
@@ -86,14 +118,13 @@ class Served:
             unheard = asyncio.Queue[Any]()
             while site is not None:
                 self._site = site
-                uplink = _uplink(site, self._state, self._link, self._clock, self._log)
+                uplink = await self._from_disk(_begin, site, self._state, self._link, self._clock, self._log)
                 while not unheard.empty():
                     uplink.commands.put_nowait(unheard.get_nowait())
                 self._agent = agent = Agent(site, store, uplink, self._log, clock=self._clock)
-                if self._ended:
+                if self._ended.is_set():
                     agent.stop()
                 self._ports.keep_only(site)
-                keep_site(site, self._state, self._log)
                 site, unheard = await agent.run(), uplink.commands
                 if site is not None:
                     self._agent, store.set_aside = None, None
@@ -146,9 +177,16 @@ class Served:
                 loop.remove_signal_handler(number)
 
     def _end(self) -> None:
-        self._ended = True
+        self._ended.set()
         if self._agent is not None:
             self._agent.stop()
+
+
+def _begin(site: Site, state: Path, link: LinkSettings, clock: NodeClock, log: Any) -> Uplink:
+    """The outbox, opened, and the site written down as the one that is served. Blocking."""
+    uplink = _uplink(site, state, link, clock, log)
+    keep_site(site, state, log)
+    return uplink
 
 
 def _uplink(site: Site, state: Path, link: LinkSettings, clock: NodeClock, log: Any) -> Uplink:
