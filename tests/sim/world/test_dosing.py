@@ -14,7 +14,15 @@ from tests.sim.world.test_devices import read
 from tonnam_sim.world import World
 from tonnam_sim.world import faults as f
 from tonnam_sim.world.chemistry import alkalinity_of, carbon_of, ph_of
-from tonnam_sim.world.config import InjectorConfig, MixingConfig, WorldConfig
+from tonnam_sim.world.config import (
+    Coil,
+    InjectorConfig,
+    MixingConfig,
+    PumpConfig,
+    ValveConfig,
+    WorldConfig,
+    ZoneConfig,
+)
 from tonnam_sim.world.mixing import Cells
 from tonnam_sim.world.wiring import inputs_of
 
@@ -186,6 +194,18 @@ def test_a_line_keeps_its_stock_while_it_stands() -> None:
     assert (world.truth.injector_ec_ds_m or 0.0) > 10.0
 
 
+def test_a_main_of_its_own_gets_plain_water_from_the_same_tank() -> None:
+    zones = (*LINE.zones, ZoneConfig("zone-3", ValveConfig(Coil(0, 3)), main=1))
+    pumps = (PumpConfig(Coil(0, 4), id="pump-2", main=1),)
+    config = dosing_config(spread=0.0, zones=zones, more_pumps=pumps)
+    world = watering(World(config, 1), "a", "zone-3", "pump-2", seconds=600.0)
+    assert world.truth.zones["zone-3"].given_ec_ds_m == pytest.approx(config.tank.ec_ds_m)
+    assert world.truth.zones["zone-3"].given_ph == pytest.approx(7.6, abs=1e-3)
+    assert world.truth.zones["zone-3"].given_ml["a"] == 0.0
+    assert (world.truth.zones["zone-1"].given_ec_ds_m or 0.0) > 1.3
+    assert abs(world.ledger()["salt"]) < 1e-6
+
+
 # ------------------------------------------------------------------------------------------------------- mixing tank
 
 
@@ -243,6 +263,7 @@ def test_air_and_an_empty_tank_dose_nothing_and_a_refill_fills() -> None:
     watering(world, "a", "b", "acid", seconds=590.0)
     assert world.truth.dosed_ml["a"] == world.truth.dosed_ml["b"] == world.truth.stock_l["b"] == 0.0
     assert contact(world, "a-current")
+    assert read(world, "cabinet", 44, "eastron-sdm120")["current"] == pytest.approx(3 * 0.4)
     assert contact(world, "b-low")
     assert not contact(world, "a-low")
     world.step(600.0)

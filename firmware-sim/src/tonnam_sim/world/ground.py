@@ -279,13 +279,17 @@ class Ground:
     def _take(self, plot: SubPlot, pull: float, comforts: Sequence[float]) -> float:
         """Water out of each layer by its roots and comfort, with some of its salt; what was drunk, mm."""
         drunk = taken = 0.0
+        water, salts, roots, driest = plot.water, plot.salt, self.roots, self.retention.driest
         for layer, comfort in enumerate(comforts):
-            held = plot.water[layer]
-            sip = min(pull * self.roots[layer] * comfort, max(0.0, held - self.retention.driest[layer]))
+            held = water[layer]
+            sip, able = pull * roots[layer] * comfort, held - driest[layer]
+            if able < sip:
+                sip = able
             if sip > 0.0:
-                salt = sip * min(_TAKES_UP_DS_M, _TAKES_UP * plot.salt[layer] / held)
-                plot.salt[layer] -= salt
-                plot.water[layer] = held - sip
+                strength = _TAKES_UP * salts[layer] / held
+                salt = sip * (_TAKES_UP_DS_M if strength > _TAKES_UP_DS_M else strength)
+                salts[layer] -= salt
+                water[layer] = held - sip
                 drunk += sip
                 taken += salt
         self.sums.salt_taken += taken * self.bed_m2 / SUBPLOTS

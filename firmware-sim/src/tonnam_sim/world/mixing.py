@@ -42,20 +42,24 @@ class Cells:
         weights = [math.exp(-turns)]
         for number in range(1, _CELLS):
             weights.append(weights[-1] * turns / number)
-        left = []
+        left = [0.0] * len(entering)
         for what, amount in enumerate(entering):
+            before = self.total(what)
+            if amount == 0.0 and before == 0.0:
+                continue
             settled = amount / turns
             apart = [cell[what] - settled for cell in self.amounts]
-            before = sum(cell[what] for cell in self.amounts)
-            for number in range(_CELLS):
-                stays = sum(weights[step] * apart[number - step] for step in range(number + 1))
-                self.amounts[number][what] = settled + stays
-            left.append(before + amount - sum(cell[what] for cell in self.amounts))
+            for number, cell in enumerate(self.amounts):
+                stays = settled
+                for step in range(number + 1):
+                    stays += weights[step] * apart[number - step]
+                cell[what] = stays
+            left[what] = before + amount - self.total(what)
         return left
 
     def total(self, what: int) -> float:
         """Of one thing, in all cells."""
-        return sum(cell[what] for cell in self.amounts)
+        return sum([cell[what] for cell in self.amounts])
 
 
 @dataclass(slots=True)
@@ -283,6 +287,8 @@ class MixedPlumbing(Plumbing):
 
     def _run_through(self, number: int, seconds: float, share: float, salt_in: float) -> None:
         line = self.lines[number]
+        if line.inflow <= 0.0 and not line.draining:
+            return
         before_salt, before_l = line.salt, line.litres
         lost = line.loss / line.inflow if line.inflow > 0.0 else 0.0
         super()._run_through(number, seconds, share, salt_in)

@@ -334,6 +334,8 @@ class Plumbing:
     def _run_through(self, number: int, seconds: float, share: float, salt_in: float) -> None:
         """One line: its share of what came in, what dripped, leaked or ran back, and with which salt."""
         line, salt_in = self.lines[number], salt_in * share
+        if line.inflow <= 0.0 and not line.draining:
+            return
         in_l, drip_l = line.inflow * seconds, line.drip * seconds
         lost_l, back_l = line.loss * seconds, line.back * seconds
         salt_lost = salt_in * line.loss / line.inflow if line.inflow > 0.0 else 0.0

@@ -8,16 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..devices.pdu import Device
+from ..devices.sdm120 import MainsFelt, Sdm120
 from ..devices.solution import EcProbe, PhProbe, SolutionFelt
 from ..physics.noise import Stream, bell
 from .chemistry import ph_of
 from .mixing import ALKALINITY, CARBON, SALT, MixedPlumbing
+from .pumps import POWER_FACTOR, VOLTS
 
 if TYPE_CHECKING:
     from .world import World
 
 UNITS = {"ec": 40, "ph": 41, "supply_ec": 42, "supply_ph": 43}
 """Units of the solution probes on the cabinet's bus."""
+
+CURRENT, CURRENT_UNIT = "current-injectors", 44
+"""The ammeter of all dosing pumps (an SDM120; its energy stays 0)."""
 
 _EC_A_C, _FREEZING_K, _REFERENCE_C = 0.02, 273.15, 25.0
 _NEUTRAL = 7.0
@@ -50,7 +55,15 @@ def feels(world: World, plumbing: MixedPlumbing) -> dict[str, Callable[[], float
         "supply_ec": lambda: plumbing.at_tank()[SALT],
         "supply_ph": lambda: ph_of(plumbing.at_tank()[ALKALINITY], plumbing.at_tank()[CARBON]),
     }
-    return {name: partial(_felt, world, name, truths[name], errors[name]) for name in UNITS}
+    found: dict[str, Callable[[], float]] = {
+        name: partial(_felt, world, name, truths[name], errors[name]) for name in UNITS
+    }
+    return {**found, CURRENT: partial(_amperes, plumbing)}
+
+
+def _amperes(plumbing: MixedPlumbing) -> float:
+    """Of all dosing pumps together, whether they dose or only turn."""
+    return sum(each.config.full_load_a for each in plumbing.injectors.values() if each.running)
 
 
 def _felt(world: World, name: str, truth: Callable[[], float], own: Born) -> float:
@@ -80,7 +93,13 @@ def devices(world: World) -> dict[int, Device]:
             made[unit] = EcProbe(partial(_solution, world, name, 1000.0))
         else:
             made[unit] = PhProbe(partial(_solution, world, name, 1.0))
+    made[CURRENT_UNIT] = Sdm120(partial(_mains, world), CURRENT_UNIT)
     return made
+
+
+def _mains(world: World) -> MainsFelt:
+    amperes, volts = max(0.0, world.senses.say(CURRENT)), VOLTS * world.pump_house.voltage
+    return MainsFelt(volts, amperes, POWER_FACTOR * volts * amperes, 0.0)
 
 
 def _solution(world: World, name: str, per_unit: float) -> SolutionFelt:

@@ -1,10 +1,10 @@
 """Which device sits where, and what each feels.
 
 cabinet: relay boards at their own units, 2 level, 3 water meter, 4 and up digital inputs, 9 pump meter, 20 + zone
-drain meters, 30 + main the meters of further mains, 40 EC, 41 pH, 42 and 43 EC and pH of the supply (with `mixing`),
-46 pressure lost in the filter (with a back-flush valve), 50 + pump the meters of further pumps, 60 + zone EC of
-drainage. climate: 1 air, 2 light, 3 pyranometer, 4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the probes
-in their order. inverter: 1.
+drain meters, 30 + main the meters of further mains, 40 EC, 41 pH, 42 and 43 EC and pH of the supply, 44 ammeter of
+the injectors (with `mixing`), 46 pressure lost in the filter (with a back-flush valve), 50 + pump the meters of
+further pumps, 60 + zone EC of drainage. climate: 1 air, 2 light, 3 pyranometer, 4 wind, 5 rain gauge, 6 weather
+station. soil: 1 and up, the probes in their order. inverter: 1.
 """
 
 from __future__ import annotations
