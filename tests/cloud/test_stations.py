@@ -74,7 +74,7 @@ async def test_a_locked_station_is_shown_as_locked(scene: Scene, flood: Flood) -
     flood.run(3)
     tell(scene.database, flood.events)
     pumps = await station(scene, "flood-pumps")
-    assert (pumps["state"], pumps["locked"], pumps["in_hand"]) == ("unknown", True, True)
+    assert (pumps["state"], pumps["locked"], pumps["in_hand"]) == ("off", True, True)
 
 
 async def test_an_unknown_level_and_a_latch_are_alerts_until_they_are_over(scene: Scene, flood: Flood) -> None:

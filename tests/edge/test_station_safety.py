@@ -19,7 +19,6 @@ HOLD_S = 120
 SETTLED_S = 45
 AFTER_A_FAULT_S = 90
 DRAWS_AIR_S = 15
-SWITCH_SETTLES_S = 4
 
 
 class Deed(NamedTuple):
@@ -41,8 +40,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.flood = flood = Flood(SITE)
-        self.must_run_s = self.must_be_safe_s = self.must_be_off_s = self.dead_s = self.calm_s = self.by_hand_s = 0
-        self.seen_locked = self.seen_gate_locked = self.ending = False
+        self.must_run_s = self.must_be_safe_s = self.must_be_off_s = self.dead_s = self.calm_s = 0
+        self.seen_locked = self.seen_gate_locked = self.seen_by_hand = self.ending = False
         self.number = 0
         flood.watch = self._after_a_step
 
@@ -129,14 +128,14 @@ class Watched:
 
     def _second(self) -> None:
         town, before = self.flood.town, len(self.flood.town.writes)
-        if INPUTS not in town.silent:
+        if INPUTS not in town.silent and self.flood.alive:
             self.seen_locked, self.seen_gate_locked = PUMP_KEY in town.keys, GATE_KEY in town.keys
-            self.by_hand_s = 0 if town.mode == "auto" else self.by_hand_s + 1
+            self.seen_by_hand = town.mode != "auto"
         self.flood.step()
         written = {coil for _, coil, _ in town.writes[before:]}
         assert not (self.seen_locked and written & {0, 1}), "a pump was moved while it was locked"
         assert not (self.seen_gate_locked and 2 in written), "the gate was moved while it was locked"
-        assert not (self.by_hand_s > SWITCH_SETTLES_S and written & {0, 1}), "a pump was moved while in hand"
+        assert not (self.seen_by_hand and written & {0, 1}), "a pump was moved while in hand"
         self._count()
         self._look()
 

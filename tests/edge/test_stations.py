@@ -123,7 +123,7 @@ def test_the_key_at_the_cabinet_leaves_everything_alone_until_it_is_turned_back(
     assert [coil for _, coil, _ in flood.town.writes[before:] if coil in {0, 1}] == []
     assert flood.running() == [False, False]
     assert flood.states() == ["refused"]
-    assert (flood.told()["locked"], flood.told()["state"]) == (True, "unknown")
+    assert (flood.told()["locked"], flood.told()["state"]) == (True, "off")
     assert flood.text().startswith("Locked by the key at the cabinet")
     assert flood.town.opening == 0.0  # the gate has a key of its own
     flood.town.turn_key(PUMP_KEY, locked=False)

@@ -16,7 +16,7 @@ export function TownPage() {
   return (
     <>
       <Hero title={pick(first.name)}>
-        <p class="lead">{t("town_lead")}</p>
+        <p class="lead">{t(first.sensors.length > 0 ? "town_lead" : "station_lead")}</p>
       </Hero>
       <div class="page">
         <Sensors site={first} />

@@ -52,7 +52,7 @@ class Hands:
         kept.locked, kept.mode = self._lock.known, None if self._mode.known is None else self._mode.known.value
 
     def look(self, image: Image) -> None:
-        """Read both. A single look is enough to see it locked."""
+        """Read both. A single look is enough to see it locked, or not on auto."""
         mono_ms = image.now.mono_ms
         if self._station.lock is not None:
             locked = self._said_locked(self._station.lock, image)
@@ -63,7 +63,8 @@ class Hands:
         if self._station.mode is not None:
             mode = self._said_mode(self._station.mode, image)
             self._heard("mode", mode)
-            if self._mode.hear(mode, mono_ms) and self._mode.known is not None:
+            by_hand = mode is not None and mode is not Mode.AUTO
+            if self._mode.hear(mode, mono_ms, at_once=by_hand) and self._mode.known is not None:
                 self._kept.mode = self._mode.known.value
                 self._changed("station.mode", texts.MODES[self._mode.known](), image.now)
 

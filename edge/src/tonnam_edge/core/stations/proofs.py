@@ -47,6 +47,15 @@ class Proofs:
             self._look_at_limits(drive, image)
         self._look_at_trend(image)
 
+    def seen(self, drive: Drive, image: Image) -> str:
+        """What a drive is seen to be that somebody else moves: by its limit switches, or its current."""
+        if self._station.seen is not None:
+            ends = {"open": self._station.seen.open, "closed": self._station.seen.closed}
+            found = [state for state, name in ends.items() if image.value(f"{self._site}/{name}")]
+            return found[0] if len(found) == 1 else "unknown"
+        current = image.value(drive.actuator.current)
+        return "unknown" if current is None else "on" if current >= (drive.actuator.part.runs_above or 0.5) else "off"
+
     def rest(self) -> None:
         """Somebody has it in hand: nothing that is seen now says anything of us."""
         self._since.clear()

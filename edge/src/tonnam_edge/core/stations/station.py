@@ -71,6 +71,7 @@ class Station:
         self._order: Order | None = None
         self._level = Level(None, "nobody")
         self._told: tuple[str, Text] = ("", texts.begins())
+        self._states = dict.fromkeys(part.moved, "unknown")
         self._alarm: Text | None = None  # what somebody must be told of at once
         self._moved: list[int] = []  # when something else moved a coil of it
 
@@ -95,6 +96,7 @@ class Station:
         if self.left is not None:
             self._end_order(CommandState.FAILED, self.left)
             self._proofs.rest()
+            self._states = {drive.name: self._proofs.seen(drive, image) for drive in self.drives}
             self._explain(f"left:{self.left['en']}", self.left, now)
             self._alarm = None
             return
@@ -107,6 +109,7 @@ class Station:
         if held is None:
             for drive in self.drives:
                 drive.tend(now)
+        self._states = {drive.name: drive.state if drive.proven else "unknown" for drive in self.drives}
         self._explain_all(goal, noes, now)
 
     def fault(self, fault: Fault, image: Image) -> None:
@@ -275,9 +278,9 @@ class Station:
 
     def told(self) -> dict[str, Any]:
         """What stands of it, for whoever looks from afar. Changes only when something has changed."""
-        known = [drive for drive in self.drives if drive.proven and self.left is None]
-        active = [drive for drive in known if drive.active]
-        state = self._word(active=bool(active)) if active or len(known) == len(self.drives) else "unknown"
+        states = set(self._states.values())
+        active = self._word(active=True)
+        state = active if active in states else "unknown" if "unknown" in states else self._word(active=False)
         mode = self.hands.mode
         return {
             "id": self.part.id,
@@ -296,11 +299,11 @@ class Station:
 
     def _told_part(self, drive: Drive) -> dict[str, Any]:
         """A pump or gate, and what it is known to be."""
-        name, known = drive.words, drive.proven and self.left is None
+        name = drive.words
         return {
             "id": drive.name,
             "name": {"th": name.th, "en": name.en},
-            "state": drive.state if known else "unknown",
+            "state": self._states.get(drive.name, "unknown"),
             "datastream": drive.actuator.datastream.id,
         }
 
