@@ -59,9 +59,9 @@ def outside(weather: Weather, day: int) -> tuple[float, float, float]:
 
 
 @cache
-def climate(farm: str, years: int = YEARS) -> Climate:
+def climate(farm: str) -> Climate:
     """The usual weather at a farm."""
-    found = [list(_year(FARMS[farm], FIRST_YEAR + number)) for number in range(years)]
+    found = [list(_year(FARMS[farm], FIRST_YEAR + number)) for number in range(YEARS)]
     weeks = [
         _mean([day for year in found for day in year[first : first + WEEK]]) for first in range(0, MOST_DAYS, WEEK)
     ]

@@ -55,7 +55,7 @@ class Farm:
     def plan(self, programs: Iterable[dict[str, Any]], *, probes: bool, dual: bool = False) -> Plan:
         """The farm with these programs, with or without probes, by the single or the dual crop coefficient."""
         zone = self.zone if probes else replace(self.zone, probes=())
-        return Plan(self.name, replace(self.config, zones=(zone,)), tuple(programs), dual)
+        return Plan(self.name, replace(self.config, zones=(zone,)), tuple(programs), dual=dual)
 
     @cached_property
     def ground(self) -> Ground:

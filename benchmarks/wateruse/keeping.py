@@ -16,13 +16,20 @@ def play_all(wanted: Sequence[Job], processes: int, keep: Path | None) -> list[R
     """The results of all, in their order. Seasons that `keep` has are not played again."""
     found = {result.job: result for result in _kept(keep)}
     missing = [job for job in wanted if job not in found]
-    with ProcessPoolExecutor(max_workers=processes) as pool:
-        for result in pool.map(play, missing, chunksize=1):
-            found[result.job] = result
-            if keep is not None:
-                with keep.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(result)) + "\n")
+    for result in _played(missing, processes):
+        found[result.job] = result
+        if keep is not None:
+            with keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
     return [found[job] for job in wanted]
+
+
+def _played(missing: Sequence[Job], processes: int) -> Iterator[Result]:
+    if processes == 1:
+        yield from map(play, missing)
+        return
+    with ProcessPoolExecutor(max_workers=processes) as pool:
+        yield from pool.map(play, missing)
 
 
 def _kept(keep: Path | None) -> Iterator[Result]:

@@ -8,11 +8,12 @@ from functools import partial
 from benchmarks.wateruse.contenders import CONTENDERS, Moment
 from benchmarks.wateruse.farms import FARMS, ZONE
 from tests.season.blows import Blow, Case, Water
-from tests.season.drive import DAY_MS, Episode
+from tests.season.drive import Episode
 from tests.season.site import MAX_RUN_MIN
 from tests.season.wires import Wires
 from tonnam_sim.world.weather import Weather
 
+DAY_MS = 86_400_000
 SOAK = tuple(Blow(Water(zone=ZONE, run_s=MAX_RUN_MIN * 60, lives_s=600), at_s) for at_s in (9 * 3600, 10 * 3600))
 
 
