@@ -69,7 +69,8 @@ class FilterPart(Model):
     """A filter that is flushed backwards through `valve`, with the pump on and its zones closed, for `seconds`.
 
     It is due after so many litres or hours of pumping, or when the pressure that it takes, the datastream
-    `difference`, stays `above`; then at most every `rest_min`. `flow_l_min` is what a flush takes.
+    `difference`, stays `above`. One that failed or did not help is done again after `rest_min`. `flow_l_min` is what
+    a flush takes.
     """
 
     id: Id

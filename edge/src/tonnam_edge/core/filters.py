@@ -89,9 +89,11 @@ class Filters:
         return None
 
     def _rested_mono_ms(self, name: str, part: FilterPart, now: Now) -> int:
-        """When it may be flushed again. After a restart at once: unknown time counts as passed."""
-        flushed = self._memory.filters.get(name, FilterUse()).flushed
-        if flushed is None or flushed.boot != now.boot or flushed.mono_ms > now.mono_ms:
+        """When it may be flushed again, after one that failed or did not help. After a reboot at once: unknown time
+        counts as passed."""
+        use = self._memory.filters.get(name, FilterUse())
+        flushed = use.flushed
+        if not (use.clogged or use.failed) or flushed is None or flushed.boot != now.boot or flushed.mono_ms > now.mono_ms:
             return 0
         return mono_ms_of(flushed, now) + round(part.rest_min * 60_000)
 
@@ -107,8 +109,8 @@ class Filters:
     def _flushed(self, name: str, run: Run, now: Now) -> None:
         """It is clean when it was flushed to the end; else it is tried again after its rest."""
         use = self._use(name)
-        use.flushed = Stamp(now.boot, now.mono_ms)
-        if run.outcome == "done":
+        use.flushed, use.failed = Stamp(now.boot, now.mono_ms), run.outcome != "done"
+        if not use.failed:
             use.litres, use.seconds, use.clogged = 0.0, 0.0, False
             self._counted_s.pop(name, None)
 

@@ -163,7 +163,8 @@ class FilterUse(msgspec.Struct):
     litres: float = 0.0
     seconds: float = 0.0
     clogged: bool = False
-    flushed: Stamp | None = None  # or tried to, as far as that is known
+    failed: bool = False  # the last flush did not come to its end
+    flushed: Stamp | None = None  # the last flush, whatever came of it
 
 
 class Memory(msgspec.Struct):

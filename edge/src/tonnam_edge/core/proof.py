@@ -100,7 +100,7 @@ class Proof:
             return
         self._learn_power(steady, now)
         how = self.stream.judge(self._shares(outlets), self._expected.l_min(outlets), steady.since, now.mono_ms)
-        if how is None or (how is Flow.HIGH and steady.mixed):
+        if how is None or (how is Flow.HIGH and steady.mixed) or (how is Flow.NONE and self._unpowered(outlets)):
             return
         self._judged(how, outlets, image)
         steady.since = now.mono_ms  # what was measured is not to be learned
@@ -134,6 +134,11 @@ class Proof:
         fed = [supply for supply in self._supplies if supply.on]
         outlets = [run.intent.zone for supply in fed for run in self._runs.on(supply.name, Phase.WATERING)]
         return tuple(outlets), max((supply.on_since for supply in fed), default=0)
+
+    def _unpowered(self, outlets: tuple[str, ...]) -> bool:
+        """Whether nobody knows that a pump has power: then no water is a pause, see `Runs`."""
+        powers = (self._powers.get(self._site.supply_of(name)) for name in outlets)
+        return any(power is not None and power.watts is None for power in powers)
 
     def _shares(self, outlets: tuple[str, ...]) -> Shares:
         parts = [
