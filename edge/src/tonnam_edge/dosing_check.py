@@ -32,6 +32,8 @@ NO_TIMER = (
 EC_UNITS, PH_UNITS = frozenset({"uS/cm", "mS/cm", "dS/m"}), frozenset({"1", "[pH]", "pH"})
 # Pulses end, are seen to end, and wait for the meter: more of the time than this a dosing pump does not run.
 BUSY_SHARE = 0.6
+# After three of its volumes a pipe with four mixing cells holds one part in 400 of what was in it.
+RINSE_VOLUMES = 3
 
 
 def check_dosing(parts: Parts, profiles: Mapping[str, Profile], told: Mapping[str, str], problems: Problems) -> None:
@@ -183,6 +185,9 @@ def _line(
         if key.endswith("_twin") and name is not None and getattr(line, key.removesuffix("_twin")) is None:
             problems.error((*path, key), f"needs {key.removesuffix('_twin')}: the probe that it is the twin of")
     _circulation(parts, line, path, problems)
+    if line.kind == "main" and line.rinse_l < RINSE_VOLUMES * line.volume_l:
+        text = f"{line.rinse_l:g} L do not clean {line.volume_l:g} L of pipe, in which old water mixes with new"
+        problems.warning((*path, "rinse_l"), f"{text}: at least {RINSE_VOLUMES * line.volume_l:g}")
     if line.kind == "tank":
         found = [part for _, part in parts.of(InjectorPart, "injector") if part.line == line.id]
         for one, other in combinations(found, 2):

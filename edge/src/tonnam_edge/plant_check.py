@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tonnam_edge.coils import coils_of, timer_s
 from tonnam_edge.deadlines import Feed, longest_run_s
+from tonnam_edge.dosing_file import InjectorPart
 from tonnam_edge.parts import Parts
 from tonnam_edge.plant_file import FilterPart, FlowPart
 from tonnam_edge.positions import Path
@@ -156,6 +157,7 @@ def _unused_valves(parts: Parts, problems: Problems) -> None:
     if any(len(parts.lists[key]) < len(parts.ids[key]) for key in ("zone", "filter")):
         return
     used = {name for _, outlet in _outlets(parts) for _, name in _named(outlet)}
+    used |= {injector.closing_actuator or "" for _, injector in parts.of(InjectorPart, "injector")}
     for index, actuator in parts.of(ActuatorPart, "actuator"):
         if actuator.role in {"valve", "master"} and actuator.id not in used and not actuator.safe_open:
             what = "valve" if actuator.role == "valve" else "master valve"

@@ -37,7 +37,7 @@ class LineFlow:
         self._meter = Meter(self.step_l, sum(zone.part.flow_l_min for zone in site.zones.values()))
         self._on = False
         self._on_since = self._looked = self._expected = 0.0
-        self._still = not self._metered  # a tank is stirred by day and night
+        self._still = not self._metered
         self._credit_l = 0.0
         self.since_on_l = 0.0
         self.passed_l = 0.0
@@ -50,6 +50,10 @@ class LineFlow:
         """Follow it. `on_since`: since when the supply is on, None while it is not; `alone`: nothing else that the
         same meter counts can run."""
         now = image.now.mono_ms
+        if (
+            on_since is None and self._metered
+        ):  # it must come to rest after every run; a tank is stirred day and night
+            self._still = image.value(self._stream) == 0.0 or (self._still and not self._on)
         if on_since is None or not self._on or on_since != self._on_since:
             self.since_on_l, self._on, self._on_since = 0.0, on_since is not None, float(on_since or 0)
         self._expected = expected_l_min
@@ -103,8 +107,6 @@ class LineFlow:
         if not self._switch:
             return True
         value, read = image.value(self._stream), image.read_mono_ms.get(self._stream)
-        if not self._on and value == 0.0:
-            self._still = True
         if read is None or image.now.mono_ms - read > SWITCH_READ_S * 1000:
             return False
         return self._still and value == 1.0 and read > self._on_since

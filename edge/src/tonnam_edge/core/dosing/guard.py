@@ -15,7 +15,7 @@ from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
 from tonnam_edge.site import Site
 
 # A dosing pump's own contact must have opened so long after it was proven off.
-COASTS_S = 5.0
+COASTS_S = 1.5
 # A flow switch that says flow so long after everything stands hangs.
 HANGS_S = 60.0
 
@@ -27,6 +27,7 @@ class Guard:
         self._site, self._part, self._injectors, self._water = site, part, injectors, water
         self._off_since: int | None = None
         self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
+        self.at_rest: set[str] = set()  # injectors that were seen to stand since they were turned off last
 
     def standing(self, injector: str) -> Text | None:
         """What is latched on an injector."""
@@ -80,13 +81,16 @@ class Guard:
                 self._latch(name, texts.switch_hangs(self._part.id), now)
 
     def _watch_contacts(self, image: Image) -> None:
-        """While a dosing pump runs though its relay is off, no water goes by it."""
+        """While a dosing pump runs though its relay is off, no water goes by it. Not seen to stand: no pulse."""
         self.runs_on = None
+        self.at_rest.clear()
         for name, part in self._injectors.items():
             stream = None if part.runs is None else f"{self._site.id}/{part.runs}"
             told = self._water.actuators.told_mono_ms(part.actuator)
             off = self._water.actuators.held(part.actuator) is False
             read = image.read_mono_ms.get(stream or "", 0)
+            if stream is None or (off and image.value(stream) == 0.0 and read > told):
+                self.at_rest.add(name)
             if off and image.value(stream) == 1.0 and read - told > COASTS_S * 1000:
                 self.runs_on = texts.runs_when_off(part.name)
                 self._latch(name, self.runs_on, image.now)

@@ -336,7 +336,7 @@ class Line:
         doser = self.dosers[part.id]
         room = self.ledger.room(part, now)
         shot = doser.shot_of(min(ml, part.max_pulse_ml, room.ml))
-        if shot is None or not doser.ready:
+        if shot is None or not doser.ready or part.id not in self.guard.at_rest:
             return None
         if session.window is None and self.part.kind == "main":
             self._begin_window(session, readings, now)
