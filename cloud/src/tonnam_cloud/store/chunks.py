@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -37,8 +38,8 @@ class _Zstd(threading.local):
     """A compressor costs more to make than to use on a small blob, and is for one thread."""
 
     def __init__(self) -> None:
-        self.fast = zstandard.ZstdCompressor(level=1)
-        self.small = zstandard.ZstdCompressor(level=3)
+        self.fast = zstandard.ZstdCompressor(level=1, write_checksum=True)
+        self.small = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self.reader = zstandard.ZstdDecompressor()
 
 
@@ -47,6 +48,10 @@ _zstd = _Zstd()
 
 class Unreadable(CloudError):
     """A blob of the store that this version cannot read."""
+
+
+class Damaged(Unreadable):
+    """A blob of the store that is not what was written. What is beside it can still be read."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,18 @@ def pack_record(record: Record) -> bytes:
 
 
 def unpack_record(blob: bytes) -> Record:
-    """A record from its blob. The arrays are read-only."""
+    """A record from its blob. The arrays are read-only. Raises Damaged, Unreadable."""
     plain = _decompress(blob)
-    version, columns, readings = _RECORD_HEAD.unpack_from(plain)
-    _check(version)
+    with _damage():
+        version, columns, readings = _RECORD_HEAD.unpack_from(plain)
+        _check(version)
+        record = _record(plain, columns, readings)
+        if int(record.counts.sum()) != readings:
+            raise Damaged("a blob of the store has other columns than readings")
+    return record
+
+
+def _record(plain: bytes, columns: int, readings: int) -> Record:
     cursor = _Cursor(plain, _RECORD_HEAD.size)
     numbers, counts = cursor.take(np.uint32, columns), cursor.take(np.uint32, columns)
     times, values = cursor.take(np.int64, readings), cursor.take(np.float64, readings)
@@ -162,8 +175,13 @@ def pack_chunk(series: Series) -> bytes:
 
 
 def unpack_chunk(blob: bytes) -> Series:
-    """A sorted series from its blob."""
+    """A sorted series from its blob. Raises Damaged, Unreadable."""
     plain = _decompress(blob)
+    with _damage():
+        return _series(plain)
+
+
+def _series(plain: bytes) -> Series:
     version, flags, width, decimals, count, first_ms = _CHUNK_HEAD.unpack_from(plain)
     _check(version)
     cursor = _Cursor(plain, _CHUNK_HEAD.size)
@@ -254,7 +272,16 @@ def _decompress(blob: bytes) -> bytes:
     try:
         return _zstd.reader.decompress(blob)
     except zstandard.ZstdError as error:
-        raise Unreadable("a blob of the store is damaged") from error
+        raise Damaged("a blob of the store is damaged") from error
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What does not fit into its own lengths is damaged."""
+    try:
+        yield
+    except (ValueError, IndexError, struct.error) as error:
+        raise Damaged(f"a blob of the store is damaged: {error}") from error
 
 
 def _check(version: int) -> None:

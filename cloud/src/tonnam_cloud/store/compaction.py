@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tonnam_cloud.store import arrays
-from tonnam_cloud.store.chunks import Record, by_datastream, pack_chunk, unpack_chunk, unpack_record
+from tonnam_cloud.store.chunks import Damaged, Record, by_datastream, pack_chunk, unpack_chunk, unpack_record
+from tonnam_cloud.store.damaged import put_chunk_aside, put_log_aside
 from tonnam_cloud.store.newest import Newest, keep_newest, last_of
 from tonnam_cloud.store.port import Series
 
@@ -90,16 +91,32 @@ class Compactor:
         started = time.perf_counter()
         ids: list[int] = []
         records: list[Record] = []
+        damaged: dict[int, tuple[int, str]] = {}
         readings = 0
         for number, count, blob in self._connection.execute("SELECT id, readings, record FROM log ORDER BY id"):
             if ids and readings + count > self._portion:
                 break
+            try:
+                records.append(unpack_record(blob))
+            except Damaged as error:
+                damaged[number] = count, str(error)
+                continue
             ids.append(number)
-            records.append(unpack_record(blob))
             readings += count
+        self._put_aside(damaged)
+        if not ids:
+            return
         self._round = _Round(ids, readings, by_datastream(records))
         taken_s = max(time.perf_counter() - started, 1e-4)
         self._portion = int(min(max(self._portion * min(max(budget_s / 2 / taken_s, 0.5), 2), 10_000), 1_000_000))
+
+    def _put_aside(self, damaged: dict[int, tuple[int, str]]) -> None:
+        """Records that cannot be read stop no others: how many readings each had, and why, by their number."""
+        for number, (readings, reason) in damaged.items():
+            with immediate(self._connection):
+                put_log_aside(self._connection, number, reason)
+            self.logged(-1, -readings)
+        self._packing = self._batches > 0
 
     def _go_on(self, under_way: _Round, budget_s: float) -> None:
         try:
@@ -180,10 +197,18 @@ class Compactor:
 
     def _merge_run(self, number: int, ranks: list[int]) -> None:
         found = self._connection.execute(
-            "SELECT packed FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ? ORDER BY rank",
+            "SELECT rank, packed FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ? ORDER BY rank",
             (number, ranks[0], ranks[-1]),
-        )
-        merged = arrays.merge([unpack_chunk(packed) for (packed,) in found])
+        ).fetchall()
+        pieces = []
+        for rank, packed in found:
+            try:
+                pieces.append(unpack_chunk(packed))
+            except Damaged as error:
+                put_chunk_aside(self._connection, number, rank, str(error))
+        if not pieces:
+            return
+        merged = arrays.merge(pieces)
         self._connection.execute(
             "DELETE FROM chunk WHERE datastream = ? AND rank BETWEEN ? AND ?", (number, ranks[0], ranks[-1])
         )

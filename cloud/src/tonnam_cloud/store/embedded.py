@@ -24,6 +24,7 @@ from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.store import arrays, lanes
 from tonnam_cloud.store.chunks import Record, by_datastream, make_record, pack_record, unpack_chunk, unpack_record
 from tonnam_cloud.store.compaction import Compactor, immediate
+from tonnam_cloud.store.damaged import whole
 from tonnam_cloud.store.minutes import (
     MINUTE_MS,
     Minutes,
@@ -253,13 +254,13 @@ def _read_many(
         (numbers, to_ms, from_ms),
     )
     for number, packed in chunks:
-        parts.setdefault(number, []).append(unpack_chunk(packed))
+        parts.setdefault(number, []).extend(whole(unpack_chunk, [packed]))
     records = connection.execute(
         "SELECT record FROM log WHERE from_ms < ? AND to_ms >= ? ORDER BY id", (to_ms, from_ms)
     )
-    for number, series in by_datastream([unpack_record(blob) for (blob,) in records], [*names]):
+    for number, series in by_datastream([*whole(unpack_record, (blob for (blob,) in records))], [*names]):
         parts.setdefault(number, []).append(series)
-    merged = {names[number]: _joined(pieces, from_ms, to_ms) for number, pieces in parts.items()}
+    merged = {names[number]: _joined(pieces, from_ms, to_ms) for number, pieces in parts.items() if pieces}
     return {name: series for name, series in merged.items() if len(series)}
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tonnam_cloud.store.chunks import Record, unpack_record
+from tonnam_cloud.store.damaged import whole
 from tonnam_cloud.store.port import Latest, Series
 from tonnam_link.quality import Quality
 
@@ -75,8 +76,9 @@ def read_newest(connection: sqlite3.Connection) -> dict[int, Newest]:
         number: Newest(at_ms, math.nan if value is None else value, quality, math.nan if raw is None else raw)
         for number, at_ms, value, quality, raw in connection.execute("SELECT * FROM latest")
     }
-    for (blob,) in connection.execute("SELECT record FROM log ORDER BY id"):
-        note(known, unpack_record(blob))
+    blobs = (blob for (blob,) in connection.execute("SELECT record FROM log ORDER BY id"))
+    for record in whole(unpack_record, blobs):
+        note(known, record)
     return known
 
 

@@ -19,3 +19,8 @@ CREATE TABLE IF NOT EXISTS chunk (
 CREATE TABLE IF NOT EXISTS latest (
     datastream INTEGER PRIMARY KEY, observed_at_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, raw REAL
 );
+-- What cannot be read any more: records of the log, and chunks. For people; nothing reads it.
+CREATE TABLE IF NOT EXISTS damaged (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, datastream INTEGER,
+    from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, readings INTEGER NOT NULL, blob BLOB NOT NULL
+);
