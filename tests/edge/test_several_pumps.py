@@ -159,6 +159,21 @@ def test_supplies_without_a_meter_still_water_one_after_the_other(tmp_path: Path
     assert play.states("c2") == ["refused"]
 
 
+def test_while_a_new_site_file_waits_programs_start_nothing_beside_what_runs_and_people_do(tmp_path: Path) -> None:
+    play = play_of(tmp_path, farm_text(more=COMMON + BAND.format("zone-3", 4)))
+    play.water("zone-1", 120, "c1")
+    play.run(30)
+    play.core.makes_way = True
+    play.run(60)
+    assert not play.field.coil(1)
+    play.water("zone-4", 30, "c2")
+    play.run(20)
+    assert play.field.coil(2)
+    play.run(80)
+    starts = [event.body["zone"] for event in play.events if event.kind == "run.started"]
+    assert starts == ["zone-1", "zone-4", "zone-3"]  # nothing ran any more, and the file was not taken
+
+
 class Watcher:
     """Looks at every step of a group: what is open, what runs, and when pumps were started."""
 

@@ -128,6 +128,7 @@ async def test_water_that_runs_ends_as_it_was_meant_before_a_new_file_counts_and
         cycled = first._cycled_mono_ms
         await until(lambda: first._cycled_mono_ms > cycled + 2_000)
         assert (farm.agent, cabinet.coils) == (first, [True, True, False])
+        assert first.core.makes_way
         soil.tenths[0] = 320
         second = await farm.another_than(first)
         used = Memory.decode(second.core.document).known.used

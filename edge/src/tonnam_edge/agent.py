@@ -38,6 +38,8 @@ OPEN_AGAIN_MS = 5_000
 START_WAITS_MS = 60_000
 # Between two cycles: after longer than this nobody has looked at a coil for as long as a proof may take.
 STOOD_STILL_MS = 8_000
+# Programs make way for a new site file for so long: the longest run, and its closing.
+MAKES_WAY_S = 3300.0
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
@@ -81,6 +83,7 @@ class Agent:
         self._is_off = False
         self._ending = asyncio.Event()
         self._next: Site | None = None
+        self._asked_mono_ms = 0
         self._watchdog = Watchdog(site, self._buses.values(), clock.mono_ms, log)
         self._cycled_mono_ms = clock.mono_ms()
 
@@ -89,8 +92,11 @@ class Agent:
         self._ending.set()
 
     def change(self, site: Site) -> None:
-        """Make room for an agent of another description of this site, as soon as nothing runs: then `run` returns."""
-        self._next = site
+        """Make room for an agent of another description of this site, as soon as nothing runs: then `run` returns.
+
+        Meanwhile programs start nothing beside what runs, for `MAKES_WAY_S` at most.
+        """
+        self._next, self._asked_mono_ms = site, self._clock.mono_ms()
 
     async def run(self) -> Site | None:
         """Run until `stop`, or until it can change: then the site to go on with is returned.
@@ -210,6 +216,12 @@ class Agent:
         still = not self.core.running and self._link.commands.empty() and not self.core.unread
         return kept and still and self._custody.well
 
+    def _makes_way(self) -> bool:
+        """Whether programs wait for the change. No longer than the longest run: what else hinders a change (a disk, a
+        valve that is not proven off) must not keep a crop from its water."""
+        waited_s = (self._clock.mono_ms() - self._asked_mono_ms) / 1000
+        return self._next is not None and waited_s < MAKES_WAY_S
+
     async def _until(self, due: float) -> None:
         """Wait for the next cycle, or for the end."""
         with contextlib.suppress(TimeoutError):
@@ -242,7 +254,7 @@ class Agent:
             self.core.command(self._link.commands.get_nowait())
         while self._asked:
             self.core.ask(self._asked.popleft())
-        self.core.remembers = self._custody.remembers
+        self.core.remembers, self.core.makes_way = self._custody.remembers, self._makes_way()
         now = self._clock.instant()
         step = self.core.step(now.ms, now.mono_ms, boot=self._clock.boot, sure=now.stamp is None)
         self._act([action for action in step.actions if action.safe])

@@ -120,6 +120,7 @@ class Core:
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
         self._shutting_down = False
         self.remembers = True  # set by the owner: whether its disk takes what must survive
+        self.makes_way = False  # set by the owner: whether another description waits until nothing runs
         self._unread = unread
         self._begin_at(now)
 
@@ -345,9 +346,15 @@ class Core:
             or self._dosing.forbids(zone, now),
             wait=self._water.wait(zone, wish.seconds, now)
             or waiting(self._dosing.wait(wish, now))
-            or self._queue.behind(wish, now),
+            or self._queue.behind(wish, now)
+            or waiting(self._making_way(wish)),
             starting=self._queue.starting(zone, now),
         )
+
+    def _making_way(self, wish: Wish) -> Text | None:
+        """Why a program waits while another description of the site does; people need not."""
+        waits = self.makes_way and bool(self._runs.active) and wish.cause != "manual"
+        return texts.new_description() if waits else None
 
     def _begin(self, wish: Wish, granted: Granted, image: Image) -> None:
         now = image.now

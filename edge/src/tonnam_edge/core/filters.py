@@ -93,7 +93,12 @@ class Filters:
         counts as passed."""
         use = self._memory.filters.get(name, FilterUse())
         flushed = use.flushed
-        if not (use.clogged or use.failed) or flushed is None or flushed.boot != now.boot or flushed.mono_ms > now.mono_ms:
+        if (
+            not (use.clogged or use.failed)
+            or flushed is None
+            or flushed.boot != now.boot
+            or flushed.mono_ms > now.mono_ms
+        ):
             return 0
         return mono_ms_of(flushed, now) + round(part.rest_min * 60_000)
 

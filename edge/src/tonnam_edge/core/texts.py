@@ -117,6 +117,13 @@ def too_many_commands() -> Text:
     return text("มีคำสั่งเข้ามามากเกินไป จึงไม่เปิดน้ำ", "Too many commands have come, so no water")
 
 
+def new_description() -> Text:
+    return text(
+        "มีไฟล์ฟาร์มใหม่รออยู่ ให้ที่รดอยู่เสร็จก่อน แล้วจะรดต่อตามไฟล์ใหม่",
+        "A new site file waits until the watering in progress is done, and then counts",
+    )
+
+
 def not_ready() -> Text:
     return text(
         "ตู้ควบคุมยังไม่ยืนยันว่าวาล์วและปั๊มปิดสนิท จึงยังไม่เปิดน้ำ ตรวจไฟและสายที่ตู้",
