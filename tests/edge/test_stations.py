@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.edge.floods import (
     CANAL,
+    EXAMPLE,
     GATE_KEY,
     INPUTS,
     PUMP_KEY,
@@ -13,6 +16,7 @@ from tests.edge.floods import (
     UPSTREAM,
     Flood,
 )
+from tonnam_edge.check import load_site
 from tonnam_edge.core.at_site import Request
 from tonnam_link.messages import CommandAction
 
@@ -183,6 +187,26 @@ def test_a_lock_out_at_the_site_holds_until_it_is_unlocked_there(flood: Flood) -
     assert flood.text() == "Locked at the site by Malee: the screen is cleaned. It can be unlocked there only"
     flood.core.ask(Request("2", "unlock", who="Malee", zone="flood-pumps"))
     flood.run(5)
+    assert any(flood.running())
+
+
+def test_a_pressed_emergency_stop_leaves_everything_alone(tmp_path: Path) -> None:
+    """It is hard-wired; while it is pressed nothing is written. Its own reset keeps its release from starting a pump."""
+    site = tmp_path / "site.toml"
+    stop = '[cabinet]\nemergency_stop = "switches/input_6"\nclosed_when_pressed = true\n'
+    text = EXAMPLE.read_text(encoding="utf-8").replace('"input_5"]', '"input_5", "input_6"]')
+    site.write_text(text + stop, encoding="utf-8")
+    flood = Flood(load_site(site)[0])
+    flood.run(60)
+    flood.town.keys.add(6)
+    flood.run(2)
+    before = len(flood.town.writes)
+    river(flood, 300)
+    flood.run(60)
+    assert flood.town.writes[before:] == []
+    assert flood.text().startswith("The emergency stop at the cabinet is pressed")
+    flood.town.keys.discard(6)
+    flood.run(10)
     assert any(flood.running())
 
 

@@ -214,11 +214,11 @@ class Commissioning:
 
     async def _pump(self, actuator: Actuator) -> None:
         """Its contactor, while its motor has no supply."""
-        seconds = self._times.contactor_s
-        self._person.tell(words.contactor_moves(actuator.part.name, seconds))
+        seconds, stops = self._times.contactor_s, actuator.part.safe_open
+        self._person.tell(words.contactor_moves(actuator.part.name, seconds, stops=stops))
         async with self._bench.on(actuator, seconds, within_s=2 * seconds):
             await asyncio.sleep(seconds * 2 / 3)
-        if await self._person.ask(words.contactor(actuator.part.name), "yn") == "y":
+        if await self._person.ask(words.contactor(actuator.part.name, stops=stops), "yn") == "y":
             self._passed(actuator)
             self._good.add(actuator.id)
 

@@ -104,14 +104,25 @@ def travel_is(name: Words, seconds: float) -> Text:
     return text(f"{name.th} ใช้เวลาเคลื่อน {seconds:g} วินาที", f"{name.en} travels for {seconds:g} s.")
 
 
-def contactor_moves(name: Words, seconds: float) -> Text:
+def contactor_moves(name: Words, seconds: float, *, stops: bool) -> Text:
+    """`stops`: a pump that is on in its safe state."""
+    if stops:
+        return text(
+            f"สั่ง {name.th} หยุด {seconds:.0f} วินาที ดูคอนแทกเตอร์",
+            f"{name.en} is told to stand still for {seconds:.0f} s: look at it.",
+        )
     return text(
         f"สั่ง {name.th} ทำงาน {seconds:.0f} วินาที ดูคอนแทกเตอร์",
         f"{name.en} is told to run for {seconds:.0f} s: look at it.",
     )
 
 
-def contactor(name: Words) -> Text:
+def contactor(name: Words, *, stops: bool) -> Text:
+    if stops:
+        return text(
+            f"คอนแทกเตอร์ของ {name.th} ปล่อยแล้วดูดกลับใช่ไหม [y/n]",
+            f"Did the contactor of {name.en} let go, and pull in again? [y/n]",
+        )
     return text(
         f"คอนแทกเตอร์ของ {name.th} ดูดแล้วปล่อยใช่ไหม [y/n]",
         f"Did the contactor of {name.en} pull in, and let go again? [y/n]",
