@@ -94,7 +94,8 @@ class ClimatologyPart(Model):
 
 
 class WeatherPart(Model):
-    """Which datastreams tell the weather at the crop; `radiation_outside` is in the open, above a cover.
+    """Which datastreams tell the weather at the crop; `radiation_outside` is in the open, above a cover, and so is
+    `radiation_forecast` for now, both W/m2.
 
     `illuminance` counts as light only with `lux_per_w_m2`, which a comparison with a pyranometer gives; sunlight has
     about 120. `rain` counts millimetres, `sunshine` hours in the open. `inverter_energy` counts what a solar roof
@@ -109,6 +110,7 @@ class WeatherPart(Model):
     radiation_outside: str | None = None
     wind_speed: str | None = None
     wind_height_m: Annotated[float, Field(ge=0.5, le=200)] = 2.0
+    radiation_forecast: str | None = None
     sunshine: str | None = None
     rain: str | None = None
     rain_forecast: str | None = None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, SITE, Play, site_of
-from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, growing, litres_of, memory, told
+from tests.edge.programs.crops import BALANCE, Weathered, days, etc_l_day, farm, growing, litres_of, memory, told
 from tests.edge.programs.test_holds import STATION, Outdoors, field
 from tonnam_edge.agronomy.crop import Climate
+from tonnam_edge.agronomy.marks import Mark
 from tonnam_edge.agronomy.place import Place
 from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import DayAirKept, Kept
+from tonnam_edge.core.programs.weather import Seen, Sun
 from tonnam_edge.growing_file import ClimatologyPart, WeatherPart
 
 DRIP = ', kc = "dual", surface = { irrigation = "drip" } }'
@@ -164,3 +167,52 @@ def test_a_restart_of_a_moment_loses_no_rain_and_says_nothing(tmp_path: Path) ->
     play.leap(7300)
     assert memory(play).kept.rain_mm(24) == pytest.approx(5.0)
     assert not told(play, "rain.unseen")
+
+
+def test_what_stands_in_for_weather_is_told_at_the_end_of_the_day_and_when_it_is_over(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    assert isinstance(play.field, Weathered)
+    days(play, 2.1)
+    assert not told(play, "weather.stand_ins")
+    play.field.air_answers = False
+    days(play, 2)
+    said = [event.body["text"] for event in told(play, "weather.stand_ins")]
+    assert len(said) == 1
+    assert "light of the last days" in said[0]["en"]
+    assert "แสงเฉลี่ยหลายวันก่อน" in said[0]["th"]
+    play.restart()
+    play.field.air_answers = True
+    days(play, 2)
+    again = told(play, "weather.stand_ins")
+    assert len(again) == 2
+    assert again[1].body["text"]["en"] == "All weather was measured again: nothing stands in for it"
+
+
+def test_a_forecast_of_light_counts_before_solar_roof_and_month(tmp_path: Path) -> None:
+    sun, noon = Sun(farm(tmp_path, BALANCE).site), datetime(2026, 11, 21, 12, 30, tzinfo=ZoneInfo("Asia/Bangkok"))
+    seen = Seen(air_temperature=30.0, humidity=60.0, radiation_forecast=600.0)
+    _, light = sun.et0(seen, noon, 1.0, Kept())
+    assert Mark.RADIATION_FROM_FORECAST in light.marks
+    assert light.mj_m2 == pytest.approx(600 * 3600 / 1e6 * 0.65)
+
+
+TIMED = """
+[[program]]
+id = "morning"
+kind = "timer"
+zone = "zone-1"
+at = "06:00"
+run_min = 5
+"""
+
+
+def test_timers_with_an_unset_clock_say_so(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + TIMED), start_ms=MIDNIGHT_MS + 5 * HOUR_MS)
+    play.run(60)
+    play.reboot(play.now_ms)
+    play.leap(2 * 3600)
+    plans = [e.body["text"]["en"] for e in told(play, "zone.planned") if e.body["zone"] == "zone-1"]
+    assert plans[-1].endswith("(the clock is not set: by the last known time)")
+    reason = told(play, "run.started")[0].body["reason"]
+    assert reason["en"].endswith("(the clock is not set: by the last known time)")
+    assert "นาฬิกายังไม่ได้ตั้ง" in reason["th"]

@@ -62,6 +62,13 @@ def test_the_season_changes_the_length_and_the_begin_of_what_must_be_done() -> N
     assert dates(found, 1, december) == ["2027-01-01 06:00"]
 
 
+def test_what_is_done_just_after_a_month_begins_is_as_long_as_that_month_says() -> None:
+    found = slots(finish="00:10", season_pct=[100.0] * 10 + [0.0, 50.0])
+    slot = found.following(LOCAL.ms(date(2026, 11, 30), "00:00"))
+    assert slot == LOCAL.ms(date(2026, 11, 30), "23:55")
+    assert found.seconds(slot) == 900
+
+
 def test_sunrise_with_an_offset_moves_with_the_sun() -> None:
     found = slots(finish="sunrise-10m")
     assert dates(found, 1)[0].startswith("2026-11-21 05:")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tonnam_edge.agronomy import light_sum
-from tonnam_edge.core import texts
+from tonnam_edge.core import program_texts, texts
 from tonnam_edge.core.holds import hold
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
@@ -108,14 +108,18 @@ def plan_of(
     timer_ms = min(upcoming, default=None)
     if held > now_ms:
         return timer_ms, texts.held(settings.local.clock(held))
-    return _joined(decision.why.get(zone.id), timer_ms, now_ms, settings.local)
+    return _joined(decision.why.get(zone.id), timer_ms, now_ms, settings.local, image.now.sure)
 
 
-def _joined(why: Why | None, timer_ms: int | None, now_ms: int, local: LocalTime) -> tuple[int | None, Text]:
+def _joined(
+    why: Why | None, timer_ms: int | None, now_ms: int, local: LocalTime, sure: bool
+) -> tuple[int | None, Text]:
     """The next timer, and what the zone's other programs say."""
     if timer_ms is None:
         return (None, texts.nothing_planned()) if why is None else (_whole_minute(why.until_ms), why.text)
     told = _timer_text(timer_ms, now_ms, local)
+    if not sure:
+        told = program_texts.by_last_known_time(told)
     if why is None:
         return timer_ms, told
     if why.until_ms is not None and why.until_ms < timer_ms:

@@ -97,6 +97,12 @@ def looking_for_probe() -> Text:
     return text("หัววัดไม่บอกความชื้น รอดูก่อนสักครู่", "The probes say nothing just now; waiting a little")
 
 
+def by_last_known_time(said: Text) -> Text:
+    return text(
+        f"{said['th']} (นาฬิกายังไม่ได้ตั้ง ใช้เวลาที่จำได้)", f"{said['en']} (the clock is not set: by the last known time)"
+    )
+
+
 def slot_skipped(clock: str, late_min: float) -> Text:
     return text(
         f"ข้ามรอบ {clock} น. เพราะเริ่มไม่ได้ภายใน {late_min:g} นาที",
@@ -155,6 +161,13 @@ def rain_unseen(hours: float, rain_mm: float | None) -> Text:
         f"เครื่องดับไป {hours:.0f} ชม. มาตรวัดฝนนับได้ {rain_mm:.1f} มม. คิดให้แล้ว",
         f"Off for {hours:.0f} hours. The gauge counted {rain_mm:.1f} mm of rain meanwhile: it is reckoned in",
     )
+
+
+def stood_in(th: str, en: str) -> Text:
+    """What stood in for weather yesterday; empty when all was measured."""
+    if not en:
+        return text("อากาศวัดได้ครบอีกครั้ง ไม่ต้องใช้ค่าแทน", "All weather was measured again: nothing stands in for it")
+    return text(f"อากาศบางอย่างวัดไม่ได้ จึงใช้แทน: {th}", f"Some weather was not measured. In its place: {en}")
 
 
 # Holds

@@ -96,8 +96,10 @@ class Slots:
         return self._known[day]
 
     def seconds(self, slot_ms: int) -> float:
-        """For how long to water from a slot on: by the season."""
-        return self._program.run_s(self._local.at(slot_ms).month)
+        """For how long to water from a slot on: by the season of its day; what ends after midnight is that day's."""
+        begins = self._local.at(slot_ms).date()
+        days = (begins + timedelta(days=ahead) for ahead in (0, 1))
+        return self._program.run_s(next((day for day in days if self._on(day) == slot_ms), begins).month)
 
     def _compute(self, day: date) -> int | None:
         program = self._program

@@ -15,7 +15,7 @@ from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDE
 from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.programs import climate, clock
+from tonnam_edge.core.programs import climate, clock, stand_ins
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
 from tonnam_edge.core.programs.weather import Seen, Sun, Watch
@@ -116,6 +116,7 @@ class Grounds:
         self._since_mono_ms = now.mono_ms
         self._left_ms = kept.wall_ms  # until when somebody looked
         self._rain_told = False
+        self._to_tell: list[Told] = []
         self._watch.recall(kept.rain_total_mm)
 
     def take_over(self, kept: Kept) -> None:
@@ -139,6 +140,7 @@ class Grounds:
         if not anew and not clock.due(kept, now, elapsed):
             return told
         self._reckon(image, elapsed)
+        told, self._to_tell = told + self._to_tell, []
         return told + [each for name in self._site.zones for each in self._probe(name, image)]
 
     def _rain_while_off(self, now: Now) -> list[Told]:
@@ -237,6 +239,9 @@ class Grounds:
         else:
             middle = self._fields.local.at(middle_ms)
             found, light = self._sun.et0(seen, middle, hours, kept)
+            if kept.day not in {"", middle.date().isoformat()}:
+                self._tell_stand_ins(stand_ins.end_of_day(kept))
+            stand_ins.note(kept, found.marks, hours)
             mm = self._within_the_day(found.mm * hours, middle.date())
             climate.follow(kept, seen.humidity, seen.wind_speed, hours, middle.date())
             if hours >= 0.5:
@@ -246,6 +251,10 @@ class Grounds:
         add(kept.rain, kept.hours, seen.rain or 0.0)
         for zone in self._site.zones.values():
             self._grow(zone, mm, hours, seen.rain)
+
+    def _tell_stand_ins(self, text: Text | None) -> None:
+        if text is not None:
+            self._to_tell.append(Told("weather.stand_ins", "", text))
 
     def _within_the_day(self, mm: float, day: date) -> float:
         """What a day can still bring within its bounds; what the day before missed comes with its first hour."""

@@ -35,7 +35,6 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
     drain_ec_l: float = 0.0  # of the drained litres those whose EC was known, and EC times litres
     drain_salt: float = 0.0
     trimmed_h: float | None = None  # when the dose was last trimmed by the drain
-    reached: str = ""  # what stands in for ET0, as last told
 
     def given_l(self, hours: float, window_h: int) -> float:
         """Litres within the last `window_h` hours."""
@@ -96,6 +95,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     rain: list[tuple[int, float]] = []
     rain_total_mm: float | None = None  # of the gauge, when the last hour was reckoned
     air: list[DayAirKept] = []
+    marked_h: dict[str, float] = {}  # hours of today in which something stood in for weather, by agronomy.marks.Mark
+    marks_told: list[str] = []
     forecast_h: float | None = None  # since when a forecast of rain holds the programs
     zones: dict[str, ZoneKept] = {}
     # Programs that wait for cheaper electricity: until when at the longest, UTC, and since which hour.

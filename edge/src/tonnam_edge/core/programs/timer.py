@@ -23,6 +23,8 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
         if now_ms - slot <= program.late_min * 60_000:
             seconds = slots.seconds(slot)
             reason = texts.by_timer(asked.local.clock(slot), seconds)
+            if not asked.image.now.sure:
+                reason = words.by_last_known_time(reason)
             decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
         else:
             decision.slots[program.id] = slot

@@ -18,7 +18,15 @@ from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.growing_file import WeatherPart
 from tonnam_edge.site import Site
 
-MEASURED = ("air_temperature", "humidity", "radiation", "illuminance", "radiation_outside", "wind_speed")
+MEASURED = (
+    "air_temperature",
+    "humidity",
+    "radiation",
+    "illuminance",
+    "radiation_outside",
+    "radiation_forecast",
+    "wind_speed",
+)
 COUNTED = ("rain", "inverter_energy", "sunshine")
 LONGEST_STEP_MS = 900_000  # a reading says nothing of longer than that
 LEAST_SEEN = 0.25  # of a period: a mean of less of it is none
@@ -39,6 +47,7 @@ class Seen:
     radiation: float | None = None
     illuminance: float | None = None
     radiation_outside: float | None = None
+    radiation_forecast: float | None = None
     wind_speed: float | None = None
     rain: float | None = None
     inverter_energy: float | None = None
@@ -199,6 +208,7 @@ class Sun:
             known = radiation.Outside(
                 pyranometer_mj_m2=pyranometer,
                 sunshine_h=seen.sunshine,
+                forecast_mj_m2=_mj_m2(seen.radiation_forecast),
                 inverter_share=share,
                 climatology_mj_m2=climatology,
                 recent_mj_m2=recent_mj_m2,
@@ -211,6 +221,7 @@ class Sun:
             lux_h=seen.illuminance,
             lux_per_w_m2=self.part.lux_per_w_m2,
             outside_mj_m2=outside,
+            forecast_mj_m2=_mj_m2(seen.radiation_forecast),
             inverter_share=share,
             climatology_mj_m2=climatology,
             recent_mj_m2=recent_mj_m2,
