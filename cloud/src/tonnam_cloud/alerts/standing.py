@@ -25,6 +25,7 @@ TITLES: Mapping[str, Words] = {
     "high_flow": Words(th="{place}: น้ำไหลมากเกินไป", en="{place}: too much water flows"),
     "leak": Words(th="{place}: น้ำรั่ว", en="{place}: a leak"),
     "welded": Words(th="{place}: ปั๊มไม่ยอมหยุด", en="{place}: the pump does not stop"),
+    "meter_still": Words(th="{place}: น้ำไหลแต่มิเตอร์ไม่นับ", en="{place}: water flows and the meter does not count"),
     "not_closed": Words(th="{place}: วาล์วไม่ปิด", en="{place}: a valve does not close"),
     "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
     "not_running": Words(th="{place}: ปั๊มไม่เดิน", en="{place}: a pump does not run"),
