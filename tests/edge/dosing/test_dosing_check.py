@@ -163,6 +163,13 @@ def test_what_is_unwise_is_a_warning(tmp_path: Path, text: str, says: str) -> No
     assert any(says in warning.text for warning in warnings), warnings
 
 
+def test_the_example_is_good_and_without_warnings() -> None:
+    site, warnings = load_site(Path("edge/examples/fertigation.toml"))
+    assert warnings == []
+    assert Recipes(site).of("zone-1", "line").groups == (("a", "acid"), ("b", "acid"))
+    assert site.stop_order[:4] == ["doser-a", "doser-b", "doser-acid", "pump"]
+
+
 def test_a_farm_with_injectors_is_good_and_knows_what_each_zone_gets(tmp_path: Path) -> None:
     given = (("a", 4), ("b", 3), ("acid", 1))
     keys = ", ".join(f'{{ injector = "{name}", ml_per_l = {ml} }}' for name, ml in given)
@@ -170,6 +177,6 @@ def test_a_farm_with_injectors_is_good_and_knows_what_each_zone_gets(tmp_path: P
     _, warnings = load_site(tmp_path / "site.toml")
     assert warnings == []
     recipes = Recipes(site)
-    assert recipes.of("zone-1", "line").groups == (("a", "acid"), ("b",))
+    assert recipes.of("zone-1", "line").groups == (("a", "acid"), ("b", "acid"))
     assert recipes.of("zone-2", "line").doses == ()
     assert site.stop_order[:3] == ["doser-a", "doser-b", "doser-acid"]

@@ -31,7 +31,10 @@ def compatible(liquid: str, others: Iterable[str]) -> bool:
 
 
 def groups(injectors: Sequence[str], liquids: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """The injectors in groups that may dose without a rinse between, in the order in which they are named."""
+    """The injectors in groups that may dose without a rinse between, in the order in which they are named.
+
+    What fights nothing of a group has its part in that, too: acid goes with A, and again with B.
+    """
     found: list[list[str]] = []
     for injector in injectors:
         home = next((g for g in found if compatible(liquids[injector], (liquids[each] for each in g))), None)
@@ -39,4 +42,8 @@ def groups(injectors: Sequence[str], liquids: Mapping[str, str]) -> tuple[tuple[
             found.append([injector])
         else:
             home.append(injector)
+    for injector in injectors:
+        for group in found:
+            if injector not in group and compatible(liquids[injector], (liquids[each] for each in group)):
+                group.append(injector)
     return tuple(tuple(group) for group in found)
