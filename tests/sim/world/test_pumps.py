@@ -14,7 +14,7 @@ from tonnam_sim.world import World, WorldConfig
 from tonnam_sim.world import faults as f
 from tonnam_sim.world.config import Coil, FilterConfig, PumpConfig, ValveConfig, ZoneConfig
 from tonnam_sim.world.pipes import pressed
-from tonnam_sim.world.wiring import DRAIN_EC_FROM, FILTER, METER, METERS_FROM, PUMP_METERS_FROM
+from tonnam_sim.world.wiring import DRAIN_EC_FROM, FILTER, METER, METERS_FROM, PUMP_METERS_FROM, PUMP_WATER_FROM
 
 STATION = station_config()
 EIGHT_S = 8 * 3600.0
@@ -114,6 +114,15 @@ def test_one_meter_can_count_all_mains() -> None:
     assert world.meter_count - began == pytest.approx(world.truth.pumped_l, abs=1.0)
     assert read(world, "cabinet", METER, "pulse-counter")["rate"] == pytest.approx(120.0, rel=0.02)
     assert len(world.meters) == 1
+
+
+def test_each_pump_can_have_a_meter_of_its_own() -> None:
+    world = running(station(pump_meters=True), "zone-1", "zone-2", "pump", "pump-2", seconds=600.0)
+    for number, l_min in enumerate(world.truth.pump_flow_l_min.values()):
+        meter = read(world, "cabinet", PUMP_WATER_FROM + number, "pulse-counter")
+        assert meter["rate"] == pytest.approx(l_min, rel=0.03)
+    total = sum(meter.count - 5_000 * number for number, meter in enumerate(world.pump_meters))
+    assert total == pytest.approx(world.truth.pumped_l, abs=2.0)
 
 
 def test_a_well_that_gives_little_is_soon_drunk_by_two_pumps() -> None:

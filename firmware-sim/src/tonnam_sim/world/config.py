@@ -281,8 +281,9 @@ class WorldConfig:
     `spread` scales how far the true soil, crop, emitters and flow lie from the plan (0: exactly as planned);
     `probe_errors` scales what probes are born with. `start_hour` is local time.
     `more_pumps` have ids and coils of their own; `common_meter`: one meter counts what all mains draw, else each
-    has its own. `volts_lost_a`: share of the supply's voltage that each ampere costs (a weak line: 0.01): a start
-    draws `INRUSH` times the pump's current, and boards reset under 0.8 of the voltage.
+    has its own; `pump_meters`: each pump has one behind it, too.
+    `volts_lost_a`: share of the supply's voltage that each ampere costs (a weak line: 0.01): a start draws `INRUSH`
+    times the pump's current, and boards reset under 0.8 of the voltage.
     `emergency_closed` is the digital input while the emergency stop is *not* pressed.
     """
 
@@ -291,6 +292,7 @@ class WorldConfig:
     pump: PumpConfig = PumpConfig()
     more_pumps: tuple[PumpConfig, ...] = ()
     common_meter: bool = False
+    pump_meters: bool = False
     volts_lost_a: float = 0.0
     master: ValveConfig | None = None
     injectors: tuple[InjectorConfig, ...] = ()

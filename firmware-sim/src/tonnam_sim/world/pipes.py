@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .config import InjectorConfig
+from .config import InjectorConfig, WorldConfig
 from .nature import SUBPLOTS
 
 MAIN_L = 20.0
@@ -111,6 +111,19 @@ class Main:
         self.salt = after
         leaked = left * self.leak / out if out > 0.0 else 0.0
         return left - leaked, leaked
+
+
+def mains_of(config: WorldConfig) -> list[Main]:
+    """Mains from 0, each with its pumps and zones. ValueError when one has no pump."""
+    numbers = range(1 + max([pump.main for pump in config.pumps] + [zone.main for zone in config.zones]))
+    found = []
+    for number in numbers:
+        pumps = tuple(at for at, pump in enumerate(config.pumps) if pump.main == number)
+        zones = tuple(at for at, zone in enumerate(config.zones) if zone.main == number)
+        if not pumps:
+            raise ValueError(f"main {number} has no pump")
+        found.append(Main(pumps, zones, MAIN_L * config.tank.ec_ds_m))
+    return found
 
 
 def pressed(heads: Sequence[tuple[float, float]], resistance: float, outlet: float) -> list[float]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from .conditions import Conditions
 from .config import WorldConfig
 from .nature import SUBPLOTS, ZoneNature
-from .pipes import MAIN_L, Injector, Line, Main, PumpBooks, Sums, pressed
+from .pipes import MAIN_L, Injector, Line, Main, PumpBooks, Sums, mains_of, pressed
 
 _FILL_GAIN = 1.25  # an empty line takes more than its emitters
 _KEEPS = 0.2  # share of a line that stays in its low places
@@ -35,7 +35,7 @@ class Plumbing:
         self.tank_l = tank.start_l
         self.tank_salt = tank.start_l * tank.ec_ds_m
         self.primed = True
-        self.mains = _mains(config)
+        self.mains = mains_of(config)
         self._pumps = config.pumps
         self.pumps = [PumpBooks() for _ in self._pumps]
         self.slug_l = 0.0
@@ -51,8 +51,8 @@ class Plumbing:
 
     @property
     def flow(self) -> float:
-        """Through the first main's meter, L/s: that is where the injectors are."""
-        return self.mains[0].flow
+        """Past the injectors, L/s: through the first main's meter, less what its back-flush valve lets out."""
+        return self.mains[0].flow - self.mains[0].flush
 
     @property
     def drawn_l_s(self) -> float:
@@ -83,8 +83,8 @@ class Plumbing:
             self._press(main, speeds, siphon_m, (total, flush if number == 0 else 0.0), on)
             into = main.flow - main.flush
             if number == 0:
-                self._dose(main.flow, paths, on)
-                into += self._added(main.flow)
+                self._dose(into, paths, on)
+                into += self._added(into)
             main.leak = into * leak / total if total > 0.0 else 0.0
             for zone in main.zones:
                 inflow = into * conductances[zone] / total if total > 0.0 else 0.0
@@ -111,7 +111,9 @@ class Plumbing:
         for pump, l_min in zip(main.pumps, brought, strict=True):
             self.pumps[pump].flow = l_min / 60.0
         main.flow = sum(brought) / 60.0
-        main.flush = main.flow * flush / (through + flush) if flush > 0.0 else 0.0
+        main.flush = 0.0
+        if flush > 0.0:
+            main.flush = main.flow * flush / (through + flush) if through > 0.0 else main.flow
 
     def _added(self, flow: float) -> float:
         """What the injectors add to the flow."""
@@ -136,8 +138,8 @@ class Plumbing:
 
     def filter_lost_m(self, on: Conditions) -> float:
         """Head lost in the first main's filter now."""
-        through = (self.flow - self.mains[0].flush) * 60.0
-        return self._config.filter.resistance * self._filter_factor(self.mains[0], on) * through**2
+        l_min = self.flow * 60.0
+        return self._config.filter.resistance * self._filter_factor(self.mains[0], on) * l_min**2
 
     def wash_filters(self) -> None:
         """All filters as good as new."""
@@ -253,9 +255,7 @@ class Plumbing:
             books.dry_s += 0.0 if self.primed else seconds
 
     def _run_main(self, at: int, main: Main, seconds: float, strength: float) -> tuple[float, float]:
-        """Meter, filter, injectors (of the first main) and pipe; the salt that went into the lines, and out of a
-        leak.
-        """
+        """Meter, filter, injectors (of the first main) and pipe; the salt into the lines, and out of a leak."""
         salt_drawn = self._run_meter(main, seconds, strength)
         dosed_l = dosed_salt = 0.0
         if at == 0:
@@ -263,7 +263,7 @@ class Plumbing:
                 litres, salt = self._run_injector(injector, seconds)
                 dosed_l += litres
                 dosed_salt += salt
-        if main.flow <= 0.0:
+        if main.flow - main.flush <= 0.0:
             main.salt += dosed_salt
             self.slug_l += dosed_l
             return 0.0, 0.0
@@ -397,16 +397,3 @@ class Plumbing:
         lines = sum(line.salt + sum(line.pending_salt) for line in self.lines)
         stocks = sum(each.stock_salt for each in self.injectors.values())
         return self.tank_salt + sum([main.salt for main in self.mains]) + lines + stocks
-
-
-def _mains(config: WorldConfig) -> list[Main]:
-    """Mains from 0, each with its pumps and zones. ValueError when one has no pump."""
-    numbers = range(1 + max([pump.main for pump in config.pumps] + [zone.main for zone in config.zones]))
-    found = []
-    for number in numbers:
-        pumps = tuple(at for at, pump in enumerate(config.pumps) if pump.main == number)
-        zones = tuple(at for at, zone in enumerate(config.zones) if zone.main == number)
-        if not pumps:
-            raise ValueError(f"main {number} has no pump")
-        found.append(Main(pumps, zones, MAIN_L * config.tank.ec_ds_m))
-    return found

@@ -2,9 +2,9 @@
 
 cabinet: relay boards at their own units, 2 level, 3 water meter, 4 and up digital inputs, 9 pump meter, 20 + zone
 drain meters, 30 + main the meters of further mains, 40 EC, 41 pH, 42 and 43 EC and pH of the supply, 44 ammeter of
-the injectors (with `mixing`), 46 pressure lost in the filter (with a back-flush valve), 50 + pump the meters of
-further pumps, 60 + zone EC of drainage. climate: 1 air, 2 light, 3 pyranometer, 4 wind, 5 rain gauge, 6 weather
-station. soil: 1 and up, the probes in their order. inverter: 1.
+the injectors (with `mixing`), 46 pressure lost in the filter (with a back-flush valve), 50 + pump the power meters of
+further pumps, 60 + zone EC of drainage, 70 + pump the pumps' own water meters. climate: 1 air, 2 light,
+3 pyranometer, 4 wind, 5 rain gauge, 6 weather station. soil: 1 and up, the probes in their order. inverter: 1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .world import World
 
 LEVEL, METER, INPUTS_FROM, PUMP_METER, DRAINS_FROM = 2, 3, 4, 9, 20
-METERS_FROM, FILTER, PUMP_METERS_FROM, DRAIN_EC_FROM = 30, 46, 50, 60
+METERS_FROM, FILTER, PUMP_METERS_FROM, DRAIN_EC_FROM, PUMP_WATER_FROM = 30, 46, 50, 60, 70
 _KPA_M = 9.81
 _VOLTS = 230.0
 _LUX_PER_W_M2 = 115.0
@@ -81,6 +81,8 @@ def _more_feels(world: World) -> dict[str, Callable[[], float]]:
         found[f"current-{pump.id}"] = partial(world.amperes, number)
     for number, meter in enumerate(world.meters[1:], start=1):
         found[f"flow-{number}"] = partial(_flow_l_min, world, meter)
+    for meter, pump in zip(world.pump_meters, world.config.pumps, strict=False):
+        found[f"flow-{pump.id}"] = partial(_flow_l_min, world, meter)
     if world.config.filter.flush is not None:
         found["filter"] = lambda: _KPA_M * world.truth.filter_lost_m + 0.3 * world.senses.noise("filter")
     for number, zone in enumerate(world.config.zones):
@@ -166,6 +168,9 @@ def _more_cabinet(world: World) -> Iterator[tuple[int, Device]]:
     for number, meter in enumerate(world.meters[1:], start=1):
         name = f"flow-{number}"
         yield METERS_FROM + number, PulseCounter(partial(_count, meter), partial(_pulses, world, name))
+    for number, (meter, pump) in enumerate(zip(world.pump_meters, config.pumps, strict=False)):
+        name = f"flow-{pump.id}"
+        yield PUMP_WATER_FROM + number, PulseCounter(partial(_count, meter), partial(_pulses, world, name))
     for number, pump in enumerate(config.more_pumps, start=1):
         unit = PUMP_METERS_FROM + number
         yield unit, Sdm120(partial(_pump_mains, world, f"current-{pump.id}"), unit)

@@ -81,6 +81,8 @@ class World(Stepped):
             PulseTrain(config.pulse_l, begins_at=150_000 + 10_000 * number + self.seed % 1000)
             for number in range(1 if config.common_meter else len(self.plumbing.mains))
         ]
+        pumps = len(config.pumps) if config.pump_meters else 0
+        self.pump_meters = [PulseTrain(config.pulse_l, begins_at=5_000 * number) for number in range(pumps)]
         self.inputs = inputs_of(config)
         self.senses = Senses(self.seed, feels(self), lambda: self.now_s)
         self._held_count: int | None = None
@@ -108,6 +110,8 @@ class World(Stepped):
         wheels_l[0] = (0.0 if on.meter_blind else wheels_l[0]) + on.phantom_l_min / 60.0 * seconds
         for meter, litres in zip(self.meters, wheels_l, strict=True):
             meter.turn(litres, self.now_s, seconds)
+        for meter, books in zip(self.pump_meters, plumbing.pumps, strict=False):
+            meter.turn(books.flow * seconds, self.now_s, seconds)
         for number in range(len(plumbing.pumps)):
             watts = self.amperes(number) * VOLTS * self.pump_house.voltage * POWER_FACTOR
             self.energy_wh_of[number] += watts * seconds / 3600.0
