@@ -182,6 +182,7 @@ class Watched:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(deeds, min_size=1, max_size=10))
 @example([Deed("river", 1, 400), Deed("canal", 0.05, 130), Deed("kill", 0, 400), Deed("start", 0, 400)])
+@example([Deed("river", 1, 130), Deed("canal", 0.15, 130)])
 @example([Deed("silence", 0.1, 130), Deed("silence", 0.3, 130), Deed("canal", 0, 130)])
 @example([Deed("key", 1, 7), Deed("silence", 0.7, 400), Deed("start", 0, 400), Deed("river", 1, 130)])
 def test_the_town_keeps_its_promises_whatever_comes(history: list[Deed]) -> None:

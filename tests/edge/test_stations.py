@@ -191,7 +191,7 @@ def test_a_lock_out_at_the_site_holds_until_it_is_unlocked_there(flood: Flood) -
 
 
 def test_a_pressed_emergency_stop_leaves_everything_alone(tmp_path: Path) -> None:
-    """It is hard-wired; while it is pressed nothing is written. Its own reset keeps its release from starting a pump."""
+    """It is hard-wired; while it is pressed nothing is written."""
     site = tmp_path / "site.toml"
     stop = '[cabinet]\nemergency_stop = "switches/input_6"\nclosed_when_pressed = true\n'
     text = EXAMPLE.read_text(encoding="utf-8").replace('"input_5"]', '"input_5", "input_6"]')
