@@ -24,8 +24,8 @@ from tonnam_edge.site import Site
 
 LEAK_PULSES = 2
 LATCH_OF = {Flow.NONE: LatchKind.NO_FLOW, Flow.LOW: LatchKind.LOW_FLOW, Flow.HIGH: LatchKind.HIGH_FLOW}
-# A tank that has fallen so far while a run gave water, and a pump that draws this share of its usual current, say
-# that water flows. A pump against a closed pipe draws about half.
+# A tank that has fallen so far since the meter counted last, and a pump that draws this share of its usual current,
+# say that water flows. A pump against a closed pipe draws about half.
 FALLS_CM = 2.0
 USUAL_SHARE = 0.85
 # Water goes on as if another valve was open too, when there is too much by what that one takes, give or take this.
@@ -39,7 +39,8 @@ class _Steady:
     outlets: tuple[str, ...] = ()
     since: int = 0
     mixed: bool = False  # the meter has counted what somebody let run by hand, too
-    level_cm: float | None = None  # of the tank at the begin
+    level_cm: float | None = None  # of the tank at the begin, or when the meter counted last
+    counted: int = 0  # when that was
 
 
 class Proof:
@@ -93,6 +94,8 @@ class Proof:
             self._steady = _Steady(outlets, now.mono_ms if outlets else 0, level_cm=level_cm)
             return
         steady.mixed |= by_hand
+        if self.stream.rose_mono_ms > steady.counted:  # how far the tank fell until then, the meter has said itself
+            steady.counted, steady.level_cm = self.stream.rose_mono_ms, image.value(self._site.tank_level)
         if not all(image.positions[name].heard for each in outlets for name in self._site.path_of(each)):
             steady.since = now.mono_ms  # a cabinet without power is no blocked pipe
             return
