@@ -179,7 +179,7 @@ class Watched:
             assert max(town.dry_s) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(deeds, min_size=1, max_size=10))
 @example([Deed("river", 1, 400), Deed("canal", 0.05, 130), Deed("kill", 0, 400), Deed("start", 0, 400)])
 @example([Deed("river", 1, 130), Deed("canal", 0.15, 130)])
