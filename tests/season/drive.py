@@ -21,7 +21,7 @@ from tests.season.blows import (
     Visit,
     Water,
 )
-from tests.season.notes import DAY_MS, Notes
+from tests.season.notes import Notes
 from tests.season.record import Act, Record, matters
 from tests.season.site import LAYOUTS, SEASONS, Layout
 from tests.season.wires import Wires
@@ -34,7 +34,7 @@ from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_sim.world import World
 
 MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
-SECOND_MS = 1000
+SECOND_MS, DAY_MS = 1000, 86_400_000
 DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 120_000
 # After something has happened the next looks come so much later.
 LOOKS_MS = tuple(1000 * seconds for seconds in (1, 11))
@@ -122,8 +122,8 @@ class Episode:
 
     @property
     def most_steps(self) -> int:
-        """More looks than that mean that something asks to be looked at for ever."""
-        return round(4000 * self.case.days)
+        """More looks than that mean that something asks to be looked at for ever. Doses are looked at each second."""
+        return round((40_000 if self.site.file.injector else 4000) * self.case.days)
 
     @property
     def _unsettled(self) -> bool:
@@ -321,7 +321,7 @@ class Episode:
         if self._todo:
             found.append(self._begin_ms + self._todo[0].at_s * SECOND_MS)
         if self.core is None:
-            found.append(self._up_ms)
+            found += [self._up_ms, *(until for until in self._notes.deadline_ms.values() if until > now_ms)]
         else:
             found.append(self._next_look_ms(self.core))
         happens_s = self.world.next_event_s()

@@ -43,7 +43,6 @@ MARGINS_S = 150.0
 NO_FLOW_S = 60.0
 # Litres that one fault may let through after the deadline: the proof of a failed close at the full flow, and a line.
 BEYOND_L = 100.0
-PULLED = "probe_pulled"
 # Of what a crop uses a zone is given so much a day on a probe's word alone; a young or sparse crop of the world uses
 # less than the plan says.
 MOST_BY_PROBE, THINKS = 1.5, 1.35
@@ -301,12 +300,15 @@ def nothing_fails_without_a_fault(episode: Episode) -> Iterator[str]:
             yield f"a run ended as {event.body['outcome']} at {clock(at_ms)}: {event.body['reason']['en']}"
     for kind in ("latch.set", "actuator.fault", "probe.contradicts", "device.lost"):
         for at_ms, event in episode.record.of(kind):
+            if event.body.get("of") == "stock_empty":
+                continue  # somebody must fill it now and then
             yield f"{kind} at {clock(at_ms)}: {event.body['text']['en']}"
 
 
 def pulled_probes_drown_nobody(episode: Episode) -> Iterator[str]:
     """By a probe that hangs in the air a zone gets at most 1.5 times in a day what the crop is thought to use."""
-    pulled = {blow.what.probe[:-2].replace("probe", "zone") for blow in episode.case.blows if blow.kind == PULLED}
+    probes = [str(blow.plain()["probe"]) for blow in episode.case.blows if blow.kind == "probe_pulled"]
+    pulled = {zone.id for zone in episode.layout.config.zones if {each.id for each in zone.probes} & set(probes)}
     if episode.case.kinds & (CLOCKS | BY_FORCE | STREAMS | LIARS):
         return
     asked = {

@@ -12,7 +12,7 @@ from tonnam_edge.core import Action, Core, Step
 from tonnam_edge.core.memory import Memory
 
 
-class _Mutant(Core):
+class Mutant(Core):
     """Everything right, but for what `spoil` makes of each step."""
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
@@ -22,32 +22,32 @@ class _Mutant(Core):
         raise NotImplementedError
 
 
-def _acting(step: Step, actions: Iterable[Action]) -> Step:
+def acting(step: Step, actions: Iterable[Action]) -> Step:
     return Step(**{name: getattr(step, name) for name in step.__dataclass_fields__} | {"actions": tuple(actions)})
 
 
-class LeavesThePumpOn(_Mutant):
+class LeavesThePumpOn(Mutant):
     """Closes the valve and forgets the pump."""
 
     def spoil(self, step: Step) -> Step:
-        return _acting(step, (each for each in step.actions if each.open or each.actuator != "pump"))
+        return acting(step, (each for each in step.actions if each.open or each.actuator != "pump"))
 
 
-class ForgetsDeadlines(_Mutant):
+class ForgetsDeadlines(Mutant):
     """Opens without telling the board until when."""
 
     def spoil(self, step: Step) -> Step:
-        return _acting(step, (each._replace(hold_s=None) if each.open else each for each in step.actions))
+        return acting(step, (each._replace(hold_s=None) if each.open else each for each in step.actions))
 
 
-class TakesAnHour(_Mutant):
+class TakesAnHour(Mutant):
     """Tells the board a deadline that is much too late."""
 
     def spoil(self, step: Step) -> Step:
-        return _acting(step, (each._replace(hold_s=3200.0) if each.hold_s else each for each in step.actions))
+        return acting(step, (each._replace(hold_s=3200.0) if each.hold_s else each for each in step.actions))
 
 
-class ClosesOnce(_Mutant):
+class ClosesOnce(Mutant):
     """Says a close once and never again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,10 +60,10 @@ class ClosesOnce(_Mutant):
             self._closed[each.actuator] = 0 if each.open else self._closed[each.actuator] + 1
             if each.open or self._closed[each.actuator] == 1:
                 kept.append(each)
-        return _acting(step, kept)
+        return acting(step, kept)
 
 
-class ClosesTheValveFirst(_Mutant):
+class ClosesTheValveFirst(Mutant):
     """Closes the valves at once, and the pump some looks later."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -76,14 +76,14 @@ class ClosesTheValveFirst(_Mutant):
         due = [each for at_ms, each in self._held_back if at_ms <= step.now_ms]
         self._held_back = [held for held in self._held_back if held[1] not in due]
         early = [self._close(zone.part.valve) for zone in self.site.zones.values() if pumps]
-        return _acting(step, [*due, *early, *(each for each in step.actions if each not in pumps)])
+        return acting(step, [*due, *early, *(each for each in step.actions if each not in pumps)])
 
     def _close(self, valve: str) -> Action:
         part = self.site.actuators[valve].part
         return Action(valve, part.device, part.coil, False, None, 0)
 
 
-class KeepsNothing(_Mutant):
+class KeepsNothing(Mutant):
     """Puts no run on disk: after a kill nobody knows of it."""
 
     def spoil(self, step: Step) -> Step:
@@ -95,7 +95,7 @@ class KeepsNothing(_Mutant):
         return Step(**kept | {"memory": memory.encode()})
 
 
-class ForgetsTheDay(_Mutant):
+class ForgetsTheDay(Mutant):
     """Forgets at each start what a day has had, and which slots are used."""
 
     def __init__(self, site: Any, memory: bytes | None = None, **kwargs: Any) -> None:

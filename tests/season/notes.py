@@ -55,7 +55,7 @@ class Notes:
         for number, zone in enumerate(self._site.zones):
             delivered_l = self._world.plumbing.lines[number].delivered_l
             if delivered_l != self._delivered_l[zone]:
-                if from_ms > self.deadline_ms[zone]:
+                if from_ms >= self.deadline_ms[zone]:
                     beyond_l = delivered_l - self._delivered_l[zone]
                     self._record.beyond_l[zone] = self._record.beyond_l.get(zone, 0.0) + beyond_l
                 self._delivered_l[zone] = delivered_l

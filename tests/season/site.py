@@ -47,6 +47,8 @@ class Layout:
     metered: bool = True
     told_flow_l_min: float = TOLD_FLOW_L_MIN
     capacity_l_min: float = 130.0
+    stock_l: float = 4.0
+    pump_current: bool = False
 
     @cached_property
     def site(self) -> Site:
@@ -148,8 +150,8 @@ def _fertigated() -> Layout:
         injectors=injectors,
         mixing=MixingConfig(),
     )
-    fixed = [{"injector": liquid, "ml_per_l": 1.0} for liquid in ("a", "b")]
-    recipes = {
+    fixed = [{"injector": liquid, "ml_per_l": 2.0} for liquid in ("a", "b")]
+    recipes: dict[str, dict[str, Any]] = {
         "zone-1": {"dose": fixed},
         "zone-2": {"dose": [{"injector": "acid", "ml_per_l": 1.0, "most_ml_per_l": 2.0}], "ph": {"target": 6.2}},
     }
@@ -157,10 +159,10 @@ def _fertigated() -> Layout:
 
 
 def _together() -> Layout:
-    """Three zones that ask for water at the same time, two of which the pump can feed together."""
+    """Three zones that ask for water at once, two of which the pump can feed; what it draws is measured."""
     zones = tuple(_zone(number, ValveConfig(Coil(0, number), travel_s=2.0 * number)) for number in (1, 2, 3))
     programs = (_timer(1, "06:10", 12), _timer(2, "06:10", 9), _timer(3, "06:10", 6), _band(1), _balance(3))
-    return Layout("together", WorldConfig(zones=zones), programs)
+    return Layout("together", WorldConfig(zones=zones), programs, pump_current=True)
 
 
 def _solar() -> Layout:

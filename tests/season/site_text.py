@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonnam_sim.world.config import COCO_BAG, Coil, InjectorConfig, ValveConfig, WorldConfig, ZoneConfig
 from tonnam_sim.world.solution import UNITS
-from tonnam_sim.world.wiring import LEVEL, METER, inputs_of
+from tonnam_sim.world.wiring import LEVEL, METER, PUMP_METER, inputs_of
 
 if TYPE_CHECKING:
     from tests.season.site import Layout
@@ -18,7 +18,7 @@ WEATHER_POLL_S = 300
 TOLD_FLOW_L_MIN = 60
 MAX_RUN_MIN = 20
 MAX_DAY_MIN = 120
-RINSE_L, STOCK_L, MAX_PULSE_ML, MAX_HOUR_ML, MAX_DAY_ML = 40, 4, 100, 900, 2000
+RINSE_L, MAX_PULSE_ML, MAX_HOUR_ML, MAX_DAY_ML = 40, 100, 900, 2000
 # A solar pump starts at this share of its speed.
 LEAST_SPEED = 0.7
 FIRST_DAY = date(2026, 11, 21)
@@ -106,7 +106,7 @@ def _tables(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
         ]
         yield "device", _device(f"inputs-{unit}", "cabinet", unit, "digital-input-8ch", tells=tells)
     yield from _actuators(layout)
-    yield from _dosing(config)
+    yield from _dosing(layout)
     for zone in config.zones:
         yield "zone", _zone_keys(zone, layout)
     for program in layout.programs:
@@ -129,15 +129,19 @@ def _weather(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
 def _actuators(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
     config = layout.config
     if layout.pumped:
-        yield from _pump(config, layout.capacity_l_min)
+        yield from _pump(config, layout)
     if config.master is not None:
         yield "actuator", _valve("master", "master", config.master) | {"lead_s": 2, "lag_s": 2}
     for zone in config.zones:
         yield "actuator", _valve(f"valve-{zone.id}", "valve", zone.valve)
 
 
-def _pump(config: WorldConfig, capacity_l_min: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    pump: dict[str, Any] = {"capacity_l_min": capacity_l_min}
+def _pump(config: WorldConfig, layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
+    pump: dict[str, Any] = {"capacity_l_min": layout.capacity_l_min}
+    if layout.pump_current:
+        told = {"tells": ["current"], "poll_s": 2}
+        yield "device", _device("pump-meter", "cabinet", PUMP_METER, "eastron-sdm120", **told)
+        pump |= {"current": "pump-meter/current", "runs_above": 0.8, "dry_below": 1.2}
     if config.pump.supply == "solar":
         yield "bus", {"id": "inverter", "address": "tcp://127.0.0.1:1505"}
         yield "device", _device("roof", "inverter", 1, "sunspec-103", tells=["ac_power"])
@@ -156,8 +160,9 @@ def _roof_w(config: WorldConfig, speed: float) -> int:
     return round(config.pump.full_load_a * 230.0 * 0.85 * speed**3 / config.pump.solar_w * 10_000.0)
 
 
-def _dosing(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+def _dosing(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
     """Injectors with closing valves of their own, into one line with probes behind them."""
+    config = layout.config
     if config.mixing is None:
         return
     for name in ("ec", "ph"):
@@ -169,12 +174,12 @@ def _dosing(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
         if injector.valve is not None:
             yield "actuator", _actuator(f"{injector.id}-valve", "valve", injector.valve, travel_s=0)
         yield "actuator", _actuator(injector.id, "injector", injector.coil)
-        yield "injector", _injector(injector)
+        yield "injector", _injector(injector, layout.stock_l)
 
 
-def _injector(injector: InjectorConfig) -> dict[str, Any]:
+def _injector(injector: InjectorConfig, stock_l: float) -> dict[str, Any]:
     keys: dict[str, Any] = {"id": injector.id, "name": _words(injector.id), "actuator": injector.id, "line": "line"}
-    keys |= {"liquid": injector.liquid, "ml_min": injector.ml_min, "stock_l": STOCK_L}
+    keys |= {"liquid": injector.liquid, "ml_min": injector.ml_min, "stock_l": stock_l}
     keys |= {"max_pulse_ml": MAX_PULSE_ML, "max_hour_ml": MAX_HOUR_ML, "max_day_ml": MAX_DAY_ML}
     keys |= {"backflow_preventer": _words("preventer"), "closing_actuator": f"{injector.id}-valve"}
     return keys | ({"ph_per_ml_l": -0.5} if injector.liquid == "acid" else {"ec_per_ml_l": 0.18})
