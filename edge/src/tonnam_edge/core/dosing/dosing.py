@@ -54,11 +54,14 @@ class Dosing:
 
     def wait(self, wish: Wish, now: Now) -> Text | None:
         """What a wish must wait for: other water in the same line, a rinse, or a dosing pump that will not stand."""
-        for line in self._feeding(wish.zone):
+        feeding = self._feeding(wish.zone)
+        for line in feeding:
             if line.guard.runs_on is not None:
                 return line.guard.runs_on
+        if not feeding:
+            return None
         supply, own = self._site.supply_of(wish.zone), self._goes_with(wish, now)
-        for run in self._water.runs.on(supply) if self._feeding(wish.zone) else ():
+        for run in self._water.runs.on(supply):
             zone = run.intent.zone
             if zone in self._site.zones and own != self._gets(zone, plain=self._is_plain(run.intent)):
                 return texts.other_recipe(self._site.zones[zone].part.name)

@@ -30,10 +30,10 @@ class LineFlow:
         device = site.device_of(self._stream)
         value = None if device is None else device.profile.find(part.flow.split("/")[-1])
         self._switch = value is not None and value.kind != "counter"
-        self._total = site.flow_total if self._switch else self._stream
+        self._total = _metered_at(site, part.feeds) if self._switch else self._stream
+        self.others = _counted_too(site, self._total, part.feeds)  # supplies whose water the same meter counts
         self._metered = part.kind == "main"
         self.step_l = _step_l(site, self._total)
-        self._shared = self._total == site.flow_total and len({site.supply_of(zone) for zone in site.zones}) > 1
         self._meter = Meter(self.step_l, sum(zone.part.flow_l_min for zone in site.zones.values()))
         self._on = False
         self._on_since = self._looked = self._expected = 0.0
@@ -47,8 +47,7 @@ class LineFlow:
         self.known = False
 
     def look(self, image: Image, on_since: int | None, expected_l_min: float, *, alone: bool) -> None:
-        """Follow it. `on_since`: since when the supply is on, None while it is not; `alone`: nothing else that the
-        same meter counts can run."""
+        """Follow it. `on_since`: since when the supply is on, None while it is off; `alone`: none of `others` runs."""
         now = image.now.mono_ms
         if (
             on_since is None and self._metered
@@ -57,7 +56,7 @@ class LineFlow:
         if on_since is None or not self._on or on_since != self._on_since:
             self.since_on_l, self._on, self._on_since = 0.0, on_since is not None, float(on_since or 0)
         self._expected = expected_l_min
-        passed_l = self._count(image) if not self._shared or alone else 0.0
+        passed_l = self._count(image) if alone else 0.0
         limit_l = MOST_SHARE * expected_l_min / 60
         self._credit_l = min(
             self._credit_l + limit_l * (now - self._looked) / 1000, 3 * self.step_l + CREDIT_S * limit_l
@@ -110,6 +109,18 @@ class LineFlow:
         if read is None or image.now.mono_ms - read > SWITCH_READ_S * 1000:
             return False
         return self._still and value == 1.0 and read > self._on_since
+
+
+def _metered_at(site: Site, supply: str) -> str | None:
+    """The total of the meter that counts a supply's water."""
+    meter = site.paths.meter_of_supply(supply)
+    return None if meter is None else f"{site.id}/{site.paths.meters[meter].total}"
+
+
+def _counted_too(site: Site, total: str | None, supply: str) -> frozenset[str]:
+    """The other supplies whose water a meter counts; none where it is the line's own."""
+    meters = (name for name, meter in site.paths.meters.items() if f"{site.id}/{meter.total}" == total)
+    return frozenset(other for meter in meters for other in site.paths.metered_by(meter)) - {supply}
 
 
 def _step_l(site: Site, total: str | None) -> float:

@@ -105,7 +105,7 @@ class Line:
         supply = self._water.runs.supplies[self.part.feeds]
         runs = self._water.runs.on(self.part.feeds, Phase.WATERING) if supply.on else []
         zones = [run.intent.zone for run in runs]
-        alone = all(each.off for each in self._water.runs.supplies.values() if each is not supply)
+        alone = all(self._water.runs.supplies[name].off for name in self.flow.others)
         expected_l_min = self._water.expected.l_min(zones) if runs else 0.0
         self.flow.look(image, supply.on_since if runs else None, expected_l_min, alone=alone)
         self._count_rinse()

@@ -117,6 +117,7 @@ class Doser:
         now, waited_s = image.now, (image.now.mono_ms - self._since) / 1000
         if self.stage is Stage.VALVE and self._valve is not None:
             if not self._actuators.said_open(self._valve.id) or waited_s > PROVE_S + self._valve.part.travel_s:
+                self._count_seen(image)
                 self.stop(now)
             elif self._actuators.held(self._valve.id) is True and waited_s >= self._valve.part.travel_s:
                 self._dose(now)
