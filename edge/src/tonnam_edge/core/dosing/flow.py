@@ -47,27 +47,28 @@ class LineFlow:
         self.known = False
 
     def look(self, image: Image, on_since: int | None, expected_l_min: float, *, alone: bool) -> None:
-        """Follow it. `on_since`: since when the supply is on, None while it is off; `alone`: none of `others` runs."""
+        """Follow it. `on_since`: since when the supply is on, else None; `alone`: none of `others` runs."""
         now = image.now.mono_ms
-        if (
-            on_since is None and self._metered
-        ):  # it must come to rest after every run; a tank is stirred day and night
+        if on_since is None and self._metered:  # a switch rests between runs; a tank is stirred day and night
             self._still = image.value(self._stream) == 0.0 or (self._still and not self._on)
         if on_since is None or not self._on or on_since != self._on_since:
             self.since_on_l, self._on, self._on_since = 0.0, on_since is not None, float(on_since or 0)
-        self._expected = expected_l_min
-        passed_l = self._count(image) if alone else 0.0
-        limit_l = MOST_SHARE * expected_l_min / 60
-        self._credit_l = min(
-            self._credit_l + limit_l * (now - self._looked) / 1000, 3 * self.step_l + CREDIT_S * limit_l
-        )
-        self.passed_l = min(passed_l, self._credit_l) if self._on else 0.0
-        self._credit_l -= self.passed_l
-        self._looked, self.rose = now, self.passed_l > 0
+        counted_l = self._count(image)
+        self.passed_l = self._believed(counted_l if alone and self._on else 0.0, expected_l_min, now)
+        self._expected, self._looked, self.rose = expected_l_min, now, self.passed_l > 0
         self.since_on_l += self.passed_l
         if self.rose:
             self._rose_mono_ms = now
         self.flows = self._on and self._switch_proves(image) and (not self._meter_needed or self._meter_proves(now))
+
+    def _believed(self, counted_l: float, expected_l_min: float, now: int) -> float:
+        """No more than the open zones can take, over half a minute and three pulses."""
+        limit_l_s = MOST_SHARE * expected_l_min / 60
+        most_l = 3 * self.step_l + CREDIT_S * limit_l_s
+        self._credit_l = min(self._credit_l + limit_l_s * (now - self._looked) / 1000, most_l)
+        believed_l = min(counted_l, self._credit_l)
+        self._credit_l -= believed_l
+        return believed_l
 
     @property
     def _meter_needed(self) -> bool:
