@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.edge.floods import EXAMPLE, PUMP_KEY, RIVER, UPSTREAM, FloodTown
+from tests.edge.floods import BOARD, EXAMPLE, PUMP_KEY, RIVER, UPSTREAM, FloodTown
 from tests.edge.servers import ModbusServer
 from tests.edge.test_agent import agent
 
@@ -87,3 +87,21 @@ async def test_the_key_stops_a_running_agent_and_all_off_from_moving_anything(tm
         code, said = await all_off(tmp_path, server.address)
         assert (code, town.coils[:3]) == (0, [False] * 3)
         assert "safe state, and read back there" in said
+
+
+async def test_what_waited_for_a_silent_board_is_not_carried_out_once_it_is_locked(tmp_path: Path) -> None:
+    town = LiveTown()
+    async with ModbusServer(town.execute) as server:
+        with agent(tmp_path, {"cabinet": server.address}, text=hurried()) as running:
+            await running.until(lambda: town.coils[:3] == [True, True, True])
+            town.silent.add(BOARD)
+            town.levels[RIVER], town.levels[UPSTREAM] = 330.0, 365.0
+            await running.says("every pump runs")
+            town.turn_key(PUMP_KEY, locked=True)
+            await running.says("Locked by the key at the cabinet")
+            before = len(town.writes)
+            town.silent.discard(BOARD)
+            await running.until(lambda: any(coil == 2 for _, coil, _ in town.writes[before:]))
+            await running.says("device.answers")
+            assert await asyncio.to_thread(running.end, signal.SIGTERM) == 0
+    assert {coil for _, coil, _ in town.writes[before:]} == {2}

@@ -264,7 +264,10 @@ class Agent:
         self._steps.put_nowait(step)
 
     def _act(self, actions: Sequence[Action]) -> None:
-        for action in actions:
+        """Hand over what is not locked; also what has waited for the disk, or for a board that was silent."""
+        for bus in self._buses.values():
+            bus.leave(self.core.left)
+        for action in (action for action in actions if action.actuator not in self.core.left):
             self._buses[self.site.devices[action.device].part.bus].act([action])
 
     async def _tell(self) -> None:

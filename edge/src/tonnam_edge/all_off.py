@@ -42,7 +42,9 @@ async def all_off(
     by_bus: dict[str, list[Actuator]] = defaultdict(list)
     locked = await locked_now(site, transport, within_s * LOCK_SHARE)
     for name in sorted(locked):
-        log.warning("all_off.locked", actuator=name, meaning="somebody has locked it at the cabinet; it is left alone")
+        log.warning(
+            "all_off.locked", actuator=name, meaning="somebody has locked it at the cabinet; it is left alone"
+        )
     ours = (actuator for actuator in site.actuators.values() if actuator.id not in locked)
     for actuator in sorted(ours, key=lambda actuator: actuator.stops_at):
         by_bus[site.devices[actuator.part.device].part.bus].append(actuator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,10 @@ class Bus:
         self._queue.put(actions)
         if actions:
             self._wake.set()
+
+    def leave(self, actuators: Collection[str]) -> None:
+        """Carry out nothing that still waits for these: somebody has locked them."""
+        self._queue.leave(actuators)
 
     async def run(self) -> None:
         """Serve the bus until cancelled, then close the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.limits import REPEAT_OFF_S
@@ -35,6 +35,12 @@ class WriteQueue:
                 self._tried.discard(action.actuator)
             self._waiting.pop(action.actuator, None)
             self._waiting[action.actuator] = action
+
+    def leave(self, actuators: Collection[str]) -> None:
+        """Drop what waits for these, closes too: somebody has locked them, and nothing is to move them."""
+        for name in self._waiting.keys() & set(actuators):
+            del self._waiting[name]
+            self._tried.discard(name)
 
     def take(self, now_ms: int) -> Action | None:
         """What is to be written next, or None when nothing can be now. It is out of the queue then."""

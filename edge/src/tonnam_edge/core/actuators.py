@@ -84,6 +84,11 @@ class Actuators:
         known = ((name, self._said[name]) for name in names if name not in self._left)
         return all(self._in_safe_state(name) and said.proven for name, said in known)
 
+    @property
+    def left(self) -> frozenset[str]:
+        """Those that are not ours to move now."""
+        return self._left
+
     def said_open(self, name: str) -> bool:
         return self._said[name].open
 

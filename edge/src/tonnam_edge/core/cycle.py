@@ -140,6 +140,11 @@ class Core:
         return frozenset(name for name in self.site.actuators if not self._actuators.safe([name]))
 
     @property
+    def left(self) -> frozenset[str]:
+        """The pumps and gates that somebody has in hand: nothing is to move them, whatever was decided before."""
+        return self._actuators.left
+
+    @property
     def latches(self) -> Latches:
         """What was found wrong with the water, and stands until a person clears it."""
         return self._water.latches
