@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
-from tests.cloud.scene import NOW_MS, Scene, playing
+from tests.cloud.scene import NOW_MS, PASSWORD, Scene, playing
 from tests.edge.floods import PUMP_KEY, RIVER, UPSTREAM, Flood
 from tonnam_cloud.alerts.models import AlertRow
 from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Rejected
+from tonnam_cloud.people.person import Role
 from tonnam_cloud.registry import told
 from tonnam_cloud.registry.application import Source, apply_event
 from tonnam_cloud.store.embedded import EmbeddedStore
@@ -89,6 +91,36 @@ async def test_an_unknown_level_and_a_latch_are_alerts_until_they_are_over(scene
     flood.run(10)
     tell(scene.database, flood.events)
     assert [rule for rule, _ in alerts(scene.database)] == ["latch"]
+
+
+async def test_an_order_for_a_station_is_sent_by_minutes_and_obeyed_by_its_controller(
+    scene: Scene, flood: Flood
+) -> None:
+    tell(scene.database, flood.events)
+    scene.parts.people.put_account("ploy", display_name="Ploy", roles={"demo-town": Role.FARMER}, password=PASSWORD)
+    where = "/api/sites/demo-town/flood-gate/zones/{}/commands"
+    async with scene.client("ploy") as client:
+        sent = await client.post(where.format("flood-pumps"), json={"action": "water", "minutes": 5})
+        assert sent.status_code == 202, sent.text
+        for station, wish in (
+            ("flood-pumps", {"action": "water", "minutes": 61}),
+            ("flood-pumps", {"action": "water", "litres": 100}),
+            ("moon", {"action": "water", "minutes": 5}),
+        ):
+            assert (await client.post(where.format(station), json=wish)).status_code in {404, 422}
+    await scene.parts.commands.round()
+    [(topic, command)] = scene.wire.published
+    assert (topic.split("/")[2:4], command.zone, command.max_run_s) == (
+        ["demo-town", "gateway-1"],
+        "flood-pumps",
+        300,
+    )
+    late_ms = flood.now_ms - command.issued_at_ms
+    times = {"issued_at_ms": command.issued_at_ms + late_ms, "expires_at_ms": command.expires_at_ms + late_ms}
+    flood.core.command(msgspec.structs.replace(command, signed_by="5a" * 8, **times))
+    flood.run(10)
+    assert any(flood.running())
+    assert flood.states(command.id) == ["accepted", "running"]
 
 
 def test_a_station_whose_level_is_not_of_its_site_is_rejected(flood: Flood) -> None:

@@ -100,7 +100,7 @@ def check(site_file: SiteArgument, bus: BusOption = None) -> None:
     typer.echo(
         f"{site_file}: good. {len(site.zones)} zones, {len(site.actuators)} valves and pumps, "
         f"{len(site.devices)} devices on {len(site.buses)} buses, {len(site.datastreams)} datastreams, "
-        f"{len(site.programs)} programs."
+        f"{len(site.programs)} programs, {len(site.stations)} stations."
     )
 
 

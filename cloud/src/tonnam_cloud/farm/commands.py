@@ -19,7 +19,7 @@ from tonnam_cloud.outage import Outage
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.refusals import Conflict, Invalid, NotAllowed, NotFound
 from tonnam_cloud.registry import standing
-from tonnam_cloud.registry.models import Command, Zone
+from tonnam_cloud.registry.models import Command
 from tonnam_cloud.times import utc
 from tonnam_cloud.words import Words
 from tonnam_link import messages
@@ -60,6 +60,7 @@ NEEDS_MINUTES = Words(
 )
 NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลาหรือลิตร", en="A stop takes no minutes or litres.")
 NEEDS_LITRES = Words(th="สั่งรดได้ครั้งละ {low} ถึง {high} ลิตร", en="Ask for {low} to {high} litres at a time.")
+NO_LITRES = Words(th="สถานีสูบน้ำและประตูสั่งเป็นนาที", en="A pumping station or a gate is asked by minutes.")
 OTHER_WISH = Words(th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command.")
 
 
@@ -123,10 +124,13 @@ class Commands:
 
         def wanted(session: Session) -> Wanted:
             ground = repository.zone(session, tenant, site, zone)
-            if ground is None:
+            longest_s = _longest_order_s(session, tenant, site, zone) if ground is None else ground.max_run_s
+            if longest_s is None:
                 raise NotFound
+            if ground is None:
+                _require(wish.litres is None, lambda: Invalid(NO_LITRES))
             action = messages.CommandAction(wish.action)
-            return Wanted(action, zone, lambda: _max_run_s(ground, wish), wish.litres or 0)
+            return Wanted(action, zone, lambda: _max_run_s(longest_s, wish), wish.litres or 0)
 
         return self._take(person, (tenant, site), wanted, key)
 
@@ -329,19 +333,26 @@ def _wire(row: Command) -> bytes:
     )
 
 
-def _max_run_s(zone: Zone, wish: schemas.CommandWish) -> int:
+def _longest_order_s(session: Session, tenant: str, site: str, station: str) -> float | None:
+    """The longest time for which somebody afar may ask a pumping station or gate to act; None where there is none."""
+    row = repository.site(session, tenant, site)
+    found = () if row is None else standing.of(row).stations
+    return next((each.max_order_s for each in found if each.id == station), None)
+
+
+def _max_run_s(longest_s: float, wish: schemas.CommandWish) -> int:
     """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid.
 
-    Litres end it before; without minutes the zone's longest time is its end in any case.
+    Litres end it before; without minutes the longest time is its end in any case.
     """
     if wish.action == "stop":
         _require(wish.minutes is None and wish.litres is None, lambda: Invalid(NO_MINUTES))
         return 0
-    longest = int(zone.max_run_s // 60)
+    longest = int(longest_s // 60)
     if wish.litres is not None and not 1 <= wish.litres <= schemas.MOST_LITRES:
         raise LitresOutOfRange(1, schemas.MOST_LITRES)
     if wish.litres is not None and wish.minutes is None:
-        return int(zone.max_run_s)
+        return int(longest_s)
     if wish.minutes is None or not 1 <= wish.minutes <= longest:
         raise MinutesOutOfRange(1, longest)
     return wish.minutes * 60

@@ -207,6 +207,7 @@ class StationStands(msgspec.Struct, frozen=True):
     locked: bool | None = None
     in_hand: bool = False
     ordered: bool = False
+    max_order_s: Seconds = 0.0
     alarm: Words | None = None
 
 
