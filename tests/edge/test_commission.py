@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.cabinets import Cabinet, Soil, standing
+from tests.edge.cabinets import Cabinet, Soil, TimedBoard, standing
 from tests.edge.farms import SITE
 from tests.edge.servers import simulated_farm
 from tests.edge.test_agent import EXAMPLE, coils, until_coils
@@ -280,8 +280,72 @@ async def test_a_valve_that_closes_when_energised_is_opened_by_letting_it_go_and
     assert cabinet.coils == [False, False, True]  # energised: closed
     assert read.actuators["valve-2"].part.commissioned is not None
     assert read.actuators["valve-1"].part.renewable == "verified"
-    assert read.actuators["valve-2"].part.renewable == "unknown"  # a flash off was not tried
+    assert read.actuators["valve-2"].part.renewable == "verified"  # by the board's other timer
+    assert talk.heard("can be renewed") == 2
     assert talk.heard("holds no deadline") == 0
+
+
+async def test_a_board_whose_other_timer_does_not_end_is_found_out(tmp_path: Path) -> None:
+    cabinet = Cabinet()
+    cabinet.boards[1] = NeverOnAgain()
+    text = SITE.replace('id = "valve-2"', 'id = "valve-2"\nkind = "normally_open"\nsafe_state = "closed"')
+    talk = Talk({"supply off and on": power_cut(cabinet)})
+    async with farm(tmp_path, cabinet, text) as site:
+        before = site.path.read_bytes()
+        assert await site.commission(talk) == FINISHED
+        assert site.path.read_bytes().count(b"commissioned") == before.count(b"commissioned")
+    assert talk.heard("did not end an opening by itself") == 1
+    assert cabinet.coils == [False, False, True]
+
+
+LATCHING = SITE.replace(
+    'id = "valve-1"\nrole = "valve"',
+    'id = "valve-1"\nrole = "valve"\nkind = "latching"\nclose_coil = 3\npulse_s = 0.3',
+)
+
+
+async def test_a_latching_valves_pulse_is_tried_and_the_valve_is_closed_by_its_other_coil(tmp_path: Path) -> None:
+    cabinet = Cabinet()
+    talk = Talk({"supply off and on": power_cut(cabinet), "Go on?": "y", "Measure the flow": "s"})
+    async with farm(tmp_path, cabinet, LATCHING) as site:
+        assert await site.commission(talk) == FINISHED
+        read = load_site(site.path)[0]
+    assert talk.heard("ends a latching valve's pulse by itself") == 1
+    assert read.actuators["valve-1"].part.commissioned is not None
+    pulses = [coil for coil, seconds in cabinet.boards[1].flashes if seconds == 0.3]
+    assert 1 in pulses
+    assert pulses[-1] == 3
+    assert cabinet.coils == [False] * 3
+
+
+async def test_a_board_that_does_not_end_a_pulse_is_not_used_further(tmp_path: Path) -> None:
+    cabinet = Cabinet()
+    cabinet.boards[1] = EndlessPulse()
+    talk = Talk({"supply off and on": power_cut(cabinet), "Go on?": "y"})
+    async with farm(tmp_path, cabinet, LATCHING) as site:
+        assert await site.commission(talk) == FINISHED  # of a latching valve the coils say nothing more
+        read = load_site(site.path)[0]
+    assert talk.heard("Valve 1 is not proven to be off") == 1
+    assert talk.heard("What do you see") == 0
+    assert read.actuators["valve-1"].part.commissioned is None
+
+
+class NeverOnAgain(TimedBoard):
+    """Its flash off is a plain off."""
+
+    def look(self) -> None:
+        for coil in [coil for coil in self.until if not self.coils[coil]]:
+            del self.until[coil]
+        super().look()
+
+
+class EndlessPulse(TimedBoard):
+    """Its short flashes do not end."""
+
+    def look(self) -> None:
+        for coil in [coil for coil in self.until if coil in {1, 3}]:
+            del self.until[coil]
+        super().look()
 
 
 async def test_a_run_to_measure_opens_the_master_valve_and_the_contactor_too(tmp_path: Path) -> None:

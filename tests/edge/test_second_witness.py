@@ -109,6 +109,16 @@ def test_a_tank_that_falls_says_that_water_flows(tmp_path: Path) -> None:
     assert play.states("c1")[-1] == "done"
 
 
+def test_a_pump_that_dies_in_a_run_is_no_still_meter_though_the_tank_had_fallen_before(tmp_path: Path) -> None:
+    play, stand = driven(tmp_path, current=False)
+    stand.tank_falls_cm_l = 0.1
+    play.water("zone-1", 600, "c1")
+    play.run(120)
+    stand.flow_pct["pump-1"] = 0.0
+    play.run(60)
+    assert latches(play) == [("low_flow", "zone-1")]
+
+
 def test_too_much_by_what_a_zone_takes_that_is_closed_is_its_valve_and_stops_all_of_its_pump(tmp_path: Path) -> None:
     play, stand = driven(tmp_path)
     play.water("zone-2", 60, "c1")

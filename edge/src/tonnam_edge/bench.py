@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from tonnam_edge.coils import at_rest, position
+from tonnam_edge.coils import PULSE_S, at_rest, position
 from tonnam_edge.core import Action
 from tonnam_edge.errors import EdgeError, Transient
 from tonnam_edge.polling import Poll, Read, Values, coil_id
@@ -22,6 +22,11 @@ from tonnam_edge.writes import writes_of
 AGAIN_S = 0.2
 # How long a close may take to be read back, and a device to answer at all.
 PATIENCE_S = 10.0
+
+
+def _pulse_s(actuator: Actuator) -> float:
+    """How long a latching valve's pulse is under way before it can be seen to have ended."""
+    return (actuator.part.pulse_s or PULSE_S) if actuator.part.kind == "latching" else 0.0
 
 
 class NotOff(EdgeError):
@@ -59,6 +64,7 @@ class Bench:
         while True:
             with contextlib.suppress(EdgeError):
                 await self._write(actuator, None)
+                await asyncio.sleep(_pulse_s(actuator))
                 if not await self.is_on(actuator):
                     return
             if loop.time() > ends:

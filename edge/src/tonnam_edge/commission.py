@@ -16,7 +16,7 @@ from typing import Any
 
 from tonnam_edge import commission_words as words
 from tonnam_edge.bench import Bench
-from tonnam_edge.coils import energised
+from tonnam_edge.coils import PULSE_S, energised
 from tonnam_edge.errors import Transient
 from tonnam_edge.limits import DECAY_S, FILL_S, OPEN_MARGIN_S, PULSES_TO_WAIT, PUMP_MARGIN_S
 from tonnam_edge.person import Person
@@ -89,6 +89,12 @@ class Commissioning:
         mine = [one for one in self._of(board) if _by_its_coil(one.part)]
         return min(mine, key=lambda one: one.part.turns, default=None)
 
+    def _let_go(self, board: Device) -> Actuator | None:
+        """What is moved to try the board's other timer, which turns a coil on again: a valve that closes when
+        energised."""
+        mine = [one for one in self._of(board) if one.part.kind != "latching" and not _by_its_coil(one.part)]
+        return min(mine, key=lambda one: one.part.turns, default=None)
+
     async def _board(self, board: Device) -> None:
         """Its state after a power cut, and its timers."""
         self._bad_boards.add(board.part.id)  # until it is found good
@@ -103,7 +109,11 @@ class Commissioning:
         if first is not None and not await self._comes_back_off(board, first):
             return
         await self._all_off(board)
-        if first is not None and first.timer_s is not None and not await self._timer(board, first):
+        for timed in (first, self._let_go(board)):
+            if timed is not None and timed.timer_s is not None and not await self._timer(board, timed):
+                return
+        pulsed = next((one for one in self._of(board) if one.part.kind == "latching"), None)
+        if pulsed is not None and not await self._pulse(board, pulsed):
             return
         self._bad_boards.discard(board.part.id)
 
@@ -153,9 +163,18 @@ class Commissioning:
         closes, renews = ended is not None and ended < 1.85, ended is not None and 1.4 < ended < 1.85
         self._person.tell(words.timer_result(board.part.name, closes=closes, renews=renews))
         for one in self._of(board) if closes else ():
-            if one.timer_s is not None and _by_its_coil(one.part):
+            if one.timer_s is not None and _by_its_coil(one.part) is _by_its_coil(first.part):
                 self.results["actuator", one.id]["renewable"] = "verified" if renews else "unknown"
         return closes
+
+    async def _pulse(self, board: Device, valve: Actuator) -> bool:
+        """Whether the board ends a latching valve's pulse by itself: one that stays on burns out. Raises NotOff."""
+        pulse_s = valve.part.pulse_s or PULSE_S
+        async with self._bench.on(valve, self._times.flash_s, within_s=3 * self._times.flash_s + pulse_s):
+            await asyncio.sleep(pulse_s + self._times.flash_s / 3)
+            ends = not await self._bench.is_on(valve)
+            self._person.tell(words.pulse_result(board.part.name, ends=ends))
+        return ends
 
     async def _valve(self, actuator: Actuator) -> None:
         """Which way it moves, and how long that takes."""

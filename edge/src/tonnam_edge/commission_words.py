@@ -60,6 +60,15 @@ def timer_result(board: Words, *, closes: bool, renews: bool) -> Text:
     )
 
 
+def pulse_result(board: Words, *, ends: bool) -> Text:
+    if ends:
+        return text(f"{board.th} ตัดพัลส์เองตรงเวลา", f"{board.en} ends a latching valve's pulse by itself.")
+    return text(
+        f"{board.th} ไม่ตัดพัลส์เอง คอยล์วาล์วจะไหม้ ถอดสายวาล์วออก",
+        f"{board.en} did not end a latching valve's pulse: its coil would burn out. Take its wires off.",
+    )
+
+
 def what_moves(name: Words, seconds: float) -> Text:
     return text(
         f"เปิด {name.th} อยู่ ปิดเองใน {seconds:.0f} วินาที เห็นอะไร [o ตัวนี้เปิด / c ตัวนี้ปิด / w ตัวอื่นขยับ / n ไม่มีอะไร]",

@@ -150,8 +150,13 @@ class Stream:
         return Flow.HIGH if (passed_l - self.step_l) / minutes > high else None
 
     def l_min(self, from_mono_ms: int, to_mono_ms: int) -> float:
-        """The flow between two times, as far as the pulses say."""
-        litres = self.since(from_mono_ms)[0] - self.since(to_mono_ms)[0]
+        """The flow between two times. What rose between two looks is spread over the time between them."""
+        litres = 0.0
+        for rise in reversed(self._rises):
+            if rise.to_mono_ms <= from_mono_ms:
+                break
+            inside_ms = min(rise.to_mono_ms, to_mono_ms) - max(rise.from_mono_ms, from_mono_ms)
+            litres += rise.litres * max(0, inside_ms) / max(1, rise.to_mono_ms - rise.from_mono_ms)
         return litres / ((to_mono_ms - from_mono_ms) / 60_000)
 
 
