@@ -62,7 +62,7 @@ class Commissioning:
         for actuator in self._moved(turns=True):
             await self._heeding_silence(self._pump, actuator)
         for zone in self._site.zones.values():
-            if self._site.flow_total is not None:
+            if self._site.total_of(zone.id) is not None:
                 await self._heeding_silence(self._flow, zone)
 
     async def _heeding_silence(self, step: Callable[[Any], Any], what: Any) -> None:
@@ -259,7 +259,7 @@ class Commissioning:
                     self._bench.on(valve, runs_s + 2 * travel_s + 2 * OPEN_MARGIN_S + DECAY_S)
                 )
             await asyncio.sleep(travel_s)
-            l_min = await self._pumped(motors, runs_s)
+            l_min = await self._pumped(motors, runs_s, self._site.total_of(zone.id))
         if l_min is None:
             self._person.tell(words.flow_unknown(name))
         elif await self._person.ask(words.flow_is(name, l_min), "yn") == "y":
@@ -275,21 +275,21 @@ class Commissioning:
         names = () if pump is None else (pump.part.contactor, pump.id)
         return [self._site.actuators[name] for name in names if name is not None]
 
-    async def _pumped(self, motors: Sequence[Actuator], runs_s: float) -> float | None:
+    async def _pumped(self, motors: Sequence[Actuator], runs_s: float, total: str | None) -> float | None:
         async with contextlib.AsyncExitStack() as on:
             for motor in motors:
                 await on.enter_async_context(self._bench.on(motor, runs_s))
-            l_min = await self._metered()
+            l_min = await self._metered(total)
         await asyncio.sleep(self._times.decay_s if motors else 0)
         return l_min
 
-    async def _metered(self) -> float | None:
+    async def _metered(self, meter: str | None) -> float | None:
         """L/min from the first to the last pulse after the pipe is full; None when fewer than three came."""
         await asyncio.sleep(self._times.fill_s)
         loop, pulses = asyncio.get_running_loop(), list[tuple[float, float]]()
-        ends, last = loop.time() + self._times.flow_s, await self._bench.value(self._site.flow_total)
+        ends, last = loop.time() + self._times.flow_s, await self._bench.value(meter)
         while loop.time() < ends:
-            total = await self._bench.value(self._site.flow_total)
+            total = await self._bench.value(meter)
             if total is not None and total != last:
                 pulses.append((loop.time(), total))
                 last = total

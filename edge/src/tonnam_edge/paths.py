@@ -93,7 +93,14 @@ class Paths:
 
     def metered_by(self, meter: str) -> tuple[str, ...]:
         """The supplies whose water a meter counts."""
-        return tuple(supply for supply in self.supplies if self.meter_of_supply(supply) == meter)
+        return self._by_meter[meter]
+
+    @cached_property
+    def _by_meter(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            meter: tuple(supply for supply in self.supplies if self.meter_of_supply(supply) == meter)
+            for meter in self.meters
+        }
 
     def outlets_of(self, meter: str) -> tuple[str, ...]:
         """The outlets whose water a meter counts."""
