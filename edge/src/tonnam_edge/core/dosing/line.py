@@ -103,6 +103,7 @@ class Line:
     def advance(self, image: Image, hold: Text | None) -> None:
         """One look at everything. `hold`: why nothing may be dosed on the whole site."""
         supply = self._water.runs.supplies[self.part.feeds]
+        self.guard.watch(self.dosers, image, stuck=self.flow.stuck(image, off=supply.off))
         runs = self._water.runs.on(self.part.feeds, Phase.WATERING) if supply.on else []
         zones = [run.intent.zone for run in runs]
         alone = all(self._water.runs.supplies[name].off for name in self.flow.others)
@@ -116,7 +117,6 @@ class Line:
         for doser in self.dosers.values():
             doser.advance(image)
         self._stir(runs if session is not None and hold is None else [], image.now)
-        self.guard.watch(self.dosers, image, stuck=self.flow.stuck(image, off=supply.off))
         if session is not None:
             if why is None:
                 why = self._dose(session, runs, image)
