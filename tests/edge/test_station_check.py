@@ -63,8 +63,11 @@ def test_a_board_whose_timers_do_not_end_in_the_safe_state_is_refused(tmp_path: 
 def test_pumps_that_are_off_without_current_need_a_timer_that_ends_on_and_the_board_has_one(tmp_path: Path) -> None:
     """The coil of such a pump is on while it runs: flash-off turns it off, and by itself on again."""
     (tmp_path / "site.toml").write_text(TEXT.replace('kind = "normally_open"\n', ""), encoding="utf-8")
-    site, _ = load_site(tmp_path / "site.toml")
+    site, warnings = load_site(tmp_path / "site.toml")
     assert site.actuators["pump-1"].timer_s == pytest.approx(3276.7)
+    assert ["a board without supply does not bring it into its safe state" in each.text for each in warnings] == [
+        True
+    ] * 2
 
 
 def test_what_nobody_has_tried_to_renew_is_warned_of(tmp_path: Path) -> None:

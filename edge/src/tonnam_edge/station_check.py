@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tonnam_edge.coils import timer_s
+from tonnam_edge.coils import energised, timer_s
 from tonnam_edge.parts import Parts
 from tonnam_edge.problems import Problems, did_you_mean
 from tonnam_edge.profile import Profile
@@ -133,6 +133,11 @@ def _actuator(
         text = f'"{name}" runs in its safe state, also when this machine is dead. Give dry = {{ guard = ... }}:'
         text += " what stops it then when there is no water, such as a float switch in its own circuit"
         problems.error(path, text)
+    if part.kind != "latching" and energised(part, is_open=part.safe_open):
+        text = (
+            f'"{name}" is {part.safe_state} only while its coil is on: a board without supply does not bring it into'
+        )
+        problems.warning(path, f"{text} its safe state. Wire it the other way round (kind), where that can be done")
     profile = profiles.get(part.device)
     if profile is None or profile.relay is None:
         return
