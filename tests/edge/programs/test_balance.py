@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,15 @@ def test_a_good_watering_by_hand_is_known_to_fill_the_soil_and_a_refill_is_not(t
     assert kept.after_water == []
 
 
+def planted_on(day: str) -> Callable[[str], str]:
+    return lambda text: text.replace("2026-10-20", day)
+
+
 def test_roots_drink_less_of_a_young_crops_use_than_of_a_grown_ones(tmp_path: Path) -> None:
     """Most of a seedling's coefficient is bare soil, which dries above the probes."""
     shares = []
     for planted in ("2026-11-15", "2026-10-01"):
-        play = without_water(farm(tmp_path, BALANCE, edit=lambda text, day=planted: text.replace("2026-10-20", day)))
+        play = without_water(farm(tmp_path, BALANCE, edit=planted_on(planted)))
         days(play, 0.5)
         kept = zone_kept(play)
         shares.append(kept.used_mm / kept.etc_mm(memory(play).kept.hours, 12))
