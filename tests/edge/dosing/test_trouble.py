@@ -157,6 +157,19 @@ def test_a_flow_switch_proves_flow_only_while_it_moves(tmp_path: Path) -> None:
     assert stuck.ended()[-1]["outcome"] == "done"
 
 
+def test_a_silent_dosing_board_keeps_the_crop_from_its_fertiliser_but_not_from_its_water(tmp_path: Path) -> None:
+    made = world(f.DeadUnit(at_s=later(100), bus="cabinet", unit=11))
+    one = fertigated(tmp_path, farm(dose(1, A6)), made)
+    watered(one)
+    one.run(120)
+    given = one.world.truth.dosed_ml["a"]
+    one.water("zone-1", 120, "c2")
+    one.run(200)
+    assert one.states("c2")[-1] == "done"
+    assert one.world.truth.dosed_ml["a"] == given
+    assert dosed(one) == {}
+
+
 def test_nothing_is_dosed_while_the_disk_takes_nothing(tmp_path: Path) -> None:
     one = fertigated(tmp_path, farm(dose(1, A6)))
     one.run(40)

@@ -72,9 +72,11 @@ def test_pipes_never_see_more_than_was_booked_nor_what_fights_nor_stock_where_no
     truth, booked = one.world.truth, remembered(one).dosing.stocks
     for name in LIQUIDS:
         most_ml = booked[name].used_ml if name in booked else 0.0
-        assert truth.dosed_ml[name] <= most_ml * 1.02 + 1e-6
+        siphoned_ml = truth.stock_siphoned_l[name] * 1000
+        assert truth.dosed_ml[name] - siphoned_ml <= most_ml * 1.02 + 1e-6
         under_way_l = (len(faults) + stops + 1) * min(PULSE_ML, ML_MIN[name] * 6 / 60) / 1000
         assert truth.injected_without_flow_l[name] <= under_way_l
         assert truth.injector_backflow_l[name] == 0
-        assert truth.stock_siphoned_l[name] <= under_way_l  # a pump that dies while a closing valve is open
+        # Until its board's timer shuts a closing valve that cannot be told to, in a main that drains.
+        assert truth.stock_siphoned_l[name] <= (len(faults) + stops + 1) * 0.03
     assert not any(truth.mixed_without_rinse_l.values())

@@ -39,7 +39,7 @@ class Dosing:
     def fault(self, fault: Fault, now: Now) -> bool:
         """Take note of a coil that differs. True when plain water may go on: a dosing pump did not begin."""
         mine = [line for line in self.lines.values() if self._is_of(line, fault.actuator.id)]
-        for line in mine if fault.how in {Differs.WENT_OPEN, Differs.NOT_CLOSED} else ():
+        for line in mine if fault.how is Differs.WENT_OPEN else ():  # what does not close is latched as such
             line.guard.differs(fault.actuator.id, now)
         return bool(mine) and fault.how is Differs.NOT_OPENED
 

@@ -29,9 +29,10 @@ class Guard:
         self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
         self.at_rest: set[str] = set()  # injectors that were seen to stand since they were turned off last
 
-    def standing(self, injector: str) -> Text | None:
-        """What is latched on an injector."""
-        latch = next((each for each in self._water.latches.standing() if each.subject == injector), None)
+    def standing(self, part: InjectorPart) -> Text | None:
+        """What is latched on an injector, its dosing pump or its closing valve."""
+        subjects = {part.id, part.actuator, part.closing_actuator}
+        latch = next((each for each in self._water.latches.standing() if each.subject in subjects), None)
         return None if latch is None else texts.latched(latch.text)
 
     def empty(self, part: InjectorPart, now: Now) -> None:

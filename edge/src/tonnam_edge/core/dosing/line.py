@@ -58,6 +58,7 @@ class Line:
                 named: Quantity = "ec" if quantity == "ec" else "ph"
                 self._probes[named] = Probe(site, named, stream, twin)
         self._session: Session | None = None
+        self._timed_out: set[str] = set()
         self.plain: set[str] = set()  # runs that get plain water, whatever their zone's recipe
         self.guard = Guard(site, part, self.injectors, water)
 
@@ -72,12 +73,13 @@ class Line:
 
     @property
     def opened(self) -> set[str]:
-        """What it moves now, and is as far as it should be: that keeps no other water waiting."""
+        """What it moves now, and is as far as it should be; and what must have stopped by its board's own timer, on a
+        board that is silent. That keeps no other water waiting."""
         actuators = self._water.actuators
         busy = [doser for doser in self.dosers.values() if not doser.idle]
         named = {self.part.circulation, *(name for doser in busy for name in doser.names)}
         on = {name for name in named if name is not None and not actuators.overdue(name)}
-        return {name for name in on if busy or actuators.said_open(name)}
+        return {name for name in on if busy or actuators.said_open(name)} | self._timed_out
 
     @property
     def busy(self) -> bool:
@@ -89,7 +91,7 @@ class Line:
         if self.guard.runs_on is not None:
             return self.guard.runs_on
         for _, part in recipe.doses:
-            latched = self.guard.standing(part.id)
+            latched = self.guard.standing(part)
             if latched is not None:
                 return latched
             room = self.ledger.room(part, now)
@@ -116,6 +118,7 @@ class Line:
             self._stop_all(image.now)
         for doser in self.dosers.values():
             doser.advance(image)
+        self._timed_out = {name for doser in self.dosers.values() for name in doser.timed_out(image)}
         self._stir(runs if session is not None and hold is None else [], image.now)
         if session is not None:
             if why is None:

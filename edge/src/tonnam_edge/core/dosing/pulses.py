@@ -19,6 +19,8 @@ LEAST_PULSE_S = 2.0
 # So many pulses in a row that were never seen in the coil: its relay does nothing.
 UNSEEN_TIMES = 3
 VALVE_MARGIN_S = 5.0
+# A board's clock may be slow by so much.
+TIMER_SLOW = 1.25
 
 
 class Stage(Enum):
@@ -63,6 +65,14 @@ class Doser:
     def names(self) -> list[str]:
         """Its dosing pump, and its closing valve where that is ours."""
         return [self._pump.id] if self._valve is None else [self._pump.id, self._valve.id]
+
+    def timed_out(self, image: Image) -> list[str]:
+        """What was told to stop, is on a board that says nothing, and has a timer there that must have ended."""
+        longest_s = self.part.max_pulse_ml / self.part.ml_min * 60 + 2 * PROVE_S + VALVE_MARGIN_S
+        travel_s = 0.0 if self._valve is None else 2 * self._valve.part.travel_s
+        since = image.now.mono_ms - round(1000 * (TIMER_SLOW * (longest_s + travel_s) + PROVE_S))
+        told = [n for n in self.names if not self._actuators.said_open(n) and self._actuators.told_mono_ms(n) < since]
+        return [name for name in told if not image.positions[name].heard]
 
     @property
     def moves(self) -> bool:
