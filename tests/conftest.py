@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests import servers
 
+ROOT = Path(__file__).parents[1]
 IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30
 WAITING = (
@@ -60,6 +65,25 @@ def _has_room(place: Path) -> bool:
         return False
     available = int(memory["MemAvailable"].split()[0]) * 1024
     return os.access(place, os.W_OK) and min(free, available // 2) > ROOM_BYTES
+
+
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """`--dist loadgroup`, which pytest 9.2 has broken: the tests of a module with `xdist_group` go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.split("::")[0]) or nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup | None:
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@cache
+def _group(module: str) -> str | None:
+    """What a module's `pytestmark` calls its group. The workers do not tell the marks of their tests."""
+    found = re.search(r'^pytestmark = .*xdist_group\("([^"]+)"\)', (ROOT / module).read_text("utf-8"), re.MULTILINE)
+    return None if found is None else found[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

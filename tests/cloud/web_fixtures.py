@@ -12,7 +12,14 @@ from tests.cloud.web_browser import PHONE
 from tests.cloud.web_stub import DIST, Stub, serve
 
 CHROMIUM = "/usr/bin/chromium"
+NOT_NEEDED = (
+    "InitialWebUI,WebUIReloadButton,WebUIToolbar,WebUIOmniboxPopup,PreloadTopChromeWebUI,"  # parts of a window
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
+    "LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,OptimizationHints,NetworkTimeServiceQuerying"
+)
+"""The first line is ours: they cost a third of each new page. The others playwright would turn off itself."""
 FLAGS = [
+    f"--disable-features={NOT_NEEDED}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
