@@ -10,7 +10,7 @@ from typing import Any
 from tonnam_edge.core import texts
 from tonnam_edge.core.actuators import Action
 from tonnam_edge.core.at_site import Answer, Request
-from tonnam_edge.core.books import Books, ran_at_most_s
+from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
 from tonnam_edge.core.dosing.dosing import Dosing
@@ -22,14 +22,15 @@ from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.orders import Orders
 from tonnam_edge.core.people import People
 from tonnam_edge.core.queue import Queue, ready_at
-from tonnam_edge.core.runs import Phase, Run
+from tonnam_edge.core.run_book import RunBook
+from tonnam_edge.core.runs import Phase
 from tonnam_edge.core.stations import texts as station_texts
 from tonnam_edge.core.stations.stations import Stations
 from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.core.water import Water
 from tonnam_edge.core.wishes import waiting
-from tonnam_edge.limits import LOST_AFTER_S, REST_AFTER_FAILURE_S
+from tonnam_edge.limits import LOST_AFTER_S
 from tonnam_edge.site import Site
 from tonnam_link.commands.refusals import KIND
 from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, Stamp
@@ -104,6 +105,16 @@ class Core:
         restarted = now.mono_ms if memory is not None or unread else None
         self._queue = Queue(site, ready_at(site, restarted), self._water.sharing.rivals)
         self._commands = Commands(self._memory, now)
+        self._run_book = RunBook(
+            site,
+            self._memory,
+            self._settings,
+            self._books,
+            self._growth,
+            self._dosing,
+            self._commands,
+            self._event,
+        )
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._people = People(
             site, self._memory, self._water, self._books, now, self._event, new_id, self._growth.poured
@@ -115,7 +126,7 @@ class Core:
         self._frames = Frames(site)
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
-        self._resting_until = self._rests(now.mono_ms)
+        self._run_book.rest(now.mono_ms)
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
         self._shutting_down = False
@@ -185,7 +196,7 @@ class Core:
             self._stations.recall()
             self._observed.begin_anew()
             self._growth.recall()
-            self._resting_until = self._rests(mono_ms)  # of an older process: a wish that had to wait has not watered
+            self._run_book.rest(mono_ms)  # of an older process: a wish that had to wait has not watered
         self._unread, self._written = False, memory
         self._begin_at(Now(now_ms, mono_ms, boot, sure))
 
@@ -211,7 +222,7 @@ class Core:
         self._stations.advance(image, self._held())
         self._people.count(image.now)
         self._growth.follow(image)
-        decision = decide(image, self._memory, self._resting_until, self._settings, self._growth.lights)
+        decision = decide(image, self._memory, self._run_book.resting_until, self._settings, self._growth.lights)
         self._growth.decided(decision, now)
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
@@ -221,11 +232,6 @@ class Core:
         self._dosing.advance(image, books=self.remembers and not self._unread)
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
-
-    def _rests(self, mono_ms: int) -> dict[str, int]:
-        """Until when the bands that were filling at the end of the process before let water soak in."""
-        filling = [band for band in self._settings.resting if band.id in self._memory.filling]
-        return {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
 
     def _may_go_by_clock(self, wish: Wish, image: Image) -> bool:
         """Whether a program may want this now. What goes by the time of day waits a moment to be told it."""
@@ -240,29 +246,9 @@ class Core:
 
     def _begin_at(self, now: Now) -> None:
         self._commands.now = now
-        self._end_interrupted(now)
+        self._run_book.interrupted(self._interrupted, now)
         self._stations.begin()
         self._books.turn(now)
-
-    def _end_interrupted(self, now: Now) -> None:
-        """Unknown time counts as used: a run that was cut off counts in full."""
-        for intent in list(self._memory.runs.values()):
-            self._books.use_in_full(intent)
-            self._growth.watered(intent, None, ran_at_most_s(intent, now), now)
-            reason = self._interrupted
-            self._event_of(
-                intent,
-                "ended",
-                now,
-                outcome="interrupted",
-                duration_s=round(ran_at_most_s(intent, now), 1),
-                litres=None,
-                reason=reason,
-                **self._dosed(intent.run_id),
-            )
-            if intent.command_id is not None:
-                self._commands.say(intent.command_id, CommandState.FAILED, reason, intent.run_id)
-        self._memory.runs = {}
 
     def _watch_devices(self, image: Image) -> None:
         for name, device in self.site.devices.items():
@@ -278,48 +264,13 @@ class Core:
         self._growth.attend(self._runs, image)
         for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
-                self._say_of(run, CommandState.RUNNING, run.intent.reason)
+                self._run_book.say(run, CommandState.RUNNING, run.intent.reason)
             elif run.phase is Phase.ENDED:
-                self._ended(run, image)
+                self._run_book.ended(run, image.now)
         for zone, seconds in self._runs.late(image.now):
             self._books.use(zone, seconds, image.now)
         for stopped in self._stops.advance(image):
             self._commands.say(stopped.command_id, stopped.state, stopped.reason)
-
-    def _ended(self, run: Run, image: Image) -> None:
-        intent, litres = run.intent, run.litres
-        self._books.use(intent.zone, run.duration_s, image.now)
-        self._growth.watered(intent, litres, run.duration_s, image.now)
-        del self._memory.runs[intent.zone]
-        self._rest(intent.zone, run.outcome == "failed", image.now.mono_ms)
-        self._event_of(
-            intent,
-            "ended",
-            image.now,
-            outcome=run.outcome,
-            duration_s=round(run.duration_s, 1),
-            litres=None if litres is None else round(litres, 1),
-            reason=run.reason,
-            **self._dosed(intent.run_id),
-            **self._growth.cost(intent.run_id),
-        )
-        state = CommandState.DONE if run.as_wished else CommandState.FAILED
-        self._say_of(run, state, run.reason)
-
-    def _dosed(self, run_id: str) -> dict[str, Any]:
-        """What was dosed in a run that is over, mL by injector, as a part of its event; nothing without injectors."""
-        return {"dosed": self._dosing.ended(run_id)} if self.site.file.injector else {}
-
-    def _say_of(self, run: Run, state: CommandState, reason: Text) -> None:
-        if run.intent.command_id is not None:
-            self._commands.say(run.intent.command_id, state, reason, run.intent.run_id)
-
-    def _rest(self, zone: str, failed: bool, mono_ms: int) -> None:
-        """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
-        for band in self._settings.resting:
-            if band.zone == zone:
-                rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
-                self._resting_until[band.id] = mono_ms + round(rest_s * 1000)
 
     def _start(self, wishes: list[Wish], image: Image) -> dict[str, Text]:
         """Pass wishes through the interlocks and start what is granted; returns why programs must wait, by zone."""
@@ -376,23 +327,10 @@ class Core:
             wish.litres,
         )
         self._memory.runs[wish.zone] = intent
-        if wish.program is not None and wish.slot_ms is not None:
-            self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
-        if wish.cause == "manual":
-            self._books.release(wish.zone)
         self._dosing.begun(intent, now)
         self._water.start(intent, now)
         self._queue.started(wish, now)
-        self._event_of(
-            intent,
-            "started",
-            now,
-            cause=intent.cause,
-            program=intent.program,
-            command_id=intent.command_id,
-            planned_s=round(intent.planned_s),
-            reason=intent.reason,
-        )
+        self._run_book.begun(intent, wish, now)
         if wish.command_id is not None:
             self._commands.say(wish.command_id, CommandState.ACCEPTED, granted.reason, intent.run_id)
 
@@ -404,11 +342,6 @@ class Core:
                 continue
             self._planned[zone.id] = plan
             self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
-
-    def _event_of(self, intent: Intent, what: str, now: Now, /, **body: Any) -> None:
-        """Tell of a watering, or of the flushing of a filter, which is no zone's."""
-        kind, key = ("flush", "filter") if intent.cause == "flush" else ("run", "zone")
-        self._event(f"{kind}.{what}", now, run_id=intent.run_id, **{key: intent.zone}, **body)
 
     def _event(self, kind: str, now: Now, /, **body: Any) -> None:
         self._events.append(Event(self._new_id(), kind, now.wall_ms, {"site": self.site.id, **body}, now.stamp))

@@ -1,0 +1,121 @@
+"""Enters runs in the books when they begin and end, tells of them, and says what became of their commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tonnam_edge.core.books import Books, ran_at_most_s
+from tonnam_edge.core.commands import Commands
+from tonnam_edge.core.decide import Settings
+from tonnam_edge.core.dosing.dosing import Dosing
+from tonnam_edge.core.growth import Growth
+from tonnam_edge.core.image import Now
+from tonnam_edge.core.latches import Tell
+from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.runs import Run
+from tonnam_edge.core.wishes import Wish
+from tonnam_edge.limits import REST_AFTER_FAILURE_S
+from tonnam_edge.site import Site
+from tonnam_link.messages import CommandState
+
+
+class RunBook:
+    """`resting_until`: by program, until which time since boot its water soaks in."""
+
+    def __init__(
+        self,
+        site: Site,
+        memory: Memory,
+        settings: Settings,
+        books: Books,
+        growth: Growth,
+        dosing: Dosing,
+        commands: Commands,
+        tell: Tell,
+    ) -> None:
+        self._site, self._memory, self._settings, self._books = site, memory, settings, books
+        self._growth, self._dosing, self._commands, self._tell = growth, dosing, commands, tell
+        self.resting_until: dict[str, int] = {}
+
+    def rest(self, mono_ms: int) -> None:
+        """The bands that were filling at the end of the process before let their water soak in."""
+        filling = [band for band in self._settings.resting if band.id in self._memory.filling]
+        self.resting_until = {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
+
+    def begun(self, intent: Intent, wish: Wish, now: Now) -> None:
+        """A run begins: what the wish has used up is, and it is told."""
+        if wish.program is not None and wish.slot_ms is not None:
+            self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
+        if wish.cause == "manual":
+            self._books.release(wish.zone)
+        self._tell_of(
+            intent,
+            "started",
+            now,
+            cause=intent.cause,
+            program=intent.program,
+            command_id=intent.command_id,
+            planned_s=round(intent.planned_s),
+            reason=intent.reason,
+        )
+
+    def ended(self, run: Run, now: Now) -> None:
+        """A run is over: its water counts, its intent is forgotten, and its outcome is told."""
+        intent, litres = run.intent, run.litres
+        self._books.use(intent.zone, run.duration_s, now)
+        self._growth.watered(intent, litres, run.duration_s, now)
+        del self._memory.runs[intent.zone]
+        self._soak(intent.zone, run.outcome == "failed", now.mono_ms)
+        self._tell_of(
+            intent,
+            "ended",
+            now,
+            outcome=run.outcome,
+            duration_s=round(run.duration_s, 1),
+            litres=None if litres is None else round(litres, 1),
+            reason=run.reason,
+            **self._dosed(intent.run_id),
+            **self._growth.cost(intent.run_id),
+        )
+        self.say(run, CommandState.DONE if run.as_wished else CommandState.FAILED, run.reason)
+
+    def interrupted(self, reason: Text, now: Now) -> None:
+        """Unknown time counts as used: a run that was cut off counts in full."""
+        for intent in list(self._memory.runs.values()):
+            self._books.use_in_full(intent)
+            ran_s = ran_at_most_s(intent, now)
+            self._growth.watered(intent, None, ran_s, now)
+            self._tell_of(
+                intent,
+                "ended",
+                now,
+                outcome="interrupted",
+                duration_s=round(ran_s, 1),
+                litres=None,
+                reason=reason,
+                **self._dosed(intent.run_id),
+            )
+            if intent.command_id is not None:
+                self._commands.say(intent.command_id, CommandState.FAILED, reason, intent.run_id)
+        self._memory.runs = {}
+
+    def say(self, run: Run, state: CommandState, reason: Text) -> None:
+        """What has become of the command that asked for a run, if one did."""
+        if run.intent.command_id is not None:
+            self._commands.say(run.intent.command_id, state, reason, run.intent.run_id)
+
+    def _dosed(self, run_id: str) -> dict[str, Any]:
+        """What was dosed in a run that is over, mL by injector, as a part of its event; nothing without injectors."""
+        return {"dosed": self._dosing.ended(run_id)} if self._site.file.injector else {}
+
+    def _soak(self, zone: str, failed: bool, mono_ms: int) -> None:
+        """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
+        for band in self._settings.resting:
+            if band.zone == zone:
+                rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
+                self.resting_until[band.id] = mono_ms + round(rest_s * 1000)
+
+    def _tell_of(self, intent: Intent, what: str, now: Now, /, **body: Any) -> None:
+        """Tell of a watering, or of the flushing of a filter, which is no zone's."""
+        kind, key = ("flush", "filter") if intent.cause == "flush" else ("run", "zone")
+        self._tell(f"{kind}.{what}", now, run_id=intent.run_id, **{key: intent.zone}, **body)
