@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from tests.season.drive import Episode
 from tests.season.record import clock
+from tonnam_edge.dosing_file import InjectorPart
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-# A dosing pump is born with a little more than its plate says.
-BORN = 1.06
+# A pulse is timed in tenths of a second.
+TIMED = 1.01
 # What moves a dosing pump or its valve behind the back of the commands, or makes its second longer.
 BY_FORCE = frozenset(
     {"stuck_coil", "welded_contact", "jammed_valve", "foreign_write", "board_clock", "cabinet_switch"}
@@ -36,14 +37,20 @@ def doses_stay_under_their_caps(episode: Episode) -> Iterator[str]:
         return
     for part in episode.site.file.injector:
         doses = episode.record.doses.get(part.id, [])
+        born = _born(episode, part)
         refills = sum("'visit'" in what for _, what in episode.record.struck)
         for most_ml, span_ms in ((part.max_hour_ml, HOUR_MS), (part.max_day_ml, DAY_MS)):
             given_ml, at_ms = _most_within(doses, span_ms)
-            if given_ml > BORN * most_ml + 1.0:
+            if given_ml > born * most_ml + 1.0:
                 hours = span_ms // HOUR_MS
                 yield f"{part.id} dosed {given_ml:.0f} mL of {most_ml:.0f} within {hours} h until {clock(at_ms)}"
-        if doses and doses[-1][1] > BORN * part.stock_l * 1000 * (1 + refills) + 1.0:
+        if doses and doses[-1][1] > born * part.stock_l * 1000 * (1 + refills) + 1.0:
             yield f"{part.id} dosed {doses[-1][1]:.0f} mL out of a tank of {part.stock_l:.0f} L"
+
+
+def _born(episode: Episode, part: InjectorPart) -> float:
+    """What a dosing pump gives in truth, of what its plate says."""
+    return TIMED * episode.world.plumbing.injectors[part.id].ml_min / part.ml_min
 
 
 def _most_within(doses: list[tuple[int, float]], span_ms: int) -> tuple[float, int]:
@@ -103,9 +110,10 @@ def doses_are_told(episode: Episode) -> Iterator[str]:
     for _, event in episode.record.of("run.ended"):
         for injector, ml in (event.body.get("dosed") or {}).items():
             told[injector] = told.get(injector, 0.0) + ml
-    for injector, doses in episode.record.doses.items():
-        if doses[-1][1] > BORN * told.get(injector, 0.0) + 1.0:
-            yield f"{injector} dosed {doses[-1][1]:.0f} mL, and {told.get(injector, 0.0):.0f} were told"
+    for part in episode.site.file.injector:
+        ml, said_ml = episode.record.doses.get(part.id, [(0, 0.0)])[-1][1], told.get(part.id, 0.0)
+        if ml > _born(episode, part) * said_ml + 1.0:
+            yield f"{part.id} dosed {ml:.0f} mL, and {said_ml:.0f} were told"
 
 
 def doses(episode: Episode) -> Iterator[str]:

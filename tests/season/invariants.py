@@ -21,6 +21,7 @@ BY_FORCE = frozenset({"stuck_coil", "welded_contact", "jammed_valve", "cabinet_s
 POWERLESS = frozenset({"burnt_contact", "board_reboot", "board_down", "brownout", "power_loss", "emergency_stop"})
 # What keeps the process from telling the board anything.
 UNHEARD = frozenset({"kill", "edge_power", "bus_loss", "lossy_bus", "dead_unit", "refusing_unit", "disk_fails"})
+MUTE = frozenset({"bus_loss", "lossy_bus", "dead_unit", "refusing_unit"})
 CLOCKS = frozenset({"clock_step", "edge_power"})
 LIARS = frozenset(
     {"sensor_offset", "sensor_gain", "sensor_frozen", "meter_blind", "meter_phantom", "meter_reset", "dead_unit"}
@@ -145,12 +146,19 @@ def running_pump_has_a_path(episode: Episode) -> Iterator[str]:
     faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
     spans = [span for span in no_path(episode) if span.seconds > 0.0]
     if not kinds & (BY_FORCE | POWERLESS | {"blocked_zone", "board_clock"}):
-        for span in spans:
+        most_s = NO_FLOW_S if _pulses_get_lost(episode) else 0.0
+        for span in (each for each in spans if each.seconds > most_s):
             yield f"the pump ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
     elif len(faults) <= 1 and not kinds & {"stuck_coil", "welded_contact", "cabinet_switch", "foreign_write"}:
         for span in spans:
             if span.seconds > NO_FLOW_S:
                 yield f"one fault, and the pump ran for {span.seconds:.0f} s without a path at {clock(span.from_ms)}"
+
+
+def _pulses_get_lost(episode: Episode) -> bool:
+    """Whether a latching valve may not have heard that it shall open: its coil does not tell, so only flow does."""
+    latching = any(each.part.kind == "latching" for each in episode.site.actuators.values())
+    return latching and bool(episode.case.kinds & MUTE)
 
 
 def water_is_conserved(episode: Episode) -> Iterator[str]:
@@ -261,8 +269,9 @@ def latches_have_a_cause(episode: Episode) -> Iterator[str]:
     """What is latched of the flow until a person comes was really so: a cable that was away is no broken pipe."""
     if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD)):
         return
+    found = FLOW_LATCHES - {"no_flow"} if _pulses_get_lost(episode) else FLOW_LATCHES
     for at_ms, event in episode.record.of("latch.set"):
-        if event.body["of"] in FLOW_LATCHES:
+        if event.body["of"] in found:
             yield f"{event.body['of']} of {event.body['subject']} was latched at {clock(at_ms)}"
 
 

@@ -155,7 +155,7 @@ def _fertigated() -> Layout:
         "zone-1": {"dose": fixed},
         "zone-2": {"dose": [{"injector": "acid", "ml_per_l": 1.0, "most_ml_per_l": 2.0}], "ph": {"target": 6.2}},
     }
-    return Layout("fertigated", config, (_timer(1, "06:10", 8), _timer(2, "07:00", 8)), recipes)
+    return Layout("fertigated", config, (_timer(1, "06:10", 5), _timer(2, "07:00", 4)), recipes)
 
 
 def _together() -> Layout:

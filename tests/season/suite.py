@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -32,23 +32,45 @@ class Failure:
 
 
 @dataclass
-class Tally:
-    """What some episodes came to. `runs` counts outcomes, `struck` blows by kind."""
+class Sums:
+    """Of episodes: how many, their waterings, litres into zones, latches, those with findings, seconds of CPU."""
 
     episodes: int = 0
+    runs: int = 0
+    litres: float = 0.0
+    latches: int = 0
+    findings: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Sums) -> None:
+        """Together with others."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+@dataclass
+class Tally:
+    """What some episodes came to. `runs` counts outcomes, `struck` blows; `of` sums by kind of blow."""
+
     days: float = 0.0
     steps: int = 0
-    seconds: float = 0.0
+    whole: Sums = field(default_factory=Sums)
     runs: Counter[str] = field(default_factory=Counter)
     struck: Counter[str] = field(default_factory=Counter)
+    of: dict[str, Sums] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def episodes(self) -> int:
+        return self.whole.episodes
 
     def add(self, other: Tally) -> None:
         """Together with others."""
-        self.episodes += other.episodes
         self.days += other.days
         self.steps += other.steps
-        self.seconds += other.seconds
+        self.whole.add(other.whole)
+        for kind, sums in other.of.items():
+            self.of.setdefault(kind, Sums()).add(sums)
         self.runs += other.runs
         self.struck += other.struck
         self.failures += other.failures
@@ -110,11 +132,20 @@ def judge(
     """Live through one case and count it; what is wrong with it, perhaps nothing."""
     began = time.process_time()
     episode = live(case, make_core=make_core)
-    tally.episodes += 1
+    found = wrong(episode, checks)
     tally.days += case.days
     tally.steps += episode.record.steps
     tally.struck.update(blow.kind for blow in case.blows)
     tally.runs.update(event.body["outcome"] for _, event in episode.record.of("run.ended"))
-    found = wrong(episode, checks)
-    tally.seconds += time.process_time() - began
+    sums = Sums(
+        episodes=1,
+        runs=len(episode.record.of("run.ended")),
+        litres=sum(zone.delivered_l for zone in episode.world.truth.zones.values()),
+        latches=len(episode.record.of("latch.set")),
+        findings=int(bool(found)),
+        seconds=time.process_time() - began,
+    )
+    tally.whole.add(sums)
+    for kind in case.kinds:
+        tally.of.setdefault(kind, Sums()).add(sums)
     return Failure(case, with_seed, tuple(found), episode.record.story(story) if found or story > 40 else "")

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.season.suite import Tally
+from tests.season.suite import Sums, Tally
 
 OUTCOMES = ("done", "stopped", "failed", "interrupted")
-LAYOUT_TITLES = ("layout", "episodes", "days", *OUTCOMES, "steps a day", "ms a day", "verdict")
-BLOW_TITLES = ("blow", "struck", "in smallest wrong cases")
+SUMS = ("episodes", "runs", "litres", "latches", "findings", "seconds")
+LAYOUT_TITLES = ("layout", *SUMS, *OUTCOMES, "steps a day", "ms a day", "verdict")
+BLOW_TITLES = ("blow", "struck", *SUMS, "in smallest wrong cases")
 
 
 def table(tallies: Mapping[str, Tally]) -> str:
-    """Layouts, then kinds of blows."""
+    """Layouts, then kinds of blows: what became of the episodes in which such a one struck."""
     whole = Tally()
     for tally in tallies.values():
         whole.add(tally)
     layouts = [_layout(name, tally) for name, tally in tallies.items()]
-    kinds = sorted(whole.struck)
-    blows = [_blow(kind, whole) for kind in kinds]
+    blows = [_blow(kind, whole) for kind in sorted(whole.struck)]
     return "\n\n".join(
         [_lines(LAYOUT_TITLES, [*layouts, _layout("all", whole)], last=True), _lines(BLOW_TITLES, blows)]
     )
 
 
+def _sums(sums: Sums) -> tuple[str, ...]:
+    return tuple(str(round(getattr(sums, name))) for name in SUMS)
+
+
 def _layout(name: str, tally: Tally) -> tuple[str, ...]:
     days = max(tally.days, 1e-9)
-    numbers = [tally.episodes, round(tally.days), *(tally.runs[each] for each in OUTCOMES)]
-    speed = [round(tally.steps / days), round(1000 * tally.seconds / days)]
+    outcomes = (str(tally.runs[each]) for each in OUTCOMES)
+    speed = (str(round(tally.steps / days)), str(round(1000 * tally.whole.seconds / days)))
     verdict = f"{len(tally.failures)} WRONG" if tally.failures else "ok"
-    return (name, *map(str, numbers), *map(str, speed), verdict)
+    return (name, *_sums(tally.whole), *outcomes, *speed, verdict)
 
 
 def _blow(kind: str, tally: Tally) -> tuple[str, ...]:
     wrong = sum(kind in failure.case.kinds for failure in tally.failures)
-    return kind, str(tally.struck[kind]), str(wrong) if wrong else "-"
+    return kind, str(tally.struck[kind]), *_sums(tally.of[kind]), str(wrong) if wrong else "-"
 
 
 def _lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, last: bool = False) -> str:
