@@ -38,6 +38,7 @@ from tonnam_cloud.registry.models import Command, Site
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_cloud.tables import metadata
 
+pytestmark = pytest.mark.xdist_group("api-schema")
 KNOWN_COMMAND = "0123456789abcdef0123456789abcdef"
 KNOWN = {
     "tenant": "demo-farm",

@@ -19,6 +19,7 @@ from tests.cloud.broker_scene import FARM, KINDS, PASSWORDS, PIER, TOWN, USERS, 
 from tests.servers import HOST, wait_until
 
 A, B = f"tonnam/1/{FARM}", f"tonnam/1/{TOWN}"
+pytestmark = pytest.mark.xdist_group("broker-rights")
 LIVE = "tonnam/1/live/demo-town/town"
 FOREIGN_FILTERS = [
     "#",

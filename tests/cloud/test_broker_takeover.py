@@ -13,6 +13,7 @@ from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Session
 from tonnam_link.node.uplink import Uplink
 
+pytestmark = pytest.mark.xdist_group("broker-takeover")
 PLAIN = "tonnam-demo-farm-edge-1"
 
 
