@@ -172,3 +172,14 @@ def test_what_a_cut_off_run_was_given_is_told_by_the_next_process(tmp_path: Path
     two.run(5)
     assert two.ended()[0]["outcome"] == "interrupted"
     assert dosed(two)["a"] == pytest.approx(booked, abs=0.2)
+
+
+def test_one_pulse_of_the_meter_proves_no_flow(tmp_path: Path) -> None:
+    one = fertigated(tmp_path, farm(dose(1, 'dose = [{ injector = "a", ml_per_l = 30 }]')))
+    one.run(40)
+    one.water(seconds=300)
+    while not one.core._actuators.said_open("closing-a"):
+        one.step()
+        assert one.at_s < 100
+    assert one.core._dosing.lines["line"].flow.since_on_l >= 2
+    assert one.core._actuators.held("pump") is True
