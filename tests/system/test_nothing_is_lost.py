@@ -65,7 +65,7 @@ def test_every_committed_reading_is_stored_once_whatever_is_killed(
     order = [*PROCESSES, *dice.sample(PROCESSES, 4), *dice.sample(PROCESSES, 4)]
     with running(Stack(plan_in(tmp_path, broker_server.url), hurried=True)) as stack:
         for victim in order:
-            wait_for(dice.uniform(0.5, 3.0))
+            wait_for(dice.uniform(0.5, 2.0))
             kill_and_start(victim, stack, broker_server)
         servers.wait_until(stack.healthy, "the cloud after the kills", 30)
         wait_for(3)
