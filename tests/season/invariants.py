@@ -307,7 +307,7 @@ def nothing_fails_without_a_fault(episode: Episode) -> Iterator[str]:
     for at_ms, event in episode.record.of("run.ended"):
         if event.body["outcome"] not in {"done", "stopped"}:
             yield f"a run ended as {event.body['outcome']} at {clock(at_ms)}: {event.body['reason']['en']}"
-    for kind in ("latch.set", "actuator.fault", "probe.contradicts", "device.lost"):
+    for kind in ("latch.set", "actuator.fault", "device.lost"):
         for at_ms, event in episode.record.of(kind):
             if event.body.get("of") == "stock_empty":
                 continue  # somebody must fill it now and then

@@ -110,6 +110,13 @@ class BelievesProbes(Core):
             return super().step(*args, **kwargs)
 
 
+class NeverBegins(Core):
+    """Finds a reason against every watering."""
+
+    def _start(self, wishes: Any, image: Any) -> Any:
+        return super()._start([], image)
+
+
 class ForgetsDoses(Core):
     """Forgets at each start what was dosed."""
 
