@@ -37,7 +37,7 @@ def test_each_litre_gets_its_share_and_the_last_ones_rinse_the_line(tmp_path: Pa
     assert one.world.truth.line_ec_ds_m == pytest.approx(0.6 + 4 * 0.18, rel=0.05)
     one.run(200)
     assert one.ended()[-1]["outcome"] == "done"
-    assert dosed(one)["a"] == pytest.approx(4 * (300 - 60 - 5), rel=0.07)  # all but the rinse and the proof of flow
+    assert dosed(one)["a"] == pytest.approx(4 * (300 - 65 - 5), rel=0.07)  # all but the rinse and the proof of flow
     assert one.world.truth.dosed_ml["a"] == pytest.approx(dosed(one)["a"], rel=0.03)
     assert one.world.truth.line_ec_ds_m == pytest.approx(0.6, abs=0.06)
     assert one.world.truth.injected_without_flow_l["a"] == 0
@@ -51,7 +51,7 @@ def test_a_run_planned_in_litres_is_rinsed_by_its_last_litres_too(tmp_path: Path
     litres(one, "zone-1", 150)
     one.run(250)
     assert one.ended()[-1]["litres"] == pytest.approx(150, abs=4)
-    assert dosed(one)["a"] == pytest.approx(4 * (150 - 60 - 5), rel=0.1)
+    assert dosed(one)["a"] == pytest.approx(4 * (150 - 65 - 5), rel=0.1)
     assert remembered(one).dosing.lines["line"].liquids == []
 
 
@@ -68,7 +68,7 @@ def test_zones_of_one_recipe_water_together_and_share_what_was_dosed(tmp_path: P
     assert shares[0] == pytest.approx(shares[1], rel=0.05)
     assert sum(shares) == pytest.approx(one.world.truth.dosed_ml["a"], rel=0.03)
     metered = sum(float(str(body["litres"])) for body in ended.values())
-    assert sum(shares) == pytest.approx(2 * (metered - 60 - 12), rel=0.08)
+    assert sum(shares) == pytest.approx(2 * (metered - 70 - 12), rel=0.08)
 
 
 def test_zones_of_different_recipes_never_share_the_line(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_run_too_short_to_rinse_gets_plain_water_and_says_so(tmp_path: Path) -
     one.run(200)
     assert dosed(one) == {}
     told = [event.body["text"]["en"] for event in one.events if event.kind == "dosing.stopped"]
-    assert told == ["This watering is too short: it takes 120 L to dose and to rinse the pipe"]
+    assert told == ["This watering is too short: it takes 130 L to dose and to rinse the pipe"]
 
 
 def test_the_doser_is_the_first_to_stop_when_a_person_says_so(tmp_path: Path) -> None:

@@ -88,3 +88,18 @@ def test_what_fights_it_is_dosed_only_after_the_rinse_is_made_up_for(tmp_path: P
     assert one.states("c2")[-1] == "done"
     assert dosed(one)["b"] > 350
     assert not any(one.world.truth.mixed_without_rinse_l.values())
+
+
+def test_what_flows_while_a_dosing_pump_may_still_run_rinses_nothing(tmp_path: Path) -> None:
+    one = fertigated(tmp_path, farm(dose(1, A4)))
+    one.run(40)
+    one.water("zone-1", 300)
+    one.run(60)
+    looked = 0
+    for _ in range(60):
+        one.step()
+        line = one.core._dosing.lines["line"]
+        if line.dosers["a"].moves:
+            looked += 1
+            assert line.residue.rinsed_l == 0
+    assert looked > 10

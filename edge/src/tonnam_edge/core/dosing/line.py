@@ -32,6 +32,8 @@ from tonnam_edge.site import Site
 TELL_AFTER_S = 60.0
 # A measured flow may sink: a rinse begins a little early.
 EARLY = 0.95
+# From the end of a pulse until it is read back, and its closing valve is shut.
+OVER_S = 5.0
 
 
 class Line:
@@ -186,9 +188,9 @@ class Line:
     ) -> Text | None:
         left_l = self._left_l(runs, now)
         if session.plan is None:
-            self._make_plan(session, left_l)
+            self._make_plan(session, left_l, self._rinse_l(runs))
         if session.plan is None:
-            return texts.too_short(2 * self.part.rinse_l)
+            return texts.too_short(2 * self._rinse_l(runs))
         group = session.plan.advance(session.passed_l, left_l, self._may_enter)
         if group != session.group:
             session.group = group
@@ -218,11 +220,15 @@ class Line:
                 self._pulse(session, runs, part, most_ml, readings, now)
         return why
 
-    def _make_plan(self, session: Session, left_l: float) -> None:
+    def _rinse_l(self, runs: Iterable[Run]) -> float:
+        """What a rinse takes of a run: also what flows until the last pulse is proven to be over."""
+        return self.part.rinse_l + self._water.expected.l_min(run.intent.zone for run in runs) / 60 * OVER_S
+
+    def _make_plan(self, session: Session, left_l: float, rinse_l: float) -> None:
         groups = session.recipe.groups
         if self.residue.liquids and not self._may_enter(groups[self.residue.turn % len(groups)]):
             left_l -= self.owes_l
-        session.plan = planned(groups, self.residue.turn, left_l, self.part.rinse_l)
+        session.plan = planned(groups, self.residue.turn, left_l, rinse_l)
         if session.plan is not None and len(session.plan.order) < len(groups):
             self.residue.turn = (self.residue.turn + len(session.plan.order)) % len(groups)
 
@@ -368,7 +374,7 @@ class Line:
     def _count_rinse(self) -> None:
         """Plain water that has passed since the last pulse; none while a dosing pump may still run."""
         residue = self.residue
-        if not residue.liquids or any(doser.moves for doser in self.dosers.values()):
+        if not residue.liquids or any(doser.moves or not doser.idle for doser in self.dosers.values()):
             return
         residue.rinsed_l = round(residue.rinsed_l + self.flow.passed_l, 3)
         if residue.rinsed_l >= self.part.rinse_l:
