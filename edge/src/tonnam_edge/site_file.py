@@ -12,8 +12,8 @@ from tonnam_edge.plant_file import FilterPart, FlowPart, GroupPart, MeterPart, T
 from tonnam_edge.profile import Model, Words
 from tonnam_edge.program_file import ProgramPart
 from tonnam_edge.site_types import Coil, Day, Id, Percent, Positive
-from tonnam_edge.tariff_file import ElectricityPart, TariffPart
 from tonnam_edge.station_file import StationPart
+from tonnam_edge.tariff_file import ElectricityPart, TariffPart
 
 
 class NodePart(Model):
