@@ -28,6 +28,8 @@ TITLES: Mapping[str, Words] = {
     "meter_still": Words(th="{place}: น้ำไหลแต่มิเตอร์ไม่นับ", en="{place}: water flows and the meter does not count"),
     "not_closed": Words(th="{place}: วาล์วไม่ปิด", en="{place}: a valve does not close"),
     "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
+    "dosing": Words(th="{place}: จ่ายปุ๋ยไม่ได้", en="{place}: dosing has stopped"),
+    "stock_empty": Words(th="{place}: ถังปุ๋ยหมด", en="{place}: a stock tank is empty"),
     "not_running": Words(th="{place}: ปั๊มไม่เดิน", en="{place}: a pump does not run"),
     "not_moved": Words(th="{place}: ประตูไม่ขยับ", en="{place}: the gate does not move"),
     "not_safe": Words(th="{place}: ไม่ไปสถานะปลอดภัย", en="{place}: does not go into its safe state"),
@@ -37,6 +39,16 @@ LATCH_TEXT = Words(
     th="{text} · ไม่รดที่เกี่ยวข้องจนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
     en="{text}. What it concerns gets no water until a person has looked and says that it is mended.",
 )
+DOSING_TEXTS: Mapping[str, Words] = {
+    "dosing": Words(
+        th="{text} · รดน้ำเปล่าต่อไป จนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
+        en="{text}. Plain water goes on until a person has looked and says that it is mended.",
+    ),
+    "stock_empty": Words(
+        th="{text} · รดน้ำเปล่าต่อไป จนกว่าจะแจ้งที่ตู้ว่าเติมแล้ว",
+        en="{text}. Plain water goes on until somebody says at the controller that it is full.",
+    ),
+}
 STATION_LATCH_TEXT = Words(
     th="{text} · ไปดู แล้วกดว่าซ่อมแล้ว",
     en="{text}. Go and look, then say that it is mended.",
@@ -98,7 +110,8 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
         station = _station_of(content, latch.subject)
         name = (Words.read(zone.name) if zone else None) or (_words(station.name) if station else whole)
         title = TITLES.get(latch.of, OTHER).filled(place=name)
-        text = (STATION_LATCH_TEXT if station else LATCH_TEXT).filled(text=_words(latch.text))
+        told_of = DOSING_TEXTS.get(latch.of, STATION_LATCH_TEXT if station else LATCH_TEXT)
+        text = told_of.filled(text=_words(latch.text))
         severity = "critical" if latch.of in CRITICAL else "warning"
         since_ms = at_ms if latch.since_ms is None else latch.since_ms
         found.append(_Wanted("latch", f"{place}/{latch.id}", severity, title, text, since_ms))
