@@ -146,7 +146,7 @@ def running_pump_has_a_path(episode: Episode) -> Iterator[str]:
     faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
     spans = [span for span in no_path(episode) if span.seconds > 0.0]
     if not kinds & (BY_FORCE | POWERLESS | {"blocked_zone", "board_clock"}):
-        most_s = NO_FLOW_S if _pulses_get_lost(episode) else 0.0
+        most_s = max(NO_FLOW_S if _pulses_get_lost(episode) else 0.0, _shut_by_another_board(episode))
         for span in (each for each in spans if each.seconds > most_s):
             yield f"the pump ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
     elif len(faults) <= 1 and not kinds & {"stuck_coil", "welded_contact", "cabinet_switch", "foreign_write"}:
@@ -159,6 +159,15 @@ def _pulses_get_lost(episode: Episode) -> bool:
     """Whether a latching valve may not have heard that it shall open: its coil does not tell, so only flow does."""
     latching = any(each.part.kind == "latching" for each in episode.site.actuators.values())
     return latching and bool(episode.case.kinds & MUTE)
+
+
+def _shut_by_another_board(episode: Episode) -> float:
+    """For how long a pump may push whose board hears nothing while the board of its path does: until its deadline."""
+    boards = {each.part.device for each in episode.site.actuators.values() if each.part.role in {"pump", "master"}}
+    if len(boards) < 2 or not episode.case.kinds & MUTE:
+        return 0.0
+    acts = [act.action for act in episode.record.acts if act.action.actuator == "pump"]
+    return max((action.hold_s or 0.0 for action in acts), default=0.0)
 
 
 def water_is_conserved(episode: Episode) -> Iterator[str]:
