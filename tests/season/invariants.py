@@ -276,7 +276,7 @@ def all_is_off_at_the_end(episode: Episode) -> Iterator[str]:
 
 def latches_have_a_cause(episode: Episode) -> Iterator[str]:
     """What is latched of the flow until a person comes was really so: a cable that was away is no broken pipe."""
-    if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD)):
+    if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD) | {"lossy_bus"}):
         return
     found = FLOW_LATCHES - {"no_flow"} if _pulses_get_lost(episode) else FLOW_LATCHES
     for at_ms, event in episode.record.of("latch.set"):
