@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -89,7 +90,7 @@ async def test_an_answer_takes_the_time_of_the_wire(tmp_path: Path) -> None:
         b"\x00",
         b"\xff\x00\x13",
         READ_SOIL + b"\x00\x00",
-        os.urandom(600),
+        random.Random(600).randbytes(600),
         bytes.fromhex("090300000007") + crc16(bytes.fromhex("090300000007")),
         crc16(b""),
     ],
