@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tonnam_demo.plan import FARM_SITE
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Core
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.check import load_site
 from tonnam_link.messages import DatastreamSpec, Frame, Sample
 from tonnam_link.quality import Quality
 from tonnam_link.wire.codec import Dictionary, Row, clean

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.season.site import TOLD_FLOW_L_MIN, Layout, site_text
-from tonnam_edge.check import load_site
-from tonnam_edge.growing import Ground, ground_of
-from tonnam_edge.program_file import PROGRAMS
-from tonnam_edge.site import Site
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.growing import Ground, ground_of
+from tonnam_edge.site.program_file import PROGRAMS
+from tonnam_edge.site.site import Site
 from tonnam_sim.world.config import (
     COCO_BAG,
     Coil,

@@ -18,7 +18,7 @@ from tonnam_cloud.store.influx import InfluxAddress, InfluxStore
 from tonnam_cloud.store.port import Column, ReadingBatch
 from tonnam_demo.history import FarmWeek
 from tonnam_demo.plan import FARM_SITE, TOWN_SITE
-from tonnam_edge.check import load_site
+from tonnam_edge.site.check import load_site
 from tonnam_gateway.loader import load
 from tonnam_gateway.translator import Translator
 from tonnam_link.messages import Frame, Sample

@@ -9,7 +9,7 @@ import pytest
 
 from tonnam_demo import history
 from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM, FARM_SITE, TOWN
-from tonnam_edge.check import load_site
+from tonnam_edge.site.check import load_site
 from tonnam_edge.state_store import StateStore
 from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin

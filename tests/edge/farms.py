@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Action, Core, Observation, Step
-from tonnam_edge.site import Site
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Event, Outcome
 
 SITE = """

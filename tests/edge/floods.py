@@ -10,11 +10,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Action, Core, Step
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
-from tonnam_edge.site import Site
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Event, Outcome
 
 EXAMPLE = Path("edge/examples/flood-gate.toml")

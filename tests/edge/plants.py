@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.edge.farms import MORNING_MS, SITE, site_of
 from tonnam_edge.core import Action, Core, Step
 from tonnam_edge.core.memory import Latch, Memory
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
-from tonnam_edge.site import Site
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Event, Outcome
 from tonnam_sim.world.config import Coil, PumpConfig, ValveConfig, ValveKind, WorldConfig, ZoneConfig
 from tonnam_sim.world.faults import Fault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.edge.farms import SITE, Field, Play
 from tonnam_edge.core import Observation
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 INPUTS = """
 [[device]]

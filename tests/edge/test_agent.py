@@ -17,9 +17,9 @@ import pytest
 
 from tests import signed
 from tests.edge.servers import free_port, simulated_farm
-from tonnam_edge.polling import Read
-from tonnam_edge.site_file import BusPart
-from tonnam_edge.wire import ModbusTransport
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.site.polling import Read
+from tonnam_edge.site.site_file import BusPart
 from tonnam_link.messages import Command, CommandAction, Verdict
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.mqtt.session import Session

@@ -18,10 +18,10 @@ from tests.edge.plants import ACTUATOR, valve_of_kind
 from tests.edge.servers import ModbusServer, free_port, simulated_farm
 from tests.edge.test_agent import agent, coils, thirsty, until_coils
 from tonnam_edge.all_off import all_off
-from tonnam_edge.site_file import BusPart
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.modbus.writes import Write
+from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.state_store import OUTBOX_FILE
-from tonnam_edge.wire import ModbusTransport
-from tonnam_edge.writes import Write
 from tonnam_link.outbox.outbox import Outbox
 from tonnam_link.topics import Origin
 

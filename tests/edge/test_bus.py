@@ -14,13 +14,13 @@ import structlog
 
 from tests.edge.farms import SITE, Registers, site_of
 from tests.edge.servers import ModbusServer, free_port
-from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Observation
 from tonnam_edge.errors import Rejected, Transient
-from tonnam_edge.polling import DevicePlan, Poll, Read
-from tonnam_edge.site_file import BusPart
-from tonnam_edge.wire import ModbusTransport
-from tonnam_edge.writes import Write
+from tonnam_edge.modbus.bus import Bus
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.modbus.writes import Write
+from tonnam_edge.site.polling import DevicePlan, Poll, Read
+from tonnam_edge.site.site_file import BusPart
 
 LEVEL = Registers({2: 1, 3: 1, 4: 1500})
 METER = Registers({0: 0, 1: 77, 2: 0})

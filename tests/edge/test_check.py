@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.edge.farms import BAND, SITE, TIMER, site_of
-from tonnam_edge.check import BadSiteFile, load_site
-from tonnam_edge.positions import positions
+from tonnam_edge.site.check import BadSiteFile, load_site
+from tonnam_edge.site.positions import positions
 
 EXAMPLE = Path("edge/examples/melon-greenhouse.toml")
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.edge.farms import SITE, Registers, site_of
 from tests.edge.test_bus import mono_ms, until
-from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Observation
-from tonnam_edge.wire import ModbusTransport
-from tonnam_edge.write_queue import RETRY_MS, WriteQueue
+from tonnam_edge.modbus.bus import Bus
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.modbus.write_queue import RETRY_MS, WriteQueue
 from tonnam_sim.modbus_rtu import ModbusRtuServer
 
 SECOND_BOARD = """

@@ -11,7 +11,7 @@ import pytest
 from tests.edge.farms import HOUR_MS, SITE, TIMER, Play, site_of
 from tonnam_edge.core.commands import MOST_REMEMBERED
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction
 
 DAY_MS = 24 * HOUR_MS

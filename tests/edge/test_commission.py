@@ -19,11 +19,11 @@ from tests.edge.farms import SITE
 from tests.edge.servers import simulated_farm
 from tests.edge.test_agent import EXAMPLE, coils, until_coils
 from tests.edge.test_late_board import TWO_BOARDS
-from tonnam_edge import bench
-from tonnam_edge.check import load_site
-from tonnam_edge.commission import Times
-from tonnam_edge.commission_site import BROKEN_OFF, FINISHED, NOT_OFF, commission_site
-from tonnam_edge.site_edit import edited
+from tonnam_edge.commissioning import bench
+from tonnam_edge.commissioning.commission import Times
+from tonnam_edge.commissioning.commission_site import BROKEN_OFF, FINISHED, NOT_OFF, commission_site
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site_edit import edited
 
 QUICK = Times(
     power_s=5, look_s=1.5, longest_travel_s=6, contactor_s=0.6, flash_s=1.2, fill_s=0.3, flow_s=1.5, decay_s=0.1

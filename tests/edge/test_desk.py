@@ -16,11 +16,11 @@ import structlog
 from tests.edge.cabinets import Cabinet, DeafLink, Soil, standing
 from tests.edge.farms import SITE, site_of
 from tonnam_edge.agent import Agent
-from tonnam_edge.core.at_site import Answer, Request
 from tonnam_edge.core.memory import Latch, Memory
+from tonnam_edge.core.people.at_site import Answer, Request
 from tonnam_edge.desk import FOLDER, Desk, ask, new_request
 from tonnam_edge.errors import Misconfigured, Transient
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import StateLock, StateStore
 from tonnam_link.messages import Command, CommandAction
 from tonnam_link.node.node_clock import NodeClock

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.edge.farms import Registers
-from tonnam_edge.direct import DirectTransport, _drive
 from tonnam_edge.errors import Rejected, Transient
-from tonnam_edge.polling import DevicePlan, Read, Values
-from tonnam_edge.profile import shipped_profiles
-from tonnam_edge.registers import WordOrder, number
-from tonnam_edge.writes import coil_write
+from tonnam_edge.modbus.direct import DirectTransport, _drive
+from tonnam_edge.modbus.writes import coil_write
+from tonnam_edge.site.polling import DevicePlan, Read, Values
+from tonnam_edge.site.profile import shipped_profiles
+from tonnam_edge.site.registers import WordOrder, number
 
 RELAY = shipped_profiles()["waveshare-relay-8ch"].relay
 

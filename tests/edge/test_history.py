@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Core
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.check import load_site
 from tonnam_link.messages import Event, Frame
 from tonnam_sim.farm import build_farm
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.edge.plants import PLAIN, Estate, estate, valve_of_kind, with_master, world_of
-from tonnam_edge.check import load_site
-from tonnam_edge.coils import Switch, energised, switches
 from tonnam_edge.core import Core
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.coils import Switch, energised, switches
 from tonnam_sim.world.config import ValveKind
 from tonnam_sim.world.faults import JammedValve
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.edge.farms import BAND, MINUTE_MS, site_of
 from tests.edge.switches import SwitchPlay, switched
-from tonnam_edge.core.contact import SETTLES_S, UNKNOWN_AFTER_S
-from tonnam_edge.core.emergency import WAIT_AFTER_RELEASE_S
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.core.people.contact import SETTLES_S, UNKNOWN_AFTER_S
+from tonnam_edge.core.people.emergency import WAIT_AFTER_RELEASE_S
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction
 
 

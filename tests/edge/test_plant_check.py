@@ -9,7 +9,7 @@ import pytest
 from tests.edge.farms import SITE, site_of
 from tests.edge.plants import ACTUATOR, PLAIN, pump_with, valve_of_kind, with_contactor, with_master
 from tests.edge.test_check import line_of, wrong
-from tonnam_edge.check import load_site
+from tonnam_edge.site.check import load_site
 
 MASTER = ACTUATOR.format("master", "master", 6)
 LATCHING = valve_of_kind(SITE, "latching", "close_coil = 3\n")

@@ -14,7 +14,7 @@ from tests.edge.plants import ACTUATOR, pump_with
 from tonnam_edge.core import Step
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 MASTER = ACTUATOR.format("master", "master", 6) + "travel_s = 2\nlead_s = 3\nlag_s = 2\n"
 BAND = """

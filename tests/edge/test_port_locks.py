@@ -15,13 +15,13 @@ from tests.edge.farms import SITE, site_of
 from tests.edge.servers import simulated_farm
 from tests.edge.test_agent import agent, coils, thirsty, until_coils
 from tonnam_edge.errors import Misconfigured
-from tonnam_edge.port_locks import PortLocks
+from tonnam_edge.modbus.port_locks import PortLocks
 
 HOLD = """
 import sys
 from pathlib import Path
-from tonnam_edge.check import load_site
-from tonnam_edge.port_locks import PortLocks
+from tonnam_edge.site.check import load_site
+from tonnam_edge.modbus.port_locks import PortLocks
 locks = PortLocks("state /there")
 locks.take(load_site(Path(sys.argv[1]))[0])
 print("held", flush=True)

@@ -10,7 +10,7 @@ from tests.edge.farms import SITE, Play, site_of
 from tests.edge.plants import PLAIN, Estate, estate, pump_with, with_contactor, world_of
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_sim.world.faults import LineBurst, MainLeak, PumpDead, Siphon, WeldedContact, WellDry
 
 CURRENT = """

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.edge.farms import HOUR_MS, MORNING_MS, Play, site_of
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.limits import COMMAND_AHEAD_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction
 
 DAY_S = 86_400

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.edge.farms import BAND, SITE, TIMER, Play, site_of
 from tonnam_edge.core import Action, Step
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Event
 
 VALVES = {1: "zone-1", 2: "zone-2"}

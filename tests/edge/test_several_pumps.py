@@ -14,7 +14,7 @@ from tests.edge.stands import COMMON, PUMPS, ZONES, Pump, Stand, Zone, farm_text
 from tests.edge.test_plant_safety import clear_all
 from tonnam_edge.core import Step
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 OWN = """
 [[meter]]

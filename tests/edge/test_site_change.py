@@ -17,12 +17,12 @@ from tests.edge.farms import BAND, SITE, site_of
 from tests.edge.test_bus import until
 from tests.edge.test_close_first import SECOND_BOARD, VALVE
 from tonnam_edge.agent import Agent
-from tonnam_edge.check import load_site
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.last_site import last_site
-from tonnam_edge.port_locks import PortLocks
+from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.serve import ClockWord, LinkSettings, Served
-from tonnam_edge.site import Site
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site import Site
 from tonnam_link.clock import system_clock
 from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_link.mqtt.broker import Broker

@@ -13,8 +13,8 @@ from tests.edge.stands import Pump, Stand, Zone, farm_text
 from tests.edge.test_several_pumps import latches
 from tonnam_edge.core import Step
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.core.power import interpolated
-from tonnam_edge.site import Site
+from tonnam_edge.core.plant.power import interpolated
+from tonnam_edge.site.site import Site
 
 INVERTER = """
 [[device]]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.edge.floods import EXAMPLE
 from tests.edge.test_check import line_of, wrong
-from tonnam_edge.check import load_site
+from tonnam_edge.site.check import load_site
 
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ from tests.edge.floods import EXAMPLE
 from tests.edge.servers import ModbusServer
 from tests.edge.test_commission import QUICK, Talk
 from tests.edge.test_station_agent import LiveTown
-from tonnam_edge.check import load_site
-from tonnam_edge.commission_site import FINISHED, commission_site
+from tonnam_edge.commissioning.commission_site import FINISHED, commission_site
+from tonnam_edge.site.check import load_site
 
 
 async def test_a_walk_finds_that_timers_can_be_renewed_and_leaves_everything_in_its_safe_state(

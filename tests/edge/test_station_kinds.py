@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge.floods import CANAL, EXAMPLE, RIVER, UPSTREAM, Flood
-from tonnam_edge.check import load_site
+from tonnam_edge.site.check import load_site
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.edge.floods import CANAL, EXAMPLE, GATE_KEY, INPUTS, METER_1, PUMP_KEY, RIVER, UPSTREAM, Flood
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Step
+from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
 
 SITE = load_site(EXAMPLE)[0]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.edge.floods import EXAMPLE, NOON_MS
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Core
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.check import load_site
 from tonnam_sim.world.faults import Fault, FloatFailed, RiverWave
 from tonnam_sim.world.flood import FloodWorld
 from tonnam_sim.world.flood_config import CanalConfig, FloodConfig, RiverConfig

@@ -16,8 +16,8 @@ from tests.edge.floods import (
     UPSTREAM,
     Flood,
 )
-from tonnam_edge.check import load_site
-from tonnam_edge.core.at_site import Request
+from tonnam_edge.core.people.at_site import Request
+from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
 
 

@@ -11,7 +11,7 @@ from tests.edge.stands import ACTUATOR, COMMON, PUMPS, ZONES, Pump, Zone, farm_t
 from tests.edge.test_filters import FILTER
 from tests.edge.test_several_pumps import GROUP, OWN
 from tests.edge.test_solar_pump import CURVE, INVERTER, POWER
-from tonnam_edge.check import BadSiteFile, load_site
+from tonnam_edge.site.check import BadSiteFile, load_site
 
 METERS = ("flow", "second")
 GOOD = farm_text(meters=METERS, more=COMMON + OWN.format(2, "second", "pump-2") + GROUP)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.edge.farms import site_of
 from tests.edge.switches import switched
-from tonnam_edge.check import BadSiteFile
+from tonnam_edge.site.check import BadSiteFile
 
 
 def test_switches_and_an_emergency_stop_may_stand_in_a_site_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tonnam_edge.core import texts
-from tonnam_edge.profile import Words
+from tonnam_edge.site.profile import Words
 
 
 @pytest.mark.parametrize(

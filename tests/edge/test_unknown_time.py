@@ -12,7 +12,7 @@ from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, MORNING_MS, SITE, TIMER
 from tests.edge.test_safety import Witness
 from tonnam_edge.core import Core
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Stamp
 
 IN_1970_MS = 25_000

@@ -18,14 +18,15 @@ from typer.testing import CliRunner
 from tests.edge.cabinets import Cabinet, DeafLink, Soil, standing
 from tests.edge.farms import site_of
 from tests.edge.test_bus import until
-from tonnam_edge import bus, watchdog
+from tonnam_edge import watchdog
 from tonnam_edge.agent import Agent
 from tonnam_edge.main import app
-from tonnam_edge.polling import Read
-from tonnam_edge.site_file import BusPart
+from tonnam_edge.modbus import bus
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.site.polling import Read
+from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.state_store import StateStore
 from tonnam_edge.watchdog import Systemd
-from tonnam_edge.wire import ModbusTransport
 
 UNIT = Path("deploy/edge/tonnam-edge.service")
 

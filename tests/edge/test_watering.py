@@ -9,7 +9,7 @@ import pytest
 
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, MINUTE_MS, SITE, TIMER, Play, site_of
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Event
 from tonnam_link.quality import Quality
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tests.season.drive import Episode
 from tests.season.record import clock
-from tonnam_edge.dosing_file import InjectorPart
+from tonnam_edge.site.dosing_file import InjectorPart
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 # A pulse is timed in tenths of a second.

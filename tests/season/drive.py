@@ -26,10 +26,10 @@ from tests.season.record import Act, Record, matters
 from tests.season.site import LAYOUTS, SEASONS, Layout
 from tests.season.wires import Wires
 from tonnam_edge.core import Action, Core, Step
-from tonnam_edge.core.at_site import Request
-from tonnam_edge.core.contact import UNKNOWN_AFTER_S
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.people.at_site import Request
+from tonnam_edge.core.people.contact import UNKNOWN_AFTER_S
 from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_sim.world import World
 

@@ -9,7 +9,7 @@ from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
 from tests.season.record import Span, clock
 from tests.season.spans import both, no_path, of_subject, pumping
-from tonnam_edge.site_file import ActuatorPart
+from tonnam_edge.site.site_file import ActuatorPart
 from tonnam_link.messages import CommandAction, CommandState
 from tonnam_sim.world.faults import conditions
 

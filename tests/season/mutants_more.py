@@ -12,14 +12,14 @@ import msgspec
 from tests.season.drive import MakeCore
 from tests.season.mutants import Mutant, acting
 from tonnam_edge.core import Action, Core, Step, judge
-from tonnam_edge.core.at_site import Request
 from tonnam_edge.core.dosing import kept, line, liquids
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import METER, LatchKind
 from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.core.programs import ladder
-from tonnam_edge.site import Site
-from tonnam_edge.site_file import SiteFile
+from tonnam_edge.site.site import Site
+from tonnam_edge.site.site_file import SiteFile
 from tonnam_link.messages import Command, CommandAction
 
 

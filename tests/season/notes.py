@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.season.record import Night, Record, Span
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_sim.world import World
 
 DAY_MS = 86_400_000

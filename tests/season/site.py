@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.season.site_text import FIRST_DAY, MAX_DAY_MIN, MAX_RUN_MIN, TOLD_FLOW_L_MIN, site_text
-from tonnam_edge.check import load_site
-from tonnam_edge.site import Site
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site import Site
 from tonnam_sim.world.config import (
     COCO_BAG,
     BoardConfig,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tonnam_edge.core import Action, Observation
-from tonnam_edge.direct import DirectTransport, act_once, poll_device
-from tonnam_edge.site import Device, Site
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_device
+from tonnam_edge.site.site import Device, Site
 from tonnam_sim.bus import Bus
 
 MOST_TRIES = 10

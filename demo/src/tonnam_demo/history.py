@@ -22,10 +22,10 @@ from typing import Any
 from tonnam_demo.children import end_with_parent
 from tonnam_demo.plan import DRY_AFTERNOON_HOUR, FARM, FARM_SITE, TOWN, TOWN_SITE
 from tonnam_demo.surroundings import CannotStart
-from tonnam_edge.check import load_site
 from tonnam_edge.core import Core, Step
-from tonnam_edge.direct import DirectTransport, act_once, poll_once
-from tonnam_edge.site import Site
+from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
+from tonnam_edge.site.check import load_site
+from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import StateStore
 from tonnam_gateway.gateway import OUTBOX as GATEWAY_OUTBOX
 from tonnam_gateway.loader import load as load_mapping

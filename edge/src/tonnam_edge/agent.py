@@ -14,16 +14,16 @@ from typing import Any
 import msgspec
 
 from tonnam_edge.all_off import ENDING_S, all_off, told
-from tonnam_edge.bus import Bus
 from tonnam_edge.core import Action, Core, Observation, Step, texts
-from tonnam_edge.core.at_site import Request
+from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.custody import Custody, Link
 from tonnam_edge.desk import Desk
-from tonnam_edge.site import Site
-from tonnam_edge.site_file import BusPart
+from tonnam_edge.modbus.bus import Bus
+from tonnam_edge.modbus.wire import ModbusTransport, Transport
+from tonnam_edge.site.site import Site
+from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.state_store import StateStore, Until
 from tonnam_edge.watchdog import Watchdog
-from tonnam_edge.wire import ModbusTransport, Transport
 from tonnam_link.errors import LinkError
 from tonnam_link.messages import Event
 from tonnam_link.node.node_clock import NodeClock

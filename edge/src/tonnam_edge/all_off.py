@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tonnam_edge.coils import position
 from tonnam_edge.core import Action
-from tonnam_edge.polling import Read, coil_id
-from tonnam_edge.profile import FUNCTION_CODE
-from tonnam_edge.site import Actuator, Site
-from tonnam_edge.site_file import BusPart
+from tonnam_edge.modbus.wire import Transport
+from tonnam_edge.modbus.writes import writes_of
+from tonnam_edge.site.coils import position
+from tonnam_edge.site.polling import Read, coil_id
+from tonnam_edge.site.profile import FUNCTION_CODE
+from tonnam_edge.site.site import Actuator, Site
+from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.station_locks import locked_now
-from tonnam_edge.wire import Transport
-from tonnam_edge.writes import writes_of
 
 # How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
 ENDING_S = 4.0

@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 
-from tonnam_edge.core.at_site import Answer, Request, answer
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import Latches
-from tonnam_edge.core.lockouts import Lockouts
 from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.people.at_site import Answer, Request, answer
+from tonnam_edge.core.people.lockouts import Lockouts
 from tonnam_edge.errors import Misconfigured, Transient
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import STATE_FILE, StateLock, StateStore
 from tonnam_link.messages import Event
 from tonnam_link.node.node_clock import NodeClock

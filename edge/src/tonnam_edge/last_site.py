@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tonnam_edge.errors import Misconfigured
-from tonnam_edge.profile import Profile
-from tonnam_edge.site import Site, build_site
-from tonnam_edge.site_file import SiteFile
+from tonnam_edge.site.profile import Profile
+from tonnam_edge.site.site import Site, build_site
+from tonnam_edge.site.site_file import SiteFile
 
 LAST_SITE_FILE = "last-site.json"
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from tonnam_edge.agent import Agent
 from tonnam_edge.all_off import all_off, told
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import keep_site
-from tonnam_edge.port_locks import PortLocks
-from tonnam_edge.site import Site
+from tonnam_edge.modbus.port_locks import PortLocks
+from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.site.check import BadSiteFile
+from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
-from tonnam_edge.wire import ModbusTransport
 from tonnam_link.commands.keyring import Keyring
 from tonnam_link.mqtt.broker import Broker
 from tonnam_link.node.node_clock import NodeClock

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from tonnam_edge.bench import Bench
-from tonnam_edge.site import Site
-from tonnam_edge.site_file import BusPart
-from tonnam_edge.wire import Transport
+from tonnam_edge.commissioning.bench import Bench
+from tonnam_edge.modbus.wire import Transport
+from tonnam_edge.site.site import Site
+from tonnam_edge.site.site_file import BusPart
 
 
 async def locked_now(site: Site, transport: Callable[[BusPart], Transport], within_s: float) -> frozenset[str]:

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tonnam_edge.bus import REST_MS, Bus
-from tonnam_edge.site import Site
+from tonnam_edge.modbus.bus import REST_MS, Bus
+from tonnam_edge.site.site import Site
 
 # A bus may take this much longer than its rest, a connection and a transaction together.
 SLACK_MS = 3_000

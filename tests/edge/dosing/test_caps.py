@@ -16,8 +16,8 @@ from tests.edge.farms import MINUTE_MS, Play, site_of
 from tonnam_edge.core import Step
 from tonnam_edge.core.dosing.liquids import compatible
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.core.runs import Phase
-from tonnam_edge.site import Site
+from tonnam_edge.core.plant.runs import Phase
+from tonnam_edge.site.site import Site
 
 ML_MIN, PULSE_ML, HOUR_ML, DAY_ML, STOCK_L, RINSE_L = 600, 60, 200, 450, 0.6, 20
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

@@ -9,8 +9,8 @@ import pytest
 from tests.edge.dosing.rig import LINE, PROBES, dose, farm, tank_line
 from tests.edge.farms import site_of
 from tests.edge.test_check import line_of, wrong
-from tonnam_edge.check import load_site
 from tonnam_edge.core.dosing.recipe import Recipes
+from tonnam_edge.site.check import load_site
 
 A = 'dose = [{ injector = "a", ml_per_l = 4 }]'
 ACID_FIRST = 'id = "acid"\nname'

@@ -16,8 +16,8 @@ from tonnam_edge.core.dosing.liquids import INCOMPATIBLE, compatible, groups
 from tonnam_edge.core.dosing.loop import Failing, Loop
 from tonnam_edge.core.dosing.plan import planned
 from tonnam_edge.core.image import Now
-from tonnam_edge.dosing_file import DosePart, EcPart, InjectorPart, Liquid
-from tonnam_edge.profile import Words
+from tonnam_edge.site.dosing_file import DosePart, EcPart, InjectorPart, Liquid
+from tonnam_edge.site.profile import Words
 
 LIQUIDS = get_args(Liquid)
 NAME = Words(th="ถัง", en="Tank")

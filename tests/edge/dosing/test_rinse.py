@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.edge.dosing.rig import dose, dosed, farm, fertigated, remembered
 from tests.edge.plants import Estate
-from tonnam_edge.core.at_site import Request
+from tonnam_edge.core.people.at_site import Request
 
 A4 = 'dose = [{ injector = "a", ml_per_l = 4 }]'
 B3 = 'dose = [{ injector = "b", ml_per_l = 3 }]'

@@ -8,7 +8,7 @@ import pytest
 
 from tests.edge.dosing.rig import LINE, contact, dose, dosed, farm, fertigated, remembered, world
 from tests.edge.plants import Estate
-from tonnam_edge.core.at_site import Request
+from tonnam_edge.core.people.at_site import Request
 from tonnam_sim.world import faults as f
 
 A6 = 'dose = [{ injector = "a", ml_per_l = 6 }]'

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.edge.dosing.rig import ML_MIN, dose, farm, remembered, world
 from tests.edge.farms import site_of
 from tests.edge.plants import Estate
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_sim.world import faults as f
 
 LIQUIDS = ("a", "b", "acid")

@@ -11,7 +11,7 @@ from tonnam_edge.core import Observation
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.programs.grounds import Fields, Growing
 from tonnam_edge.core.programs.kept import ZoneKept
-from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.core.programs.schedule import LocalTime
 from tonnam_link.messages import Event
 
 DEVICES = """

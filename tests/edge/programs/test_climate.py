@@ -14,11 +14,11 @@ from tests.edge.programs.test_holds import STATION, Outdoors, field
 from tonnam_edge.agronomy.crop import Climate
 from tonnam_edge.agronomy.marks import Mark
 from tonnam_edge.agronomy.place import Place
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import DayAirKept, Kept
 from tonnam_edge.core.programs.weather import Seen, Sun
-from tonnam_edge.growing_file import ClimatologyPart, WeatherPart
+from tonnam_edge.site.check import BadSiteFile
+from tonnam_edge.site.growing_file import ClimatologyPart, WeatherPart
 
 DRIP = ', kc = "dual", surface = { irrigation = "drip" } }'
 BASIN = ', kc = "dual", surface = { irrigation = "basin" } }'

@@ -8,8 +8,8 @@ import pytest
 
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, SITE, Field, Play, site_of
 from tests.edge.programs.crops import days, litres_of, memory
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core import Observation
+from tonnam_edge.site.check import BadSiteFile
 
 STATION = """
 [[device]]

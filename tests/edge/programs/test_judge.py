@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tonnam_edge.core.judge import HOUR_MS, RULES, TWINS_APART_PCT, Doubt, Judge, together
-from tonnam_edge.profile import Words
-from tonnam_edge.site import Datastream, Sensed
+from tonnam_edge.site.profile import Words
+from tonnam_edge.site.site import Datastream, Sensed
 from tonnam_link.messages import Sample
 from tonnam_link.quality import Quality
 

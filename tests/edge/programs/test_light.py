@@ -8,8 +8,8 @@ import pytest
 
 from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, Play
 from tests.edge.programs.crops import Weathered, farm, litres_of, memory, told
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core import Observation
+from tonnam_edge.site.check import BadSiteFile
 
 LIGHT = """
 [[program]]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, SITE, Play, site_of
 from tests.edge.programs.crops import BALANCE, days, farm, growing, litres_of, memory, told
 from tonnam_edge.agronomy import balance
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core.programs.kept import ZoneKept
 from tonnam_edge.core.programs.price import Prices
-from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.core.programs.schedule import LocalTime
+from tonnam_edge.site.check import BadSiteFile
 
 # The hours of Thailand's time-of-use rate (the Energy Policy and Planning Office): dear from 9 to 22 o'clock on
 # Mondays to Fridays that are no holidays. The prices are an example.

@@ -9,8 +9,8 @@ import pytest
 
 from tests.edge.farms import BAND
 from tests.edge.programs.crops import BALANCE, GROWING, farm
-from tonnam_edge.check import BadSiteFile
 from tonnam_edge.core.telling import program_text
+from tonnam_edge.site.check import BadSiteFile
 
 
 def replacing(before: str, after: str) -> Callable[[str], str]:

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, MINUTE_MS, SITE, Play, site_of
-from tonnam_edge.check import BadSiteFile
-from tonnam_edge.core.schedule import LocalTime, Slots
-from tonnam_edge.profile import Words
-from tonnam_edge.program_file import TimerPart
-from tonnam_edge.site_file import PlacePart
+from tonnam_edge.core.programs.schedule import LocalTime, Slots
+from tonnam_edge.site.check import BadSiteFile
+from tonnam_edge.site.profile import Words
+from tonnam_edge.site.program_file import TimerPart
+from tonnam_edge.site.site_file import PlacePart
 
 PLACE = PlacePart(id="plot", name=Words(th="ก", en="A"), latitude=14.4, longitude=101.8)
 LOCAL = LocalTime(PLACE)

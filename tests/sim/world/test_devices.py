@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.world.drawn import rich_config, write
-from tonnam_edge.direct import DirectTransport, _drive
-from tonnam_edge.polling import DevicePlan, Values
-from tonnam_edge.profile import shipped_profiles
+from tonnam_edge.modbus.direct import DirectTransport, _drive
+from tonnam_edge.site.polling import DevicePlan, Values
+from tonnam_edge.site.profile import shipped_profiles
 from tonnam_sim.world import World, WorldConfig
 from tonnam_sim.world.wiring import DRAINS_FROM, INPUTS_FROM, LEVEL, METER, PUMP_METER
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tonnam_edge.direct import DirectTransport, _drive
-from tonnam_edge.polling import DevicePlan, Values
-from tonnam_edge.profile import shipped_profiles
+from tonnam_edge.modbus.direct import DirectTransport, _drive
+from tonnam_edge.site.polling import DevicePlan, Values
+from tonnam_edge.site.profile import shipped_profiles
 from tonnam_sim.world import faults as f
 from tonnam_sim.world.conditions import Conditions
 from tonnam_sim.world.config import Coil

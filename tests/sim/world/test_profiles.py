@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tonnam_edge.direct import DirectTransport, _drive
-from tonnam_edge.polling import DevicePlan, Values
-from tonnam_edge.profile import shipped_profiles
+from tonnam_edge.modbus.direct import DirectTransport, _drive
+from tonnam_edge.site.polling import DevicePlan, Values
+from tonnam_edge.site.profile import shipped_profiles
 from tonnam_sim.bus import Bus
 from tonnam_sim.devices.inputs import DigitalInputs
 from tonnam_sim.devices.pdu import Device

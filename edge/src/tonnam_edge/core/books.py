@@ -13,7 +13,7 @@ import msgspec
 
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import DayUse, Done, Guess, Intent, Memory
-from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.core.programs.schedule import LocalTime
 from tonnam_link.messages import Stamp
 
 DAY_MS = 86_400_000

@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from tonnam_edge.core import texts
-from tonnam_edge.core.actuators import Action
-from tonnam_edge.core.at_site import Answer, Request
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
 from tonnam_edge.core.dosing.dosing import Dosing
-from tonnam_edge.core.growth import Growth
 from tonnam_edge.core.image import Image, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.orders import Orders
-from tonnam_edge.core.people import People
+from tonnam_edge.core.people.at_site import Answer, Request
+from tonnam_edge.core.people.people import People
+from tonnam_edge.core.plant.actuators import Action
+from tonnam_edge.core.plant.runs import Phase
+from tonnam_edge.core.plant.stops import Stops
+from tonnam_edge.core.plant.water import Water
+from tonnam_edge.core.programs.growth import Growth
 from tonnam_edge.core.queue import Queue, ready_at
 from tonnam_edge.core.run_book import RunBook
-from tonnam_edge.core.runs import Phase
 from tonnam_edge.core.stations import texts as station_texts
 from tonnam_edge.core.stations.stations import Stations
-from tonnam_edge.core.stops import Stops
 from tonnam_edge.core.telling import Frames, described
-from tonnam_edge.core.water import Water
 from tonnam_edge.core.wishes import waiting
 from tonnam_edge.limits import LOST_AFTER_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.commands.refusals import KIND
 from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, Stamp
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tonnam_edge.agronomy import light_sum
-from tonnam_edge.core import program_texts, texts
-from tonnam_edge.core.holds import hold
+from tonnam_edge.core import texts
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.core.programs import balance, band, light, timer
+from tonnam_edge.core.programs import balance, band, light, program_texts, timer
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.grounds import Fields
+from tonnam_edge.core.programs.holds import hold
 from tonnam_edge.core.programs.price import Prices
-from tonnam_edge.core.schedule import LocalTime, Slots
+from tonnam_edge.core.programs.schedule import LocalTime, Slots
 from tonnam_edge.core.wishes import Decision, Why, Wish, by_hand
-from tonnam_edge.program_file import BalancePart, LightPart, MoisturePart, TimerPart
-from tonnam_edge.site import Site, Zone
+from tonnam_edge.site.program_file import BalancePart, LightPart, MoisturePart, TimerPart
+from tonnam_edge.site.site import Site, Zone
 
 __all__ = ["Decision", "Settings", "Wish", "by_hand", "decide", "plan_of"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tonnam_edge.coils import at_rest, position
 from tonnam_edge.core.judge import Doubt, Judge, Together, together
-from tonnam_edge.site import SOIL_MOISTURE, Actuator, Averaged, Sensed, Site
+from tonnam_edge.site.coils import at_rest, position
+from tonnam_edge.site.site import SOIL_MOISTURE, Actuator, Averaged, Sensed, Site
 from tonnam_link.messages import Sample, Stamp
 from tonnam_link.quality import Quality
 

@@ -16,15 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tonnam_edge.core import plant_texts, texts
+from tonnam_edge.core import texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.wishes import Wait
-from tonnam_edge.deadlines import longest_run_s
 from tonnam_edge.limits import ATTENDED_MAX_S, SHORTEST_RUN_S
-from tonnam_edge.paths import Outlet
-from tonnam_edge.site import Site
+from tonnam_edge.site.deadlines import longest_run_s
+from tonnam_edge.site.paths import Outlet
+from tonnam_edge.site.site import Site
 
 # Once low, the tank must rise this far above its limit before water is drawn again.
 RESUME_CM = 5.0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tonnam_edge.site import SOIL_MOISTURE, Sensed
+from tonnam_edge.site.site import SOIL_MOISTURE, Sensed
 from tonnam_link.messages import Sample
 from tonnam_link.quality import Quality
 

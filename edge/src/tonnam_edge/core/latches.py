@@ -6,11 +6,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
-from tonnam_edge.core import plant_texts
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Latch, Memory, Text
-from tonnam_edge.paths import METER
-from tonnam_edge.site import Site
+from tonnam_edge.core.plant import plant_texts
+from tonnam_edge.site.paths import METER
+from tonnam_edge.site.site import Site
 
 __all__ = ["METER", "LatchKind", "Latches", "Tell"]
 

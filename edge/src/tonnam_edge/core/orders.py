@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from tonnam_edge.core import people_texts, texts
+from tonnam_edge.core import texts
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Wish, by_hand
 from tonnam_edge.core.image import Image
-from tonnam_edge.core.people import People
+from tonnam_edge.core.people import people_texts
+from tonnam_edge.core.people.people import People
+from tonnam_edge.core.plant.stops import Stops
+from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.stations import texts as station_texts
 from tonnam_edge.core.stations.stations import Stations
-from tonnam_edge.core.stops import Stops
-from tonnam_edge.core.water import Water
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.commands.refusals import Why
 from tonnam_link.messages import Command, CommandAction, CommandState
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tonnam_edge.core import plant_texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.wishes import Wait
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 
 def ready_at(site: Site, restarted_mono_ms: int | None) -> dict[str, int]:

@@ -8,14 +8,14 @@ from tonnam_edge.core.books import Books, ran_at_most_s
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Settings
 from tonnam_edge.core.dosing.dosing import Dosing
-from tonnam_edge.core.growth import Growth
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
-from tonnam_edge.core.runs import Run
+from tonnam_edge.core.plant.runs import Run
+from tonnam_edge.core.programs.growth import Growth
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.limits import REST_AFTER_FAILURE_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import CommandState
 
 

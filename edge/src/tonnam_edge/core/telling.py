@@ -6,10 +6,10 @@ from typing import Any
 
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.texts import minutes, text
-from tonnam_edge.profile import Words
-from tonnam_edge.program_file import AnyProgram, LightPart, MoisturePart, TimerPart
-from tonnam_edge.site import Site, Zone
-from tonnam_edge.station_file import StationPart
+from tonnam_edge.site.profile import Words
+from tonnam_edge.site.program_file import AnyProgram, LightPart, MoisturePart, TimerPart
+from tonnam_edge.site.site import Site, Zone
+from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import Frame, Sample
 
 SMALL_STEP_MS = 60_000

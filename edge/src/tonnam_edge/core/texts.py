@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tonnam_edge.core.memory import Text
-from tonnam_edge.profile import Words
+from tonnam_edge.site.profile import Words
 
 
 def text(th: str, en: str) -> Text:

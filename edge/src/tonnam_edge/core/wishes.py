@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tonnam_edge.core import program_texts, texts
+from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Cause, Text
+from tonnam_edge.core.programs import program_texts
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_link.messages import Command
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tonnam_edge.core.actuators import Differs, Fault
 from tonnam_edge.core.dosing import dosing_texts as texts
 from tonnam_edge.core.dosing.line import Line
 from tonnam_edge.core.dosing.recipe import Recipe, Recipes
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
-from tonnam_edge.core.water import Water
+from tonnam_edge.core.plant.actuators import Differs, Fault
+from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 # A line whose rinse run did not clean it is rinsed by whoever waters next; it is tried again after so long.
 RINSE_AGAIN_S = 3600.0

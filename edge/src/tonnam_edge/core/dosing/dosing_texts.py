@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.texts import joined, text
-from tonnam_edge.profile import Words
+from tonnam_edge.site.profile import Words
 
 QUANTITY = {"ec": text("ค่า EC", "EC"), "ph": text("ค่า pH", "pH")}
 

@@ -7,9 +7,9 @@ while it is read, and only after it was seen at rest while nothing ran, for one 
 from __future__ import annotations
 
 from tonnam_edge.core.image import Image
-from tonnam_edge.core.meter import Meter
-from tonnam_edge.dosing_file import MixingLinePart
-from tonnam_edge.site import Site
+from tonnam_edge.core.plant.meter import Meter
+from tonnam_edge.site.dosing_file import MixingLinePart
+from tonnam_edge.site.site import Site
 
 # So many pulses of the meter within this run prove flow. After the time of so many without one it is gone.
 PULSES_TO_PROVE = 2

@@ -10,9 +10,9 @@ from tonnam_edge.core.dosing.pulses import UNSEEN_TIMES, Doser
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import LatchKind
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.water import Water
-from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
-from tonnam_edge.site import Site
+from tonnam_edge.core.plant.water import Water
+from tonnam_edge.site.dosing_file import InjectorPart, MixingLinePart
+from tonnam_edge.site.site import Site
 
 # A dosing pump's own contact must have opened so long after it was proven off.
 COASTS_S = 1.5

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from tonnam_edge.core.dosing.kept import Kept, Spent
 from tonnam_edge.core.image import Now
-from tonnam_edge.dosing_file import InjectorPart
+from tonnam_edge.site.dosing_file import InjectorPart
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

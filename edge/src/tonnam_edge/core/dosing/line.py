@@ -22,11 +22,11 @@ from tonnam_edge.core.dosing.session import QUANTITIES, Session, Window
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.runs import Phase, Run
-from tonnam_edge.core.water import Water
-from tonnam_edge.dosing_file import InjectorPart, MixingLinePart
+from tonnam_edge.core.plant.runs import Phase, Run
+from tonnam_edge.core.plant.water import Water
 from tonnam_edge.limits import PROVE_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.dosing_file import InjectorPart, MixingLinePart
+from tonnam_edge.site.site import Site
 
 # Why nothing is dosed is told when it has lasted for so long: proof of flow takes its time.
 TELL_AFTER_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tonnam_edge.dosing_file import Liquid
+from tonnam_edge.site.dosing_file import Liquid
 
 # Never in a line without a rinse between. A has calcium and B sulphate and phosphate: together they fall out as
 # stone. Acid and hypochlorite make chlorine gas, hypochlorite with ammonium chloramine. What a "fertiliser" has in it

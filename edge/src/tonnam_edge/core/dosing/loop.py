@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tonnam_edge.core.dosing.probes import Quantity
-from tonnam_edge.dosing_file import DosePart, EcPart, InjectorPart, PhPart
+from tonnam_edge.site.dosing_file import DosePart, EcPart, InjectorPart, PhPart
 
 GAIN = 0.5
 # An answer of less than this share of what the doses should do is none; judged when so many dead bands were due.

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from tonnam_edge.core.dosing import dosing_texts as texts
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 Quantity = Literal["ec", "ph"]
 PLAUSIBLE: dict[Quantity, tuple[float, float]] = {"ec": (0.0, 10.0), "ph": (2.0, 12.0)}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from tonnam_edge.core.actuators import Actuators
 from tonnam_edge.core.image import Image, Now
-from tonnam_edge.dosing_file import InjectorPart
+from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.limits import PROVE_S
-from tonnam_edge.site import Site
+from tonnam_edge.site.dosing_file import InjectorPart
+from tonnam_edge.site.site import Site
 
 # Shorter pulses could not be seen in the coil, and a dosing pump does not dose them truly.
 LEAST_PULSE_S = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tonnam_edge.core.dosing.liquids import groups
-from tonnam_edge.dosing_file import DosePart, EcPart, InjectorPart, MixingLinePart, PhPart
-from tonnam_edge.site import Site
+from tonnam_edge.site.dosing_file import DosePart, EcPart, InjectorPart, MixingLinePart, PhPart
+from tonnam_edge.site.site import Site
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from tonnam_edge.core.dosing.kept import Kept
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import Latches, LatchKind
 from tonnam_edge.core.memory import Text
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 
 
 def refilled(injector: str | None, who: str, site: Site, kept: Kept, latches: Latches, now: Now) -> tuple[bool, Text]:

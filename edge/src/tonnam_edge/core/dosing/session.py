@@ -10,7 +10,7 @@ from tonnam_edge.core.dosing.plan import Group, Plan
 from tonnam_edge.core.dosing.probes import Quantity, Reading
 from tonnam_edge.core.dosing.recipe import Recipe
 from tonnam_edge.core.memory import Text
-from tonnam_edge.dosing_file import DosePart, InjectorPart
+from tonnam_edge.site.dosing_file import DosePart, InjectorPart
 
 QUANTITIES: tuple[Quantity, ...] = ("ec", "ph")
 # By how much the EC may rise less or more than the doses should raise it; so often in a row it is a fault.

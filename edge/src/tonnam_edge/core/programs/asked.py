@@ -11,10 +11,10 @@ from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.programs.grounds import Fields
 from tonnam_edge.core.programs.kept import Kept, ZoneKept
 from tonnam_edge.core.programs.price import Prices
-from tonnam_edge.core.schedule import LocalTime
+from tonnam_edge.core.programs.schedule import LocalTime
 from tonnam_edge.core.wishes import Decision, Why, Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
-from tonnam_edge.site import Zone
+from tonnam_edge.site.site import Zone
 
 # A run that ends by the meter may last this much longer than its litres should take.
 SLOW_FLOW = 1.25

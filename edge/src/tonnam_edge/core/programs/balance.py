@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS
 from tonnam_edge.core.programs import ladder
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.grounds import Growing
 from tonnam_edge.core.programs.price import Change
 from tonnam_edge.core.programs.rungs import Rung
-from tonnam_edge.core.schedule import Slots
+from tonnam_edge.core.programs.schedule import Slots
 from tonnam_edge.core.wishes import Wish
-from tonnam_edge.program_file import BalancePart, Hours
-from tonnam_edge.site import Zone
+from tonnam_edge.site.program_file import BalancePart, Hours
+from tonnam_edge.site.site import Zone
 
 # What was given within so long counts for a day: the hour that is under way is not counted yet.
 DAY_H = 23

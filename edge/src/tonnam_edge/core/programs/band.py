@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
 from tonnam_edge.core.programs import balance, ladder
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_edge.core.wishes import Wish
-from tonnam_edge.program_file import MoisturePart
-from tonnam_edge.site import Zone
+from tonnam_edge.site.program_file import MoisturePart
+from tonnam_edge.site.site import Zone
 
 
 def decide(program: MoisturePart, asked: Asked) -> None:

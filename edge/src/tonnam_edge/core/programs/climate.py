@@ -9,7 +9,7 @@ from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
 from tonnam_edge.agronomy.place import Place
 from tonnam_edge.agronomy.reference_et import WIND_UNDER_COVER_M_S, wind_at_2m_m_s
 from tonnam_edge.core.programs.kept import DayAirKept, Kept
-from tonnam_edge.growing_file import ClimatologyPart, WeatherPart
+from tonnam_edge.site.growing_file import ClimatologyPart, WeatherPart
 
 DAYS_KEPT = 8  # a week that is over, and today
 LEAST_HOURS = 12.0  # a day of which less was seen says nothing of its lowest humidity

@@ -12,16 +12,16 @@ from tonnam_edge.agronomy import balance, observer
 from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
 from tonnam_edge.agronomy.observer import Outcome, Reading, Watched
 from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDER_COVER_MM_DAY
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import climate, clock, stand_ins
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
+from tonnam_edge.core.programs.schedule import LocalTime, moment_ms
 from tonnam_edge.core.programs.weather import Seen, Sun, Watch
-from tonnam_edge.core.schedule import LocalTime, moment_ms
-from tonnam_edge.growing import Ground, ground_of
-from tonnam_edge.site import Site, Zone
+from tonnam_edge.site.growing import Ground, ground_of
+from tonnam_edge.site.site import Site, Zone
 
 ONE_PIECE_H = 1.5  # longer than that nobody has looked: the hours are reckoned one by one
 MOST_PIECES = 14 * 24

@@ -5,14 +5,14 @@ None falls silently to zero: the last rung always has an amount, and every step 
 
 from __future__ import annotations
 
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.grounds import Growing
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept
 from tonnam_edge.core.programs.rungs import ORDER, Rung
-from tonnam_edge.profile import Words
-from tonnam_edge.site import Zone
+from tonnam_edge.site.profile import Words
+from tonnam_edge.site.site import Zone
 
 FIRST_WEATHER_H = 6.0  # a new site's weather is waited for
 PATIENCE_H = 0.5  # a probe that is silent for less is waited for

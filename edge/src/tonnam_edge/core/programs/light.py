@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tonnam_edge.agronomy import light_sum
 from tonnam_edge.agronomy.light_sum import Cause, LightSum, State
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.wishes import Wish
-from tonnam_edge.program_file import LightPart
+from tonnam_edge.site.program_file import LightPart
 
 
 def settings_of(part: LightPart) -> LightSum:

@@ -12,9 +12,9 @@ from tonnam_edge.agronomy.radiation import Transmissivity
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.core.programs.light import settings_of
-from tonnam_edge.core.schedule import LocalTime
-from tonnam_edge.program_file import LightPart
-from tonnam_edge.site import Site
+from tonnam_edge.core.programs.schedule import LocalTime
+from tonnam_edge.site.program_file import LightPart
+from tonnam_edge.site.site import Site
 
 LEAST_HOURS_BETWEEN_TRIMS = 20.0
 KEEP_MS = 600_000  # what is counted is put on disk this often, and with every dose

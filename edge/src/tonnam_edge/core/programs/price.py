@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tonnam_edge.core.schedule import LocalTime
-from tonnam_edge.site import Site
-from tonnam_edge.site_types import WEEK
-from tonnam_edge.tariff_file import TariffPart
+from tonnam_edge.core.programs.schedule import LocalTime
+from tonnam_edge.site.site import Site
+from tonnam_edge.site.site_types import WEEK
+from tonnam_edge.site.tariff_file import TariffPart
 
 CLEARLY = 0.99  # cheaper by less is no reason to wait
 LOOK_AHEAD_DAYS = 5  # a long weekend with holidays

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tonnam_edge.agronomy.marks import Mark, Marks
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core.memory import Text
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.kept import Kept
 
 LEAST_HOURS = 3.0  # of a day; a device that was silent for less is no news

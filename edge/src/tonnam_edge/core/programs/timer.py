@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tonnam_edge.core import program_texts as words
 from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked
-from tonnam_edge.core.schedule import Slots
+from tonnam_edge.core.programs.schedule import Slots
 from tonnam_edge.core.wishes import Skipped, Wish
-from tonnam_edge.program_file import TimerPart
+from tonnam_edge.site.program_file import TimerPart
 
 
 def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:

@@ -15,8 +15,8 @@ from tonnam_edge.agronomy.reference_et import Et0, HourAir
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import Kept
-from tonnam_edge.growing_file import WeatherPart
-from tonnam_edge.site import Site
+from tonnam_edge.site.growing_file import WeatherPart
+from tonnam_edge.site.site import Site
 
 MEASURED = (
     "air_temperature",

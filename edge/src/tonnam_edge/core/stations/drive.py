@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tonnam_edge.core.actuators import Actuators
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.stations import texts
 from tonnam_edge.limits import WAIT_AFTER_FAULT_S
-from tonnam_edge.site import Actuator
-from tonnam_edge.station_file import StationPart
+from tonnam_edge.site.site import Actuator
+from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import Stamp
 
 HOUR_MS = 3_600_000

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tonnam_edge.core.contact import Contact
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.modes import Mode
+from tonnam_edge.core.people.contact import Contact
+from tonnam_edge.core.people.modes import Mode
 from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.station_file import LockPart, StationModePart, StationPart
+from tonnam_edge.site.station_file import LockPart, StationModePart, StationPart
 
 FIRST_LOOK_S = 10.0
 Changed = Callable[[str, Text, Now], None]

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.station_file import StationPart
+from tonnam_edge.site.station_file import StationPart
 
 
 class Level(NamedTuple):

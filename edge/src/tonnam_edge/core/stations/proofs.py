@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tonnam_edge.core.actuators import Actuators
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.latches import Latches, LatchKind, Tell
 from tonnam_edge.core.memory import Text
+from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.drive import Drive
 from tonnam_edge.limits import CURRENT_SETTLES_S, DRY_S, PROVE_S
-from tonnam_edge.station_file import StationPart
+from tonnam_edge.site.station_file import StationPart
 
 # A level that rises by less than this while pumps run may be a wave.
 WAVE_CM = 2.0

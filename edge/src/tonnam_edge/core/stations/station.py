@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tonnam_edge.core.actuators import Actuators, Differs, Fault
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Latches, LatchKind, Tell
 from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.plant.actuators import Actuators, Differs, Fault
 from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.drive import Drive, No
 from tonnam_edge.core.stations.hands import Hands
@@ -21,8 +21,8 @@ from tonnam_edge.core.stations.kept import StationKept
 from tonnam_edge.core.stations.levels import Level, follow, follow_intake, level_of
 from tonnam_edge.core.stations.proofs import Proofs
 from tonnam_edge.limits import UNEXPECTED_TIMES
-from tonnam_edge.site import Site
-from tonnam_edge.station_file import StationPart
+from tonnam_edge.site.site import Site
+from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import CommandState
 
 HOUR_MS = 3_600_000

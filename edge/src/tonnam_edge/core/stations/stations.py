@@ -9,11 +9,11 @@ from tonnam_edge.core import texts as zone_texts
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.core.people import People
+from tonnam_edge.core.people.people import People
+from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.station import Say, Station
-from tonnam_edge.core.water import Water
-from tonnam_edge.site import Site
+from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandState
 
 

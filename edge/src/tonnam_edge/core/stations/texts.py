@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.modes import Mode
+from tonnam_edge.core.people.modes import Mode
 from tonnam_edge.core.texts import joined, minutes, text
-from tonnam_edge.profile import Words
+from tonnam_edge.site.profile import Words
 
 STATES: Mapping[str, Text] = {
     "on": text("เดิน", "on"),

@@ -1,0 +1,1 @@
+"""Switches, locks, the emergency stop, and what somebody asks at the controller itself."""

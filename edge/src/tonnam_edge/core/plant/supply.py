@@ -1,0 +1,305 @@
+"""What feeds several zones: master valve, contactor and pump, in their order, and how often a pump may start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from tonnam_edge.core import texts
+from tonnam_edge.core.image import Now
+from tonnam_edge.core.memory import Memory, Text
+from tonnam_edge.core.plant import plant_texts
+from tonnam_edge.core.plant.actuators import Actuators
+from tonnam_edge.limits import DECAY_S, PROVE_S, WELD_LOOK_S
+from tonnam_edge.site.deadlines import hold_s
+from tonnam_edge.site.site import Actuator, Site
+from tonnam_link.messages import Stamp
+
+HOUR_MS = 3_600_000
+
+Gate = Callable[[str, Now], Text | None]
+"""Why the pump of a supply may not start now because of other pumps, or None."""
+
+
+class Stage(Enum):
+    """How far a supply has come."""
+
+    OFF = "off"
+    MASTER = "master"  # the master valve was told to open, and leads
+    CONTACTOR = "contactor"
+    PUMP = "pump"  # the pump was told to run
+    ON = "on"
+    STOPPING = "stopping"  # the pump was told to stop, and the pressure falls
+    HELD = "held"  # the pump stands because it has too little power, and starts again when it has
+    PAUSING = "pausing"  # the same, and it starts again: its deadline was too long for the valves that are still open
+    LAGGING = "lagging"  # the pump stands, the master valve is still open
+    CLOSING = "closing"  # the master valve was told to close
+
+
+class Supply:
+    """Pump, contactor and master valve of the outlets that share them; each may be missing. Times since boot.
+
+    `gate` says why the pump may not start now because of others, or None.
+    """
+
+    def __init__(self, name: str, site: Site, memory: Memory, actuators: Actuators, gate: Gate) -> None:
+        self.name, self._memory, self._actuators, self._gate = name, memory, actuators, gate
+        self.outlets = site.paths.supplies[name]
+        part = site.outlets[self.outlets[0]]
+        self.pump = _found(site, part.pump)
+        self.master = _found(site, part.master)
+        self.contactor = _found(site, None if self.pump is None else self.pump.part.contactor)
+        self._counted = any(True for _ in site.paths.groups_of(name))  # its starts matter to others
+        self._feed = site.feed_of(self.outlets[0])
+        self.travel_s = self._feed.travel_s
+        self.stage = Stage.OFF
+        self.on_since = 0
+        self.failed: Text | None = None  # why it could not stop as it should
+        self.flows_on = False  # whether water went on for long after its pump was proven off
+        self.stopped_at: int | None = None  # when the pump was told to stop last, since it was started
+        self._since = 0
+        self._run_s = 0.0
+
+    @property
+    def on(self) -> bool:
+        return self.stage is Stage.ON
+
+    @property
+    def off(self) -> bool:
+        return self.stage is Stage.OFF
+
+    @property
+    def held(self) -> bool:
+        """Whether the pump stands for want of power, with everything behind it open."""
+        return self.stage is Stage.HELD
+
+    @property
+    def serves(self) -> bool:
+        """Whether runs are on, pump running or held."""
+        return self.on or self.held
+
+    @property
+    def starting(self) -> bool:
+        """Whether its pump is about to start."""
+        return self.stage in {Stage.MASTER, Stage.CONTACTOR, Stage.PUMP, Stage.PAUSING}
+
+    @property
+    def wet(self) -> bool:
+        """Whether the pump was told to run, as far as there is one."""
+        return self.stage in {Stage.PUMP, Stage.ON}
+
+    @property
+    def parts(self) -> list[Actuator]:
+        """What it has, as it is opened."""
+        return [one for one in (self.master, self.contactor, self.pump) if one is not None]
+
+    def hold_s(self, actuator: Actuator, run_s: float) -> float:
+        """The deadline of one part of a water path for so many seconds of water."""
+        return hold_s(actuator.part, run_s, self._feed)
+
+    def covers(self, run_s: float, mono_ms: int) -> bool:
+        """Whether another run of this length can join: the deadlines last, or may be set anew."""
+        needed_ms = mono_ms + round(1000 * self.hold_s_of_joining(run_s))
+        return all(
+            one.part.renewable == "verified" or (self._actuators.until_mono_ms(one.id) or 0) >= needed_ms
+            for one in self.parts
+        )
+
+    def hold_s_of_joining(self, run_s: float) -> float:
+        """For how long it must go on when a valve is yet to be opened."""
+        return PROVE_S + self.travel_s + run_s
+
+    def start(self, run_s: float, now: Now) -> None:
+        """Open what there is, one after the other. The valves behind it are open."""
+        self._run_s, self.failed, self.flows_on = run_s, None, False
+        if self.master is not None:
+            self._open(self.master, now)
+        self._enter(Stage.MASTER, now)
+        self.advance(now)
+
+    def renew(self, run_s: float, now: Now) -> None:
+        """Set deadlines anew where they end before another run of this length does, and that is known to work."""
+        for one in self.parts:
+            until = self._actuators.until_mono_ms(one.id)
+            if one.part.renewable == "verified" and until is not None and until < now.mono_ms + round(run_s * 1000):
+                self._actuators.open(one.id, self.hold_s(one, run_s), now.mono_ms)
+
+    def ran_out(self) -> bool:
+        """Whether a deadline has ended it, though nobody has told it to stop."""
+        return self.on and not all(self._actuators.said_open(one.id) for one in self.parts)
+
+    def outlasts(self, path_until_mono_ms: int) -> bool:
+        """Whether the pump's deadline is after that of the last valve that is open."""
+        until = None if self.pump is None else self._actuators.until_mono_ms(self.pump.id)
+        return until is not None and until > path_until_mono_ms
+
+    def shorten(self, run_s: float, now: Now) -> Text | None:
+        """Give the pump an earlier deadline: a new one where that is known to work, else by a short stop.
+
+        Returns why that cannot be, when the pump may not start again soon.
+        """
+        pump = self.pump
+        if pump is None or pump.part.renewable == "verified":
+            if pump is not None:
+                self._actuators.open(pump.id, self.hold_s(pump, run_s), now.mono_ms)
+            return None
+        if (pump.part.rest_s or 0.0) > PROVE_S or self._too_often(now) or self._gate(self.name, now):
+            return plant_texts.pump_had_to_stop()
+        self._run_s = run_s
+        self._stop_pump(now)
+        self._enter(Stage.PAUSING, now)
+        return None
+
+    def hold(self, now: Now) -> None:
+        """Stop the pump for want of power. Everything behind it stays open, with the deadlines that it has."""
+        if self.on and self.pump is not None:
+            self._stop_pump(now)
+            self._enter(Stage.HELD, now)
+
+    def resume(self, run_s: float, now: Now) -> bool:
+        """Start the pump that was held, for what is left of the runs. False while it or others must wait still."""
+        if not self.held or self.pump is None or self.may_not_start(now) or self._gate(self.name, now):
+            return False
+        if self._actuators.held(self.pump.id) is not False:
+            return False
+        self._run_s = run_s
+        self._enter(Stage.CONTACTOR, now)
+        self.advance(now)
+        return True
+
+    def stop(self, now: Now) -> None:
+        """Pump first; the rest when the pressure has gone. Does nothing when it is off or stopping."""
+        if self.stage in {Stage.OFF, Stage.STOPPING, Stage.LAGGING, Stage.CLOSING}:
+            return
+        self._stop_pump(now)
+        self._enter(Stage.STOPPING, now)
+
+    def advance(self, now: Now, *, flows: bool = False, hurry: bool = False) -> None:
+        """Go as far as what is proven allows. `flows`: the meter still moves; `hurry`: all is being closed."""
+        before = None
+        while before is not self.stage:
+            before = self.stage
+            if self.stage in {Stage.MASTER, Stage.CONTACTOR, Stage.PUMP}:
+                self._start_on(now)
+            elif self.stage not in {Stage.OFF, Stage.ON, Stage.HELD}:
+                self._stop_on(now, flows=flows, hurry=hurry)
+
+    def may_not_start(self, now: Now) -> Text | None:
+        """Why the pump must rest still, or None."""
+        if self.pump is None:
+            return None
+        stopped = self._memory.pump_stops.get(self.pump.id)
+        rest_s = self.pump.part.rest_s or 0.0
+        if stopped is not None and now.mono_ms - mono_ms_of(stopped, now) < rest_s * 1000:
+            return plant_texts.pump_rests(rest_s)
+        return self._too_often(now)
+
+    def started_mono_ms(self, now: Now) -> int | None:
+        """When the pump was started last, within the last hour; of one whose starts are counted."""
+        return max((mono_ms_of(start, now) for start in self._lately(now)), default=None)
+
+    def next_start_mono_ms(self, now: Now) -> int | None:
+        """When the pump may start again, if it must rest still."""
+        if self.pump is None or self.may_not_start(now) is None:
+            return None
+        stopped = self._memory.pump_stops.get(self.pump.id)
+        ends = [] if stopped is None else [mono_ms_of(stopped, now) + round((self.pump.part.rest_s or 0.0) * 1000)]
+        if self._too_often(now) is not None:
+            ends.append(min(mono_ms_of(start, now) for start in self._lately(now)) + HOUR_MS)
+        return max(ends)
+
+    def _start_on(self, now: Now) -> None:
+        waited_ms = now.mono_ms - self._since
+        if self.stage is Stage.MASTER and self._is_open(self.master):
+            part = None if self.master is None else self.master.part
+            if part is None or waited_ms >= 1000 * (part.travel_s + (part.lead_s or 0.0)):
+                if self.contactor is not None:
+                    self._open(self.contactor, now)
+                self._enter(Stage.CONTACTOR, now)
+        elif self.stage is Stage.CONTACTOR and self._is_open(self.contactor):
+            if self.pump is not None:
+                self._open(self.pump, now)
+                self._note_start(now)
+            self.on_since = now.mono_ms
+            self._enter(Stage.PUMP, now)
+        elif self.stage is Stage.PUMP and self._is_open(self.pump):
+            self._enter(Stage.ON, now)
+
+    def _stop_on(self, now: Now, *, flows: bool, hurry: bool) -> None:
+        waited_s = (now.mono_ms - self._since) / 1000
+        if self.stage in {Stage.STOPPING, Stage.PAUSING}:
+            if hurry or self._pump_is_done(waited_s, flows=flows):
+                self._after_pump(now)
+        elif self.stage is Stage.LAGGING:
+            lag_s = 0.0 if self.master is None else self.master.part.lag_s or 0.0
+            if hurry or waited_s >= lag_s:
+                for one in (self.contactor, self.master):
+                    if one is not None:
+                        self._actuators.close(one.id, now.mono_ms)
+                self._enter(Stage.CLOSING, now)
+        elif self.stage is Stage.CLOSING and all(self._is_closed(one, waited_s) for one in self.parts):
+            self._enter(Stage.OFF, now)
+
+    def _after_pump(self, now: Now) -> None:
+        if self.stage is Stage.PAUSING and self.failed is None:
+            self._enter(Stage.CONTACTOR, now)
+        else:
+            self._enter(Stage.LAGGING, now)
+
+    def _pump_is_done(self, waited_s: float, *, flows: bool) -> bool:
+        """Off, and the pressure gone; or not confirmed for so long that the valves must close all the same."""
+        if self.pump is None:
+            return True
+        if self._actuators.proven(self.pump.id):
+            rest_s = self.pump.part.rest_s or 0.0 if self.stage is Stage.PAUSING else 0.0
+            self.flows_on = flows and waited_s >= WELD_LOOK_S
+            return waited_s >= max(DECAY_S, rest_s) and (not flows or self.flows_on)
+        return self._is_closed(self.pump, waited_s)
+
+    def _is_closed(self, actuator: Actuator, waited_s: float) -> bool:
+        """Proven closed and travelled; or not confirmed in time, which is kept as `failed`."""
+        if self._actuators.held(actuator.id) is False:
+            return waited_s >= actuator.part.travel_s
+        if not self._actuators.overdue(actuator.id):
+            return False
+        self.failed = texts.not_proven(actuator.part.name, on=False)
+        return True
+
+    def _is_open(self, actuator: Actuator | None) -> bool:
+        return actuator is None or self._actuators.held(actuator.id) is True
+
+    def _open(self, actuator: Actuator, now: Now) -> None:
+        self._actuators.open(actuator.id, self.hold_s(actuator, self._run_s), now.mono_ms)
+
+    def _stop_pump(self, now: Now) -> None:
+        if self.pump is not None and self._actuators.said_open(self.pump.id):
+            self._actuators.close(self.pump.id, now.mono_ms)
+            self._memory.pump_stops[self.pump.id] = Stamp(now.boot, now.mono_ms)
+            self.stopped_at = now.mono_ms
+
+    def _note_start(self, now: Now) -> None:
+        self.stopped_at = None
+        if self.pump is not None and (self.pump.part.starts_per_hour is not None or self._counted):
+            self._memory.pump_starts[self.pump.id] = [*self._lately(now), Stamp(now.boot, now.mono_ms)]
+
+    def _too_often(self, now: Now) -> Text | None:
+        most = None if self.pump is None else self.pump.part.starts_per_hour
+        return (
+            plant_texts.pump_started_too_often(most) if most is not None and len(self._lately(now)) >= most else None
+        )
+
+    def _lately(self, now: Now) -> list[Stamp]:
+        starts: Iterable[Stamp] = () if self.pump is None else self._memory.pump_starts.get(self.pump.id, ())
+        return [Stamp(*start) for start in starts if now.mono_ms - mono_ms_of(Stamp(*start), now) < HOUR_MS]
+
+    def _enter(self, stage: Stage, now: Now) -> None:
+        self.stage, self._since = stage, now.mono_ms
+
+
+def _found(site: Site, name: str | None) -> Actuator | None:
+    return None if name is None else site.actuators[name]
+
+
+def mono_ms_of(stamp: Stamp, now: Now) -> int:
+    """When that was, since boot: in an earlier boot as late as can be. Unknown time counts as used."""
+    return stamp.mono_ms if stamp.boot == now.boot and stamp.mono_ms <= now.mono_ms else 0

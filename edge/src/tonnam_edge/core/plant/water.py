@@ -1,0 +1,206 @@
+"""The plant: runs and their proofs. What is found wrong is latched, and everything that it needs is turned off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.latches import Latches, Tell
+from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.plant import plant_texts
+from tonnam_edge.core.plant.actuators import Actuators, Fault
+from tonnam_edge.core.plant.coil_guard import CoilGuard
+from tonnam_edge.core.plant.filters import Filters
+from tonnam_edge.core.plant.flow import PULSES_TO_STAND, Expected, Stream
+from tonnam_edge.core.plant.motors import Motors
+from tonnam_edge.core.plant.power import Power
+from tonnam_edge.core.plant.proof import Proof
+from tonnam_edge.core.plant.runs import Phase, Run, Runs
+from tonnam_edge.core.plant.sharing import Sharing
+from tonnam_edge.core.wishes import Wait
+from tonnam_edge.site.site import Site
+
+# The least time for which a meter must stand still to prove that a latching valve has closed.
+STILL_AT_LEAST_S = 5.0
+
+
+class Water:
+    """Everything that moves water on a site. Times are since boot, in milliseconds."""
+
+    def __init__(self, site: Site, memory: Memory, now: Now, tell: Tell, new_id: Callable[[], str]) -> None:
+        self._site, self._memory, self._tell = site, memory, tell
+        self.streams = {meter: Stream(site, meter) for meter in site.paths.meters}
+        self.expected = Expected(site, memory)
+        self.actuators = Actuators(site.actuators, now.mono_ms, _still_s(site, self.streams))
+        self.powers = {
+            name: Power(site.actuators[name], memory)
+            for name in site.paths.supplies
+            if name in site.actuators and site.actuators[name].power is not None
+        }
+        self.runs = Runs(site, memory, self.actuators, self.streams, self.expected, self.powers, self._gate)
+        self.sharing = Sharing(site, self.runs, self.expected, self.powers)
+        self.filters = Filters(site, memory, self.runs, self.expected)
+        self.latches = Latches(memory, site, tell, new_id)
+        self.also_open: Callable[[], set[str]] = set  # what dosing has opened: that is as it should be
+        self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
+        self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
+        self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
+        self._guard = CoilGuard(site, self.actuators, self.runs, self.latches, tell)
+        self._motors = Motors(self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
+        self._proofs = [
+            Proof(
+                site,
+                memory,
+                meter,
+                stream,
+                self.expected,
+                self.powers,
+                self.actuators,
+                self.runs,
+                self.sharing,
+                self.latches,
+            )
+            for meter, stream in self.streams.items()
+        ]
+        self._looked_mono_ms = now.mono_ms
+
+    @property
+    def safe(self) -> bool:
+        return self.actuators.all_safe and not self.runs.active
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody waters at the cabinet."""
+        return bool(self.in_hand)
+
+    @property
+    def suspects(self) -> set[str]:
+        """Outlets that were open together when the flow was wrong: each waters alone."""
+        return self.sharing.suspects
+
+    @property
+    def station_faults(self) -> list[Fault]:
+        """What was found in the last step of coils that a station moves."""
+        return self._guard.station_faults
+
+    def advance(self, image: Image) -> list[Run]:
+        """One step of everything; returns the runs that have just come into a new phase."""
+        now = image.now
+        for power in self.powers.values():
+            power.look(image)
+        for proof in self._proofs:
+            proof.follow_trust(now)
+        self.passed_l = {meter: stream.look(image) for meter, stream in self.streams.items()}
+        self._count_blind(image)
+        self._looked_mono_ms = now.mono_ms
+        self._guard.look(image, self._stands_still, self.dosing_fault)
+        self._motors.watch_currents(image)
+        for proof in self._proofs:
+            proof.judge(image, by_hand=self._by_hand(proof.meter))
+            proof.learn_currents(image)
+        moved = self.runs.advance(image, self.passed_l)
+        self._tell_held(now)
+        for supply in self.runs.supplies.values():
+            by_hand = any(name in self.in_hand for name in supply.outlets)
+            self._motors.look_for_weld(supply, image, by_hand=by_hand)
+        self.filters.look(image)
+        for run in moved:
+            if run.phase is Phase.ENDED:
+                self.filters.ended(run, now)
+                if run.as_wished:
+                    self.suspects.discard(run.intent.zone)
+        for proof in self._proofs:
+            proof.look_for_leak(now, by_hand=self._by_hand(proof.meter))
+        return moved
+
+    def start(self, intent: Intent, now: Now) -> None:
+        self.runs.start(intent, now)
+
+    def stop_everything(self, reason: Text, now: Now) -> None:
+        self.runs.stop_all("interrupted", reason, now)
+        self.actuators.all_to_safety(now.mono_ms)
+
+    def ready(self, outlet: str) -> bool:
+        """Whether all that shares a water path with an outlet is as it was told: safe, or open for a run, and proven.
+        A filter is flushed with its zones closed and nothing dosed."""
+        supply = self.runs.supply(outlet)
+        opened = {name for run in self.runs.on(supply.name) for name in self._site.path_of(run.intent.zone)}
+        shut = self._site.path_mates(outlet) - opened - self.also_open()
+        return self.actuators.safe(shut) and not any(self.actuators.overdue(name) for name in opened)
+
+    def holds(self, outlet: str, now: Now) -> bool:
+        """Whether something was just found wrong on the outlet's water path."""
+        return self._guard.holds(outlet, now)
+
+    def wait(self, outlet: str, seconds: float, now: Now) -> Wait | None:
+        """What an outlet must wait for before it may water for so long: the pump, its capacity, or others."""
+        return self.sharing.wait(outlet, seconds, now)
+
+    def metered(self, outlet: str, image: Image) -> bool:
+        """Whether a meter that is trusted counts an outlet's litres now."""
+        meter = self._site.paths.meter(outlet)
+        return image.value(self._site.total_of(outlet)) is not None and meter not in self._memory.unproven_l
+
+    def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
+        """When something must be looked at again."""
+        yield from self.runs.deadlines_mono_ms()
+        yield from self.actuators.deadlines_mono_ms()
+        yield from self._guard.deadlines_mono_ms(now)
+        yield from self.sharing.deadlines_mono_ms(now)
+        yield from (at for at in self.filters.deadlines_mono_ms(now) if at > now.mono_ms)
+        settled = (proof.settled_mono_ms() for proof in self._proofs)
+        yield from (at for at in settled if at is not None and at > now.mono_ms)
+        for supply in self.runs.supplies.values():
+            rested = supply.next_start_mono_ms(now)
+            if rested is not None:
+                yield rested
+
+    def _gate(self, supply: str, now: Now) -> Text | None:
+        return self.sharing.gate(supply, now)
+
+    def _by_hand(self, meter: str) -> bool:
+        """Whether what a meter counts may be somebody's at the cabinet."""
+        return any(self._site.paths.meter(zone) == meter for zone in self.in_hand)
+
+    def _stands_still(self, name: str, from_mono_ms: int, seconds: float, now: int) -> bool:
+        """Whether no water has gone through a valve since then for so long, by its meter."""
+        outlet = next((each.id for each in self._site.outlets.values() if name in self._site.path_of(each.id)), None)
+        stream = None if outlet is None else self.runs.stream(outlet)
+        return stream is not None and stream.still_since(from_mono_ms, seconds, now)
+
+    def _tell_held(self, now: Now) -> None:
+        for name, held in self.runs.held.items():
+            text = plant_texts.pump_held() if held else plant_texts.pump_goes_on()
+            self._tell("pump.held" if held else "pump.resumed", now, pump=name, text=text)
+
+    def _count_blind(self, image: Image) -> None:
+        """Keep in mind how much was drawn since the tank's level was last known; by time where nothing is metered."""
+        if self._site.tank_level is None or image.value(self._site.tank_level) is not None:
+            self._memory.blind_l = 0.0
+            return
+        elapsed_min = max(0, image.now.mono_ms - self._looked_mono_ms) / 60_000
+        for supply in self.runs.supplies.values():
+            stream = self.runs.stream(supply.outlets[0])
+            if stream is None or not stream.good:
+                pumped = self._pumped([supply.name])
+                self._memory.blind_l += self.expected.l_min(pumped) * elapsed_min
+        for meter, stream in self.streams.items():
+            if stream.good and self._pumped(self._site.paths.metered_by(meter)):
+                self._memory.blind_l += self.passed_l[meter]
+        self._memory.blind_l = round(self._memory.blind_l, 3)
+
+    def _pumped(self, supplies: Iterable[str]) -> list[str]:
+        return [run.intent.zone for name in supplies for run in self.runs.on(name, Phase.WATERING)]
+
+
+def _still_s(site: Site, streams: Mapping[str, Stream]) -> dict[str, float]:
+    """For how long the meter must stand still to prove each latching valve closed: the time of some pulses."""
+    found: dict[str, float] = {}
+    for outlet in site.outlets.values():
+        meter = site.paths.meter(outlet.id)
+        step_l = 1.0 if meter is None else streams[meter].step_l
+        wait_s = max(STILL_AT_LEAST_S, PULSES_TO_STAND * step_l / (outlet.flow_l_min / 60))
+        for name in site.path_of(outlet.id):
+            if site.actuators[name].part.kind == "latching":
+                found[name] = max(found.get(name, 0.0), wait_s)
+    return found

@@ -1,0 +1,90 @@
+"""What grows, followed cycle by cycle: soil, light and weather go on, water is noted, steps down are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tonnam_edge.agronomy import light_sum
+from tonnam_edge.core.decide import Decision, Settings
+from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.latches import Tell
+from tonnam_edge.core.memory import Intent, Memory
+from tonnam_edge.core.plant.energy import Energy
+from tonnam_edge.core.plant.runs import Runs
+from tonnam_edge.core.programs import holds, ladder
+from tonnam_edge.core.programs.grounds import Grounds
+from tonnam_edge.core.programs.lights import Lights
+from tonnam_edge.site.site import Site
+
+
+class Growth:
+    """Follows what the programs go by. `tell` says events."""
+
+    def __init__(self, site: Site, memory: Memory, settings: Settings, now: Now, tell: Tell) -> None:
+        self._site, self._memory, self._tell = site, memory, tell
+        self._grounds = Grounds(site, memory.kept, settings.fields, now)
+        self._energy = Energy(site, settings.prices)
+        self._lights = Lights(site, lambda: memory.kept, settings.local)
+
+    @property
+    def lights(self) -> Mapping[str, light_sum.State]:
+        """The light since the last dose, by program."""
+        return self._lights.states
+
+    @property
+    def expected_pct(self) -> Mapping[str, float]:
+        """The moisture that the balances expect, by the zones' datastreams."""
+        return self._grounds.expected_pct()
+
+    def recall(self) -> None:
+        """Go on with what is remembered, now that it could be read."""
+        self._grounds.take_over(self._memory.kept)
+
+    def follow(self, image: Image) -> None:
+        """Let soil, weather and light go on to now."""
+        for told in self._grounds.see(image):
+            self._tell(told.kind, image.now, **({"zone": told.zone} if told.zone else {}), text=told.text)
+        self._lights.see(image)
+        holds.forecast(self._site, self._memory.kept, image)
+
+    def attend(self, runs: Runs, image: Image) -> None:
+        """Follow what the runs take of electricity; stop what programs have begun while the sun does not carry the
+        pump. No fault of anybody's."""
+        self._energy.see(runs, image)
+        why = holds.pause(self._site, image)
+        if why is None:
+            return
+        for run in list(runs.active.values()):
+            if run.intent.cause != "manual":
+                runs.stop(run.intent.zone, "stopped", why, image.now)
+
+    def decided(self, decision: Decision, now: Now) -> None:
+        """Tell when a program goes by something else than before, and ask to be followed when the hour is over."""
+        decision.due(self._grounds.next_due_ms(now))
+        for skipped in decision.skipped:
+            self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
+        self._memory.kept.waits = decision.waits
+        for name, (rung, best) in decision.rungs.items():
+            of_zone = self._memory.kept.zone(name)
+            told = ladder.told(self._site.zones[name].part.name, of_zone.rung, rung, best)
+            of_zone.rung = rung.value
+            if told is not None:
+                self._tell("program.stepped", now, zone=name, rung=rung.value, text=told)
+
+    def cost(self, run_id: str) -> dict[str, Any]:
+        """What a run that is over has taken of electricity, as a part of its event; nothing where it is not known."""
+        return self._energy.ended(run_id)
+
+    def watered(self, intent: Intent, litres: float | None, seconds: float, now: Now) -> None:
+        """Water was given to a zone: as metered, else what the zone takes in that time."""
+        zone = self._site.zones.get(intent.zone)
+        if zone is not None:
+            flow_l_min = self._memory.flows_l_min.get(zone.id, zone.part.flow_l_min)
+            given_l = seconds / 60 * flow_l_min if litres is None else litres
+            self._grounds.watered(zone.id, given_l, now)
+            self._lights.watered(intent.program, given_l, now)
+
+    def poured(self, zone: str, litres: float, now: Now) -> None:
+        """Somebody watered a zone at the cabinet."""
+        self._grounds.watered(zone, litres, now)

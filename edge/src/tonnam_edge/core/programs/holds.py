@@ -1,0 +1,174 @@
+"""Why a program's wish waits although the soil wants it: rain, wind, frost, tank, quota, quiet hours, sun and price.
+
+A value that is not known holds nothing: a dead sensor must not let a crop die of thirst. People are never held.
+"""
+
+from __future__ import annotations
+
+from tonnam_edge.agronomy import balance
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.memory import Text
+from tonnam_edge.core.programs import program_texts as words
+from tonnam_edge.core.programs.asked import Asked
+from tonnam_edge.core.programs.kept import DAY_H, Kept
+from tonnam_edge.core.programs.price import Change, pump_kw
+from tonnam_edge.core.wishes import Why, Wish
+from tonnam_edge.site.site import Site, Zone
+
+LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price
+
+
+def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
+    """The wishes that nothing holds, cut to what is left of a quota. Of the others it is said why."""
+    free = []
+    for wish in wishes:
+        zone = asked.fields.site.zones[wish.zone]
+        why = _why(wish, asked) or _over_quota(zone, asked)
+        if why is None:
+            free.append(_within_quota(wish, zone, asked))
+            continue
+        asked.decision.why[zone.id] = why
+        if why.until_ms is not None:
+            asked.decision.due(why.until_ms)
+    return free
+
+
+def pause(site: Site, image: Image) -> Text | None:
+    """Why runs of a pump that has nothing but the sun pause just now; None if they need not."""
+    solar = site.file.holds.solar
+    if solar is None or not solar.direct:
+        return None
+    power = image.value(f"{site.id}/{solar.power}")
+    return words.sun_went() if power is not None and power < solar.least else None
+
+
+def forecast(site: Site, kept: Kept, image: Image) -> None:
+    """Note since when rain is expected. It counts once: waited for in vain, not before it is no longer expected."""
+    most_mm = site.file.holds.forecast_mm
+    if most_mm is None:
+        return
+    expected_mm = image.value(site.weather_stream("rain_forecast"))
+    if expected_mm is None or expected_mm < most_mm:
+        kept.forecast_h = None
+    elif kept.forecast_h is None:
+        kept.forecast_h = kept.hours
+
+
+def _why(wish: Wish, asked: Asked) -> Why | None:
+    return _weather(asked) or _tank(asked) or _quiet(asked) or _sun(wish, asked) or _price(wish, asked)
+
+
+def _weather(asked: Asked) -> Why | None:
+    site, kept, image = asked.fields.site, asked.kept, asked.image
+    holds = site.file.holds
+    if site.file.site.under_cover:
+        return None
+    rain_mm = kept.rain_mm(DAY_H)
+    if holds.rain_mm is not None and rain_mm >= holds.rain_mm:
+        return Why(words.rained(rain_mm))
+    if kept.forecast_h is not None and kept.age_h(kept.forecast_h) < holds.forecast_wait_h:
+        return Why(words.rain_expected(image.value(site.weather_stream("rain_forecast")) or holds.forecast_mm or 0.0))
+    wind = image.value(site.weather_stream("wind_speed"))
+    if holds.wind_m_s is not None and wind is not None and wind > holds.wind_m_s:
+        return Why(words.windy(holds.wind_m_s))
+    air = image.value(site.weather_stream("air_temperature"))
+    if holds.frost_c is not None and air is not None and air <= holds.frost_c:
+        return Why(words.frosty(holds.frost_c))
+    return None
+
+
+def _tank(asked: Asked) -> Why | None:
+    site = asked.fields.site
+    least_cm, level_cm = site.file.holds.tank_cm, asked.image.value(site.tank_level)
+    if least_cm is None or level_cm is None or level_cm >= least_cm:
+        return None
+    return Why(words.tank_kept(least_cm))
+
+
+def _quiet(asked: Asked) -> Why | None:
+    """Quiet hours, where the time is known."""
+    quiet, now = asked.fields.site.file.holds.quiet, asked.image.now
+    if quiet is None or not now.sure:
+        return None
+    begins, ends, clock = *quiet, asked.local.clock(now.wall_ms)
+    inside = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
+    return Why(words.quiet_until(ends), asked.local.next(ends, now.wall_ms)) if inside else None
+
+
+def _sun(wish: Wish, asked: Asked) -> Why | None:
+    """Solar first: until there is power, or the latest hour. A timer has its own hour."""
+    site, now = asked.fields.site, asked.image.now
+    solar = site.file.holds.solar
+    if solar is None or wish.cause == "timer" or not now.sure:
+        return None
+    power = asked.image.value(f"{site.id}/{solar.power}")
+    if power is not None and power >= solar.least:
+        return None
+    if solar.direct and power is not None:
+        return Why(words.sun_went())
+    if asked.local.clock(now.wall_ms) >= solar.latest:
+        return None
+    return Why(words.waits_for_sun(solar.latest), asked.local.next(solar.latest, now.wall_ms))
+
+
+def _price(wish: Wish, asked: Asked) -> Why | None:
+    """Cheaper electricity, where a program may wait for it: until its latest hour, and not while its crop suffers."""
+    now, kept, program = asked.image.now, asked.kept, wish.program or ""
+    latest = asked.latest.get(program)
+    if latest is None or not now.sure or _sun_runs_the_pump(asked) or _suffers(wish, asked):
+        return None
+    until_ms, since_h = kept.waits.get(program, (asked.local.next(latest, now.wall_ms), kept.hours))
+    until_ms = min(until_ms, asked.local.next(latest, now.wall_ms))  # also when the clock was put back
+    asked.decision.waits[program] = until_ms, since_h
+    if now.wall_ms >= until_ms or kept.hours - since_h >= DAY_H:
+        return None
+    cheaper = asked.prices.cheaper(now.wall_ms, until_ms)
+    return None if cheaper is None else _waits_for(cheaper, wish, latest, asked)
+
+
+def _waits_for(cheaper: Change, wish: Wish, latest: str, asked: Asked) -> Why:
+    price = asked.prices.at(asked.image.now.wall_ms) or 0.0
+    kw = pump_kw(asked.fields.site, wish.zone)
+    hours = wish.seconds / 3600
+    if wish.litres is not None:
+        hours = wish.litres / asked.flow_l_min(asked.fields.site.zones[wish.zone]) / 60
+    saved = None if kw is None else kw * hours * (price - cheaper.baht_kwh)
+    clock = asked.local.clock(cheaper.at_ms)
+    return Why(words.waits_for_price(clock, price, cheaper.baht_kwh, saved, latest), cheaper.at_ms)
+
+
+def _sun_runs_the_pump(asked: Asked) -> bool:
+    """Whether the roof gives what the pump takes: then the price of the grid is nobody's."""
+    site = asked.fields.site
+    solar = site.file.holds.solar
+    power = None if solar is None else asked.image.value(f"{site.id}/{solar.power}")
+    return solar is not None and power is not None and power >= solar.least
+
+
+def _suffers(wish: Wish, asked: Asked) -> bool:
+    growing = asked.fields.of(wish.zone, asked.kept)
+    if growing is None:
+        return False
+    return balance.stress(growing.water.depletion_mm, growing.reserves) < LEAST_KS_WAITING
+
+
+def _over_quota(zone: Zone, asked: Asked) -> Why | None:
+    quota_l = zone.part.quota_l_day
+    if quota_l is None or _left_l(zone, quota_l, asked) >= asked.least_l(zone):
+        return None
+    return Why(words.quota_used(quota_l))
+
+
+def _within_quota(wish: Wish, zone: Zone, asked: Asked) -> Wish:
+    if zone.part.quota_l_day is None:
+        return wish
+    left_l, flow_l_min = _left_l(zone, zone.part.quota_l_day, asked), asked.flow_l_min(zone)
+    wanted_l = wish.seconds * flow_l_min / 60 if wish.litres is None else wish.litres
+    if wanted_l <= left_l:
+        return wish
+    return wish._replace(seconds=min(wish.seconds, left_l / flow_l_min * 60), litres=left_l)
+
+
+def _left_l(zone: Zone, quota_l: float, asked: Asked) -> float:
+    """What 24 hours have left of a quota: counted by elapsed time, so that no clock gives it back."""
+    return quota_l - asked.of(zone).given_l(asked.kept.hours, DAY_H)

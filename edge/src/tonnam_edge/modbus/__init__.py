@@ -1,0 +1,1 @@
+"""Devices on cables: what is read and written, in which order, and by whom alone."""

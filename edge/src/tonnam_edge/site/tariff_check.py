@@ -1,0 +1,28 @@
+"""What must fit together in a site file about electricity and its price."""
+
+from __future__ import annotations
+
+from tonnam_edge.site.parts import Parts
+from tonnam_edge.site.problems import Problems, did_you_mean
+from tonnam_edge.site.program_file import BalancePart, MoisturePart
+from tonnam_edge.site.site_file import ActuatorPart
+from tonnam_edge.site.tariff_file import ElectricityPart, TariffPart
+
+
+def check_tariffs(parts: Parts, problems: Problems) -> None:
+    """Add a problem for pumps that are none, currents that nobody measures, and waits for a price that is nowhere."""
+    pumps = {part.id: part for _, part in parts.of(ActuatorPart, "actuator") if part.role == "pump"}
+    electricity = parts.table(ElectricityPart, "electricity") or ElectricityPart()
+    for key, given in (("pump_kw", electricity.pump_kw), ("kw_per_a", electricity.kw_per_a)):
+        for name in given:
+            path = ("electricity", key, name)
+            if name not in pumps:
+                problems.error(path, f'"{name}" is not a pump. {did_you_mean(name, pumps)}')
+            elif key == "kw_per_a" and pumps[name].current is None:
+                problems.error(path, f'nobody measures its current: [[actuator]] "{name}" has no current')
+    prices = {part.baht_kwh for _, part in parts.of(TariffPart, "tariff")}
+    waits = [index for index, program in parts.of(MoisturePart, "program") if program.latest is not None]
+    waits += [index for index, program in parts.of(BalancePart, "program") if program.latest is not None]
+    for index in waits if len(prices) < 2 else ():
+        text = "needs two [[tariff]]s with different prices: else there is no cheaper hour to wait for"
+        problems.error(("program", index, "latest"), text)
