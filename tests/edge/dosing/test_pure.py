@@ -6,6 +6,7 @@ from functools import partial
 from itertools import combinations, pairwise
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,9 +93,10 @@ def test_no_window_of_true_time_holds_more_than_its_cap(steps: list[tuple[int, f
     doses: list[tuple[int, float]] = []
     for wait_ms, ml, reboots in steps:
         true_ms, mono_ms = true_ms + wait_ms, mono_ms + wait_ms
-        if reboots:
-            boot, mono_ms = boot + 1, 0
+        if reboots:  # which took a part of the wait
+            boot, mono_ms = boot + 1, wait_ms // 3
         now = Now(-true_ms, mono_ms, f"boot {boot}", sure=False)
+        ledger.look(now)
         if ml <= ledger.room(part, now).ml:
             ledger.book("a", ml, now)
             doses.append((true_ms, ml))
@@ -110,9 +112,40 @@ def test_room_comes_back_when_the_hour_is_over() -> None:
     for minute in range(0, 60, 6):
         ledger.book("a", 50, Now(0, minute * 60_000, "b"))
     assert ledger.room(part, Now(0, 59 * 60_000, "b")) == (0.0, "hour")
-    assert ledger.room(part, Now(0, 130 * 60_000, "b")) == (500.0, "hour")
+    left = msgspec.json.decode(msgspec.json.encode(kept), type=Kept)
+    assert Ledger(lambda: left).room(part, Now(0, 130 * 60_000, "b")) == (500.0, "hour")
     assert ledger.room(part, Now(0, 1, "another boot")).ml == 0.0
     assert ledger.room(part, Now(0, HOUR_MS + 1, "another boot")).ml == 500.0
+
+
+def test_a_machine_that_is_off_every_night_is_not_kept_from_dosing_for_good() -> None:
+    """Twelve hours a day: each cap counts hours in which the machine was on, and those that are surely over."""
+    disk, part = [Kept()], injector()
+    ledger = Ledger(lambda: disk[0])
+    given = []
+    for day in range(8):
+        disk, today = [msgspec.json.decode(msgspec.json.encode(disk[0]), type=Kept)], 0.0
+        for minute in range(0, 720, 10):
+            now = Now((day * 1440 + minute) * 60_000, minute * 60_000, f"boot {day}")
+            ledger.look(now)
+            if 120 <= minute < 180 and ledger.room(part, now).ml >= 80:
+                ledger.book("a", 80, now)
+                today += 80
+        given.append(today)
+    assert sum(given) == 8 * 480
+    assert len(disk[0].stock("a").day) <= 3
+
+
+def test_how_long_a_boot_was_counts_only_as_far_as_it_was_written() -> None:
+    kept, part = Kept(), injector()
+    ledger = Ledger(lambda: kept)
+    ledger.book("a", 500, Now(0, HOUR_MS, "b"))
+    ledger.look(Now(0, HOUR_MS + 1_800_000, "b"))
+    ledger.look(Now(0, HOUR_MS + 2_300_000, "b"))  # not written: it is too soon after the last time
+    assert ledger.room(part, Now(0, 1_799_000, "c")).ml == 0.0
+    assert ledger.room(part, Now(0, 1_801_000, "c")).ml == 500.0
+    ledger.book("a", 500, Now(0, 1_802_000, "c"))
+    assert ledger.room(part, Now(10**12, 3_500_000, "d")).ml == 0.0  # whatever the clock says
 
 
 def loop(target: float = 2.0, most: float = 12.0) -> Loop:

@@ -50,6 +50,7 @@ class Dosing:
         """
         hold = None if books else texts.disk()
         for line in self.lines.values():
+            line.ledger.look(image.now)
             line.advance(image, hold)
 
     def wait(self, wish: Wish, now: Now) -> Text | None:

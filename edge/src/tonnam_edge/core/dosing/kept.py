@@ -6,7 +6,10 @@ import msgspec
 
 
 class Spent(msgspec.Struct):
-    """So many mL within a short span of one boot. Times since boot; `to_ms` is of the newest pulse."""
+    """So many mL within a short span of one boot. Times since boot; `to_ms` is of the newest pulse.
+
+    Below zero it is of an earlier boot: by so much it is older than this one, at least.
+    """
 
     boot: str
     from_ms: int
@@ -35,11 +38,16 @@ class Residue(msgspec.Struct):
 
 
 class Kept(msgspec.Struct, omit_defaults=True):
-    """What is remembered of a site's dosing, by injector and by line; `runs`: mL by injector of runs in progress."""
+    """What is remembered of a site's dosing, by injector and by line; `runs`: mL by injector of runs in progress.
+
+    `boot` has been up for `up_ms` at least: so far all that is booked is counted in its time.
+    """
 
     stocks: dict[str, Stock] = {}
     lines: dict[str, Residue] = {}
     runs: dict[str, dict[str, float]] = {}
+    boot: str = ""
+    up_ms: int = 0
 
     def stock(self, injector: str) -> Stock:
         return self.stocks.setdefault(injector, Stock())
