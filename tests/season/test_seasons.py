@@ -59,6 +59,8 @@ def test_season_leaves_no_crop_thirsty(name: str) -> None:
     episode = live(SEASONS[name].case)
     assert wrong(episode) == []
     assert list(costs_too_much(episode, SEASONS[name])) == []
+    if name == "covered":
+        assert not episode.record.of("probe.contradicts")
     if name == "pulled":
         assert most_a_day(episode, "zone-2") <= AT_MOST * THINKS
 

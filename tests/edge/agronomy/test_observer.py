@@ -165,6 +165,31 @@ def test_until_field_capacity_is_learned_a_probe_may_ask_for_more_water_and_for_
     assert state.kc_trim == 1
 
 
+def test_until_then_a_probe_that_says_wetter_contradicts_only_what_no_offset_explains() -> None:
+    """Offsets go up to a quarter of field capacity: 32 mm of 400 mm. What says drier is judged as ever."""
+    state = State()
+    for day in range(10):
+        found = correct(state, 40, reading_of(5, day))
+        assert (found.outcome, found.step_mm) == (Outcome.LIMITED, 0)
+        state = found.state
+    assert not state.alert
+    assert correct(State(), 50, reading_of(-15)).outcome is Outcome.REJECTED
+    assert correct(State(), 5, reading_of(40)).outcome is Outcome.REJECTED
+    assert correct(LEARNED, 40, reading_of(5)).outcome is Outcome.REJECTED
+
+
+def test_a_least_field_capacity_leaves_room_until_soil_was_full() -> None:
+    """A probe that was not asked while the balance drifted contradicts nothing on the day it may speak."""
+    least = observer.learn_field_capacity(State(), SOIL, 0.33, filled=False)
+    assert least.field_capacity == pytest.approx(0.33)
+    assert least.at_least
+    assert correct(least, 40, reading_of(5)).outcome is not Outcome.REJECTED
+    learned = observer.learn_field_capacity(least, SOIL, 0.33, filled=True)
+    assert learned.knows_full
+    assert correct(learned, 45, reading_of(5)).outcome is Outcome.REJECTED
+    assert observer.learn_field_capacity(learned, SOIL, 0.36, filled=False).knows_full
+
+
 def aftermath(moistures: list[float], first_h: int = 8, used_mm_h: float = 0.0) -> list[Watched]:
     return [Watched(first_h + n, moisture, n * used_mm_h) for n, moisture in enumerate(moistures)]
 

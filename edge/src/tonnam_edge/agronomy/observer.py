@@ -59,7 +59,8 @@ class State:
     """What must be remembered of a zone's probe. JSON-able by `dataclasses.asdict`; comes back by `restored`.
 
     `streak` counts corrections of one sign in a row, positive when the soil is drier than the balance. `below` are
-    the days of late on which the probe cut the water below 70 % of ETc. `field_capacity` is as this probe reads it.
+    the days of late on which the probe cut the water below 70 % of ETc. `field_capacity` is as this probe reads it;
+    `at_least`: it may be more, for the soil was never seen full.
     """
 
     last_day: int | None = None
@@ -68,6 +69,12 @@ class State:
     kc_trim: float = 1.0
     below: tuple[int, ...] = ()
     field_capacity: float | None = None
+    at_least: bool = False
+
+    @property
+    def knows_full(self) -> bool:
+        """Whether field capacity as the probe reads it was learned from soil that was full."""
+        return self.field_capacity is not None and not self.at_least
 
     @property
     def alert(self) -> bool:
@@ -110,8 +117,9 @@ def correct(
 ) -> Correction:
     """Pull the depletion towards a probe: gain 0.2, at most 0.25 RAW, once a day before dawn, 6 h after water.
 
-    A difference over 0.5 TAW is rejected; three rejections in a row are an alert. A lasting sign trims Kc,
-    once field capacity was learned. `water` must have been reckoned with `state.kc_trim`.
+    A difference over 0.5 TAW is rejected, three rejections in a row are an alert; of wetter soil than reckoned only
+    what no offset explains, until it has seen full soil. A lasting sign trims Kc, once field capacity was learned.
+    `water` must have been reckoned with `state.kc_trim`.
     """
     refusal = _refusal(state, reading)
     if refusal is not None:
@@ -121,7 +129,8 @@ def correct(
         return Correction(state, water, Outcome.NO_READING)
     held = balance.reserves(soil, crop, crop_day, water.demand_mm_day)
     measured = soil.depletion_of_mm(moisture, crop, crop_day, state.field_capacity)
-    if abs(measured - water.depletion_mm) > REJECTED_OVER_TAW * held.taw_mm:
+    wetter = water.depletion_mm - measured - _offset_mm(state, soil, crop, crop_day)
+    if max(measured - water.depletion_mm, wetter) > REJECTED_OVER_TAW * held.taw_mm:
         rejected = replace(state, last_day=reading.local_day, rejections=state.rejections + 1)
         return Correction(rejected, water, Outcome.REJECTED, measured - water.depletion_mm)
     innovation = min(max(measured, 0.0), held.taw_mm) - water.depletion_mm
@@ -167,7 +176,8 @@ def learn_field_capacity(state: State, soil: Soil, reached: float | None, *, fil
 
     It is field capacity as this probe reads it, its offset included: depletion is measured from there. Unless the
     root zone was `filled`, with more water than it missed, what left the probe may have been drunk by drier soil
-    below: such a plateau is at most field capacity, and counts only above what is known of it, learned or nominal.
+    below: such a plateau is at most field capacity, and counts only above what is known of it, learned or nominal;
+    how much more it is stays open until the root zone was filled.
     """
     nominal = soil.field_capacity
     if believable(reached, nominal * (1 - 2 * LEARNED_WITHIN), nominal * (1 + 2 * LEARNED_WITHIN)) is None:
@@ -176,9 +186,10 @@ def learn_field_capacity(state: State, soil: Soil, reached: float | None, *, fil
     before = state.field_capacity
     if not filled and reached < (nominal if before is None else before):
         return state
+    at_least = not filled and not state.knows_full
     learned = reached if before is None else before + LEARNING_SHARE * (reached - before)
     bounded = min(max(learned, nominal * (1 - LEARNED_WITHIN)), nominal * (1 + LEARNED_WITHIN))
-    return replace(state, field_capacity=bounded)
+    return replace(state, field_capacity=bounded, at_least=at_least)
 
 
 def restored(kept: Mapping[str, object]) -> State:
@@ -195,6 +206,7 @@ def restored(kept: Mapping[str, object]) -> State:
         kc_trim=1.0 if trim is None else trim,
         below=tuple(day for day in days if day is not None)[-WINDOW_DAYS:],
         field_capacity=_real(kept.get("field_capacity"), 0.01, 0.95),
+        at_least=kept.get("at_least") is True,
     )
 
 
@@ -206,6 +218,15 @@ def _refusal(state: State, reading: Reading) -> Outcome | None:
     if reading.hours_since_water is None or not reading.hours_since_water >= HOURS_AFTER_WATER:
         return Outcome.TOO_SOON_AFTER_WATER
     return None
+
+
+def _offset_mm(state: State, soil: Soil, crop: Crop, crop_day: float) -> float:
+    """By how much a sound probe may say wetter than it is, mm. Until it has seen full soil it corrects no balance
+    that uses too much: so what it contradicts may be the balance, which has drifted."""
+    if state.knows_full:
+        return 0.0
+    most = soil.field_capacity * (1 + LEARNED_WITHIN)
+    return max(most - (state.field_capacity or soil.field_capacity), 0.0) * soil.root_zone_mm(crop, crop_day)
 
 
 def _trimmed(state: State, innovation_of_taw: float) -> State:
