@@ -124,6 +124,32 @@ def test_a_leak_behind_one_meter_stops_its_group_and_leaves_other_pumps(tmp_path
     assert [play.states(f"c{n}")[-1] for n in range(3)] == ["refused", "refused", "accepted"]
 
 
+def test_one_coil_that_moves_by_itself_stops_only_its_own_pump_once_it_is_latched(tmp_path: Path) -> None:
+    stand = Stand(meter_of=OWN_METERS)
+    play = play_of(tmp_path, farm_text(meters=OWN_METERS.values(), more=OWN_TEXT), stand)
+    for _ in range(3):
+        play.water("zone-1", 300, f"c{play.now_ms}")
+        play.run(20)
+        stand.coils[6] = True
+        play.run(65)
+    assert [event.body["outcome"] for event in play.ended()] == ["failed"] * 3
+    assert latches(play) == [("unexpected", "valve-zone-4")]
+    play.water("zone-1", 300, "mine")
+    play.water("zone-3", 300, "other")
+    for _ in range(3):
+        play.run(70)
+        stand.coils[6] = True
+    play.run(150)
+    assert stand.coils[6] is False
+    assert [play.states(name)[-1] for name in ("mine", "other")] == ["done", "done"]
+    play.water("zone-1", 300, "last")
+    play.run(20)
+    stand.coils[5] = stand.coils[6] = True  # another coil too: not the coil, but somebody
+    play.run(20)
+    assert play.states("last")[-1] == "failed"
+    assert not any(stand.coils)
+
+
 def test_the_starts_of_a_groups_pumps_lie_apart_and_no_more_run_than_it_can_feed(tmp_path: Path) -> None:
     timers = "".join(BAND.format(zone.name, 4) for zone in ZONES)
     play = play_of(tmp_path, farm_text(more=COMMON + GROUP + timers))

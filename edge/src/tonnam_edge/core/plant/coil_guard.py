@@ -68,15 +68,27 @@ class CoilGuard:
         return (until for until in self._fault_hold.values() if until > now.mono_ms)
 
     def _moved_by_others(self, fault: Fault, reason: Text, now: Now) -> None:
+        name = fault.actuator.id
+        lately = [(at, each) for at, each in self._moved if now.mono_ms - at < HOUR_MS]
+        self._moved = [*lately, (now.mono_ms, name)]
+        if self._known_to_be_loose(name):
+            for supply in self._supplies_of(name):
+                self.fail(supply, reason, now)
+            self._actuators.to_safety(name, now.mono_ms, again=True)
+            return
         for supply in self._runs.supplies.values():
             self.fail(supply, reason, now)
         self._actuators.all_to_safety(now.mono_ms, again=True, but=self._site.stationed)
-        name = fault.actuator.id
-        self._moved = [(at, each) for at, each in self._moved if now.mono_ms - at < HOUR_MS] + [(now.mono_ms, name)]
         times = sum(each == name for _, each in self._moved)
         if times >= UNEXPECTED_TIMES:
             text = plant_texts.moved_by_others(fault.actuator.part.name, times)
             self._latches.set(LatchKind.UNEXPECTED, name, now, text)
+
+    def _known_to_be_loose(self, name: str) -> bool:
+        """Whether it is one coil that moves by itself, and latched as such: then it concerns its own paths only. A
+        second master or a reset of the board moves others too."""
+        alone = all(each == name for _, each in self._moved)
+        return alone and self._latches.stands(LatchKind.UNEXPECTED, name)
 
     def _supplies_of(self, actuator: str) -> list[Supply]:
         supplies = self._runs.supplies.values()
