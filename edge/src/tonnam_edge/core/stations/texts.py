@@ -44,7 +44,7 @@ def flooded(cm: float, all_cm: float) -> Text:
 def below(cm: float, stop_cm: float, state: str) -> Text:
     said = STATES[state]
     return text(
-        f"ระดับน้ำ {cm:.0f} ซม. ต่ำกว่าเกณฑ์ {stop_cm:g} ซม. จึงสั่ง{said['th']}",
+        f"ระดับน้ำ {cm:.0f} ซม. ถึงหรือต่ำกว่าเกณฑ์ {stop_cm:g} ซม. จึงสั่ง{said['th']}",
         f"The water is at {cm:.0f} cm; from {stop_cm:g} cm down it is {said['en']}",
     )
 
