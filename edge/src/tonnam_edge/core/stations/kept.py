@@ -11,6 +11,7 @@ class StationKept(msgspec.Struct):
     above: bool | None = None
     flooded: bool = False  # `all_cm` was reached, and it has not fallen to `stop_cm` since
     dry: bool = False
+    apart: bool = False  # its two gauges contradicted each other, and have not been near for long since
     locked: bool | None = None  # the key switch, as it was last seen
     mode: str | None = None  # the switch off/hand/auto, as it was last seen
     turn: list[str] = []
@@ -24,6 +25,7 @@ class StationKept(msgspec.Struct):
             above=older.above if self.above is None else self.above,
             flooded=self.flooded,
             dry=self.dry,
+            apart=self.apart or older.apart,
             locked=older.locked if self.locked is None else self.locked,
             mode=self.mode or older.mode,
             turn=self.turn or older.turn,

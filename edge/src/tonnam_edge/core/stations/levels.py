@@ -5,11 +5,17 @@ What unknown means, in this order: the witness, then the declared safe state, of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.site.station_file import StationPart
+from tonnam_edge.site.station_file import StationPart, WitnessPart
+
+# Gauges that contradict each other do so until they are nearer than this share of `apart_cm`, for so long: else the
+# waves on a difference of about `apart_cm` would move a station again and again.
+NEAR_SHARE = 0.7
+NEAR_S = 300.0
 
 
 class Level(NamedTuple):
@@ -20,19 +26,50 @@ class Level(NamedTuple):
     apart: bool = False
 
 
-def level_of(station: StationPart, site: str, image: Image, *, safe_above: bool) -> Level:
-    """What counts now. `safe_above`: its safe state is what it does from `start_cm` up."""
-    own, witness = image.value(f"{site}/{station.level}"), station.witness
-    other = None if witness is None else image.value(f"{site}/{witness.level}")
-    if witness is None or other is None:
-        return Level(own, "nobody" if own is None else "gauge")
-    other += witness.plus_cm
-    if own is None:
-        return Level(other, "witness")
-    if witness.apart_cm is None or abs(own - other) <= witness.apart_cm:
-        return Level(own, "gauge")
-    chosen = max(own, other) if safe_above else min(own, other)
-    return Level(chosen, "gauge" if chosen == own else "witness", apart=True)
+class Gauges:
+    """Both gauges of a station. Times are since boot, in milliseconds."""
+
+    def __init__(self, station: StationPart, site: str) -> None:
+        self._station, self._site = station, site
+        self._near_since: int | None = None
+
+    def level(self, image: Image, kept: StationKept, *, safe_above: bool) -> Level:
+        """What counts now. `safe_above`: its safe state is what it does from `start_cm` up."""
+        own, witness = image.value(f"{self._site}/{self._station.level}"), self._station.witness
+        other = None if witness is None else image.value(f"{self._site}/{witness.level}")
+        if witness is None or other is None:
+            return self._one(own, "gauge")
+        other += witness.plus_cm
+        if own is None:
+            return self._one(other, "witness")
+        if not self._apart(witness, abs(own - other), kept, image.now.mono_ms):
+            return Level(own, "gauge")
+        chosen = max(own, other) if safe_above else min(own, other)
+        return Level(chosen, "gauge" if chosen == own else "witness", apart=True)
+
+    def deadlines_mono_ms(self) -> Iterable[int]:
+        """When they must be looked at again."""
+        if self._near_since is not None:
+            yield self._near_since + round(NEAR_S * 1000)
+
+    def _one(self, cm: float | None, by: Literal["gauge", "witness"]) -> Level:
+        """Only one is known, or none: that says nothing of how far they are apart."""
+        self._near_since = None
+        return Level(cm, "nobody" if cm is None else by)
+
+    def _apart(self, witness: WitnessPart, difference_cm: float, kept: StationKept, mono_ms: int) -> bool:
+        """Whether they contradict each other; they do still while they are not near for long enough."""
+        if witness.apart_cm is None:
+            kept.apart = False
+        elif difference_cm > witness.apart_cm:
+            kept.apart, self._near_since = True, None
+        elif difference_cm >= NEAR_SHARE * witness.apart_cm or not kept.apart:
+            self._near_since = None
+        elif self._near_since is None:
+            self._near_since = mono_ms
+        elif mono_ms - self._near_since >= NEAR_S * 1000:
+            kept.apart, self._near_since = False, None
+        return kept.apart
 
 
 def follow(station: StationPart, level: Level, kept: StationKept) -> None:

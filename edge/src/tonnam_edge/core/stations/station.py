@@ -18,7 +18,7 @@ from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.drive import Drive, No
 from tonnam_edge.core.stations.hands import Hands
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.core.stations.levels import Level, follow, follow_intake, level_of
+from tonnam_edge.core.stations.levels import Gauges, Level, follow, follow_intake
 from tonnam_edge.core.stations.proofs import Proofs
 from tonnam_edge.limits import UNEXPECTED_TIMES
 from tonnam_edge.site.site import Site
@@ -66,6 +66,7 @@ class Station:
         self._latches, self._tell, self._say = latches, tell, say
         self.drives = [Drive(site.actuators[name], part, memory, actuators, now) for name in part.moved]
         self.hands = Hands(part, site.id, self.kept, now.mono_ms, self._changed)
+        self._gauges = Gauges(part, site.id)
         self._proofs = Proofs(part, site.id, self.drives, actuators, latches, tell)
         self.left: Text | None = None  # why nothing of it is moved at all
         self._order: Order | None = None
@@ -89,7 +90,7 @@ class Station:
     def advance(self, image: Image, held: Text | None) -> None:
         """One step. `held`: why nothing may leave its safe state now."""
         now, kept = image.now, self.kept
-        level = level_of(self.part, self._site.id, image, safe_above=self.drives[0].safe_active)
+        level = self._gauges.level(image, kept, safe_above=self.drives[0].safe_active)
         self._level = level
         follow(self.part, level, kept)
         intake_cm = follow_intake(self.part, self._site.id, image, kept)
@@ -311,6 +312,7 @@ class Station:
     def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
         """When it must be looked at again."""
         yield from self.hands.deadlines_mono_ms()
+        yield from self._gauges.deadlines_mono_ms()
         for drive in self.drives:
             yield from drive.deadlines_mono_ms(now)
         if self._order is not None:
