@@ -32,7 +32,7 @@ class Flow(Enum):
 
 
 class Rise(NamedTuple):
-    """The meter's total rose between two looks."""
+    """The meter's total rose between two reads: after the one began, and before the other was seen."""
 
     from_mono_ms: int
     to_mono_ms: int
@@ -42,7 +42,8 @@ class Rise(NamedTuple):
 class Stream:
     """A meter, followed from image to image. `total_l` counts since the start of this process.
 
-    One that is `distrusted`, because it stood still while water flowed, says nothing any more.
+    One that is `distrusted`, because it stood still while water flowed, says nothing any more. Only a new read says
+    something: one that does not answer keeps its last total for a while, and that is not a meter that stands still.
     """
 
     def __init__(self, site: Site, meter: str) -> None:
@@ -53,7 +54,7 @@ class Stream:
         self._meter = Meter(self.step_l, most_l_min)
         self.distrusted = False
         self._rises: deque[Rise] = deque()
-        self._looked_mono_ms = 0
+        self.read_mono_ms = -1  # when the read began that was looked at last: nothing is known of later
         self.total_l = 0.0
         self.good = False
         self.good_since_mono_ms = 0
@@ -61,24 +62,28 @@ class Stream:
         self.rose_mono_ms = -KEPT_MS
 
     def look(self, image: Image) -> float:
-        """Follow the meter; returns the litres since the last look, 0 while it is not known."""
+        """Follow the meter; returns the litres since the last look, 0 while it is not known or not read anew."""
         total_l, now = image.value(self._total), image.now.mono_ms
         if total_l is None or self.distrusted:
             self.good = False
             return 0.0
+        before_mono_ms, read_mono_ms = self.read_mono_ms, image.read_mono_ms.get(self._total, now)
+        if read_mono_ms <= before_mono_ms:
+            return 0.0
+        self.read_mono_ms = read_mono_ms
         if not self.good:
-            self.good, self.good_since_mono_ms = True, now
+            self.good, self.good_since_mono_ms = True, read_mono_ms
         if self._meter.litres is None:
-            self._begin(total_l, now)
+            self._meter.begin(total_l, now)
             return 0.0
         before_l = self._meter.litres
         self._meter.see(total_l, now)
         if self._meter.litres is None:
             self.restarts += 1
-            self.good_since_mono_ms = now
-            self._begin(total_l, now)
+            self.good_since_mono_ms = read_mono_ms
+            self._meter.begin(total_l, now)
             return 0.0
-        return self._passed(self._meter.litres - before_l, now)
+        return self._passed(self._meter.litres - before_l, before_mono_ms, now)
 
     def trust(self, *, trusted: bool) -> None:
         """Believe it, or do not. What it counted before such a change is worth nothing."""
@@ -87,18 +92,13 @@ class Stream:
             self.restarts += 1
             self._meter.begin(None, 0)
 
-    def _begin(self, total_l: float, now: int) -> None:
-        self._meter.begin(total_l, now)
-        self._looked_mono_ms = now
-
-    def _passed(self, litres: float, now: int) -> float:
+    def _passed(self, litres: float, from_mono_ms: int, now: int) -> float:
         if litres > 0:
             self.total_l += litres
             self.rose_mono_ms = now
-            self._rises.append(Rise(self._looked_mono_ms, now, litres))
+            self._rises.append(Rise(from_mono_ms, now, litres))
             while now - self._rises[0].to_mono_ms > KEPT_MS:
                 self._rises.popleft()
-        self._looked_mono_ms = now
         return litres
 
     def since(self, mono_ms: int) -> tuple[float, int]:
@@ -111,6 +111,20 @@ class Stream:
             from_mono_ms = min(from_mono_ms, rise.from_mono_ms)
         return litres, from_mono_ms
 
+    def within(self, mono_ms: int) -> tuple[float, int]:
+        """The litres of what began to rise no earlier, and since when. What began before is left out."""
+        litres = 0.0
+        for rise in reversed(self._rises):
+            if rise.from_mono_ms < mono_ms:
+                return litres, max(mono_ms, rise.to_mono_ms)
+            litres += rise.litres
+        return litres, mono_ms
+
+    def lately_l_min(self, seconds: float) -> float:
+        """The flow in so many seconds before the last read."""
+        litres, from_mono_ms = self.since(self.read_mono_ms - round(seconds * 1000))
+        return litres / ((self.read_mono_ms - from_mono_ms) / 60_000)
+
     def moves(self, l_min: float, now: int) -> bool:
         """Whether pulses come about as they do at this flow. False where they would come too seldom to tell."""
         interval_s = self.step_l / (l_min / 60)
@@ -118,9 +132,9 @@ class Stream:
         return self.good and not seldom and now - self.rose_mono_ms < PULSES_TO_STAND * interval_s * 1000
 
     def still_since(self, from_mono_ms: int, seconds: float, now: int) -> bool:
-        """Whether the meter was good and stood still for so long, all of it after then."""
+        """Whether the meter was good and was read to stand still for so long, all of it after then."""
         since = max(from_mono_ms, self.good_since_mono_ms, self.rose_mono_ms)
-        return self.good and now - since >= seconds * 1000
+        return self.good and min(now, self.read_mono_ms) - since >= seconds * 1000
 
     def wait_s(self, l_min: float) -> float:
         """How long no pulse may come while water flows: it follows from the pulse and the flow expected.
@@ -131,18 +145,19 @@ class Stream:
 
     def judge(self, share: Share, l_min: float, steady_mono_ms: int, now: int) -> Flow | None:
         """Whether too little or too much flows where `l_min` should, steady since then. `share` is the part of it
-        that the power allowed. Without a good meter nothing is said. A pulse more or less is no evidence.
+        that the power allowed. Without a good meter nothing is said, and of the time after its last read nothing
+        either. A pulse more or less is no evidence.
         """
         if not self.good:
             return None
-        since = max(steady_mono_ms, self.good_since_mono_ms)
+        since, read = max(steady_mono_ms, self.good_since_mono_ms), self.read_mono_ms
         wait_ms = round(self.wait_s(l_min * share.least(now)) * 1000)
-        if now - max(since, self.rose_mono_ms) > wait_ms:
+        if read - max(since, self.rose_mono_ms) > wait_ms:
             return Flow.NONE
-        if now - since < self.part.fill_s * 1000 + wait_ms:
+        passed_l, from_mono_ms = self.since(read - wait_ms)
+        if read - since < self.part.fill_s * 1000 + wait_ms or from_mono_ms < since:
             return None
-        passed_l, from_mono_ms = self.since(now - wait_ms)
-        minutes, expected = (now - from_mono_ms) / 60_000, share.mean(from_mono_ms, now)
+        minutes, expected = (read - from_mono_ms) / 60_000, share.mean(from_mono_ms, read)
         low = None if expected is None else self.part.low_pct / 100 * expected * l_min
         if low is not None and (passed_l + self.step_l) / minutes < low:
             return Flow.LOW

@@ -122,7 +122,8 @@ class Proof:
         settled = self._quiet_since + round(part.settle_s * 1000)
         if now.mono_ms <= settled:
             return
-        litres, _ = self.stream.since(max(settled, now.mono_ms - round(part.leak_within_min * 60_000)))
+        lately = now.mono_ms - round(part.leak_within_min * 60_000)
+        litres, _ = self.stream.within(max(settled, lately, self.stream.good_since_mono_ms))
         if litres >= LEAK_PULSES * self.stream.step_l:
             self._latches.set(LatchKind.LEAK, self.meter, now, plant_texts.leak(litres))
 
@@ -153,12 +154,12 @@ class Proof:
 
     def _judged(self, how: Flow, outlets: tuple[str, ...], image: Image) -> None:
         now = image.now
-        reason = self._text(how, outlets, now)
+        reason = self._text(how, outlets)
         if how is Flow.NONE and self._water_moves(outlets, image):
             self._latches.set(LatchKind.METER_STILL, self.meter, now, plant_texts.meter_still())
             self.follow_trust(now)
             return
-        valve = self._as_if_open(outlets, now) if how is Flow.HIGH else None
+        valve = self._as_if_open(outlets) if how is Flow.HIGH else None
         if valve is not None:
             reason = plant_texts.valve_as_if_open(self._site.actuators[valve].part.name, reason)
             self._latches.set(LatchKind.WELDED, valve, now, reason)
@@ -170,25 +171,21 @@ class Proof:
         for supply in {self._site.supply_of(name) for name in outlets}:
             self._runs.stop_all("failed", reason, now, supply)
 
-    def _text(self, how: Flow, outlets: tuple[str, ...], now: Now) -> Text:
+    def _text(self, how: Flow, outlets: tuple[str, ...]) -> Text:
         expected = self._expected.l_min(outlets)
         wait_s = self.stream.wait_s(expected)
         if how is Flow.NONE:
             return texts.no_flow(wait_s)
-        from_mono_ms = now.mono_ms - round(wait_s * 1000)
-        share = self._shares(outlets).mean(from_mono_ms, now.mono_ms)
+        read = self.stream.read_mono_ms
+        share = self._shares(outlets).mean(read - round(wait_s * 1000), read)
         told = plant_texts.low_flow if how is Flow.LOW else plant_texts.high_flow
-        return told(self._lately_l_min(wait_s, now), expected * (1.0 if share is None else share))
+        return told(self.stream.lately_l_min(wait_s), expected * (1.0 if share is None else share))
 
-    def _lately_l_min(self, seconds: float, now: Now) -> float:
-        litres, from_mono_ms = self.stream.since(now.mono_ms - round(seconds * 1000))
-        return litres / ((now.mono_ms - from_mono_ms) / 60_000)
-
-    def _as_if_open(self, outlets: tuple[str, ...], now: Now) -> str | None:
+    def _as_if_open(self, outlets: tuple[str, ...]) -> str | None:
         """The valve of an outlet that is closed, if there is too much water by just what that one takes. It must have
         been open since the start of this process: contacts weld when they close."""
         expected = self._expected.l_min(outlets)
-        over_l_min = self._lately_l_min(self.stream.wait_s(expected), now) - expected
+        over_l_min = self.stream.lately_l_min(self.stream.wait_s(expected)) - expected
         mates = {name for each in outlets for name in self._site.paths.supplies[self._site.supply_of(each)]}
         fitting = [
             name
@@ -225,8 +222,8 @@ class Proof:
         if self._site.supply_of(outlet) in self._powers:
             return  # what it takes goes by the sun
         run = self._runs.active.get(outlet)
-        litres, from_mono_ms = self.stream.since(steady.since + round(self.stream.part.fill_s * 1000))
-        until = now.mono_ms if run is None or not run.ending else run.stopped_at
+        litres, from_mono_ms = self.stream.within(steady.since + round(self.stream.part.fill_s * 1000))
+        until = min(self.stream.read_mono_ms, now.mono_ms if run is None or not run.ending else run.stopped_at)
         if run is not None and run.as_wished and until > from_mono_ms and self.stream.restarts == run.restarts:
             self._expected.learn(outlet, litres / ((until - from_mono_ms) / 60_000), litres, self.stream.step_l)
 
@@ -248,7 +245,8 @@ class Proof:
         if power is None or since is None or steady.mixed or not self.stream.good:
             return
         since = max(since, steady.since + round(self.stream.part.fill_s * 1000), self.stream.good_since_mono_ms)
-        litres, from_mono_ms = self.stream.since(since)
-        if litres >= 10 * self.stream.step_l and now.mono_ms - from_mono_ms >= 30_000:
-            l_min = litres / ((now.mono_ms - from_mono_ms) / 60_000)
+        litres, from_mono_ms = self.stream.within(since)
+        passed_ms = self.stream.read_mono_ms - from_mono_ms
+        if litres >= 10 * self.stream.step_l and passed_ms >= 30_000:
+            l_min = litres / (passed_ms / 60_000)
             power.learn(l_min / self._expected.l_min(steady.outlets), now.mono_ms)
