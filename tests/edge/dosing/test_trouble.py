@@ -143,6 +143,19 @@ def test_a_relay_that_never_moves_is_found_after_three_pulses(tmp_path: Path) ->
     assert dosed(one)["a"] < 250
 
 
+@pytest.mark.parametrize("every_s", [2, 3])
+def test_pulses_that_fall_between_polls_say_nothing_of_the_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: int
+) -> None:
+    one = fertigated(tmp_path, farm(dose(1, 'dose = [{ injector = "a", ml_per_l = 1 }]'), closing=False))
+    observe = one.core.observe
+    monkeypatch.setattr(one.core, "observe", lambda seen: None if round(one.at_s) % every_s else observe(seen))
+    watered(one, 420)
+    assert one.latches() == []
+    assert one.ended()[-1]["outcome"] == "done"
+    assert dosed(one)["a"] > 200
+
+
 def test_a_flow_switch_proves_flow_only_while_it_moves(tmp_path: Path) -> None:
     _, name = contact(world(), "flow_switch")
     line = LINE.replace('flow = "flow/total"', f'flow = "inputs/{name}"')

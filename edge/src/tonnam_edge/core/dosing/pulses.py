@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.image import Image, Now, Position
 from tonnam_edge.core.plant.actuators import Actuators
-from tonnam_edge.limits import PROVE_S
+from tonnam_edge.limits import EARLY_SHARE, PROVE_S
 from tonnam_edge.site.dosing_file import InjectorPart
 from tonnam_edge.site.site import Site
 
@@ -18,6 +18,8 @@ from tonnam_edge.site.site import Site
 LEAST_PULSE_S = 2.0
 # So many pulses in a row that were never seen in the coil: its relay does nothing.
 UNSEEN_TIMES = 3
+# What is booked goes to disk and over the wire first: a poll that begins sooner than this may look before it moves.
+MOVED_AFTER_S = 0.5
 VALVE_MARGIN_S = 5.0
 # A board's clock may be slow by so much.
 TIMER_SLOW = 1.25
@@ -53,7 +55,7 @@ class Doser:
         self.stage = Stage.IDLE
         self._since = 0
         self._wanted_s = 0.0
-        self._seen = False
+        self._seen = self._looked = False
         self.unseen = 0
         self.ended_mono_ms = -(10**12)
 
@@ -99,7 +101,7 @@ class Doser:
 
     def begin(self, shot: Shot, now: Now) -> None:
         """Begin a pulse that was booked. The caller has seen that water flows."""
-        self._wanted_s, self._seen = shot.seconds, False
+        self._wanted_s = shot.seconds
         if self._valve is None:
             self._dose(now)
             return
@@ -126,16 +128,17 @@ class Doser:
     def _advance(self, image: Image) -> None:
         now, waited_s = image.now, (image.now.mono_ms - self._since) / 1000
         if self.stage is Stage.VALVE and self._valve is not None:
-            if not self._actuators.said_open(self._valve.id) or waited_s > PROVE_S + self._valve.part.travel_s:
-                self._count_seen(image)
+            longest_s = PROVE_S + self._valve.part.travel_s
+            self._look_at(image.positions[self._valve.id], longest_s)
+            if not self._actuators.said_open(self._valve.id) or waited_s > longest_s:
+                self._count_seen()
                 self.stop(now)
             elif self._actuators.held(self._valve.id) is True and waited_s >= self._valve.part.travel_s:
                 self._dose(now)
         elif self.stage is Stage.DOSING:
-            at = image.positions[self._pump.id]
-            self._seen |= at.open is True and at.mono_ms > self._since
+            self._look_at(image.positions[self._pump.id], self._wanted_s)
             if not self._actuators.said_open(self._pump.id) or waited_s >= self._wanted_s:
-                self._count_seen(image)
+                self._count_seen()
                 self.stop(now)
         elif self.stage is Stage.STOPPING and self._actuators.held(self._pump.id) is False:
             if self._valve is not None:
@@ -144,11 +147,18 @@ class Doser:
         elif self.stage is Stage.CLOSING and (self._valve is None or self._actuators.held(self._valve.id) is False):
             self._enter(Stage.IDLE, now)
 
-    def _count_seen(self, image: Image) -> None:
-        """A board that was not heard tells nothing of the relay."""
+    def _look_at(self, at: Position, on_s: float) -> None:
+        """Whether a poll began while the coil should have been on for its `on_s`, and whether one has shown it so."""
+        after_s = (at.mono_ms - self._since) / 1000
+        if at.heard and after_s > 0:
+            self._seen |= at.open is True
+            self._looked |= MOVED_AFTER_S <= after_s < EARLY_SHARE * on_s
+
+    def _count_seen(self) -> None:
+        """Where no poll fell into it, and where a board was not heard, nothing is told of the relay."""
         if self._seen:
             self.unseen = 0
-        elif image.positions[self._pump.id].heard:
+        elif self._looked:
             self.unseen += 1
 
     def _dose(self, now: Now) -> None:
@@ -157,3 +167,4 @@ class Doser:
 
     def _enter(self, stage: Stage, now: Now) -> None:
         self.stage, self._since = stage, now.mono_ms
+        self._seen = self._looked = False
