@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from tests.edge.floods import RIVER, UPSTREAM, Flood
+from pathlib import Path
+
+import pytest
+
+from tests.edge.floods import EXAMPLE, RIVER, UPSTREAM, Flood
+from tonnam_edge.site.check import load_site
+from tonnam_link.messages import CommandAction
+
+
+@pytest.fixture
+def drained(tmp_path: Path) -> Flood:
+    """Pumps on normally open contacts, off in doubt; a gate that lets high water out, and is closed in doubt."""
+    return Flood(load_site(with_other_safe_states(tmp_path))[0])
+
+
+def with_other_safe_states(folder: Path) -> Path:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    text = text.replace('kind = "normally_open"\nsafe_state = "on"', 'safe_state = "off"')
+    (folder / "site.toml").write_text(text.replace('above = "closed"', 'above = "open"'), encoding="utf-8")
+    return folder / "site.toml"
 
 
 def river(flood: Flood, cm: float) -> None:
@@ -47,3 +66,22 @@ def test_gauges_contradict_each_other_until_they_were_near_for_some_minutes() ->
     flood.town.levels[UPSTREAM] = 215.0 + 34
     flood.run(310)
     assert "contradict" not in flood.text()
+
+
+@pytest.mark.parametrize(("station", "coil"), [("flood-pumps", 0), ("sluice", 2)])
+def test_an_order_ends_when_the_level_is_unknown_and_none_is_taken_until_it_is_known(
+    drained: Flood, station: str, coil: int
+) -> None:
+    drained.run(60)
+    drained.command(CommandAction.WATER, station, seconds=3600)
+    drained.run(10)
+    assert drained.town.coils[coil]
+    drained.town.silent |= {RIVER, UPSTREAM}
+    drained.run(40)
+    assert not drained.town.coils[coil]
+    assert drained.states() == ["accepted", "running", "failed"]
+    assert drained.outcomes[-1].reason["en"].startswith("The level is not known")
+    assert drained.told(station)["alarm"] is not None
+    drained.command(CommandAction.WATER, station, seconds=3600, command_id="c2")
+    drained.run(5)
+    assert (drained.states("c2"), drained.town.coils[coil]) == (["refused"], False)

@@ -1,7 +1,8 @@
 """One pumping station or gate: what it wants by its level, what forbids it, and what it says of that.
 
-In this order: who has it in hand (nothing is moved), what is unknown (the safe state), a dry intake (pumps stop), an
-order from afar, the level. What is wrong with a pump makes it the last in turn; it is used when there is no other.
+In this order: who has it in hand (nothing is moved), what is unknown (the safe state, and the end of an order), a dry
+intake (pumps stop), an order from afar, the level. What is wrong with a pump makes it the last in turn; it is used when
+there is no other.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Station:
         for drive in self.drives:
             drive.observe(now)
         self._proofs.look(image, intake_cm)
-        self._follow_order(now)
+        self._follow_order(level, now)
         goal = self._goal(level, held, now)
         noes = self._move(goal, intake_cm, held, now)
         if held is None:
@@ -135,6 +136,8 @@ class Station:
     def order(self, command_id: str, seconds: float, held: Text | None, now: Now) -> Text | None:
         """Follow what somebody afar asks for, for a time; or why not. It is accepted when None is returned."""
         refused = self.left or held or self.hands.unknown(now)
+        if refused is None and self._level.cm is None:
+            refused = self._level_unknown
         if refused is None and self.kept.dry and self.part.dry is not None:
             refused = texts.dry(None, self.part.dry.again_cm)
         if refused is not None:
@@ -159,11 +162,13 @@ class Station:
             self._say(self.kept.order, CommandState.FAILED, texts.order_interrupted())
             self.kept.order = None
 
-    def _follow_order(self, now: Now) -> None:
+    def _follow_order(self, level: Level, now: Now) -> None:
         order = self._order
         if order is None:
             return
-        if now.mono_ms >= order.until_mono_ms:
+        if level.cm is None:
+            self._end_order(CommandState.FAILED, self._level_unknown)
+        elif now.mono_ms >= order.until_mono_ms:
             self._end_order(CommandState.DONE, texts.order_over())
         elif not order.running and any(drive.active and drive.proven for drive in self.drives):
             order.running = True
@@ -185,7 +190,7 @@ class Station:
             why = texts.ordered(self._word(active=True), self._order.seconds)
             return Goal(len(self.drives) if self.kept.flooded else part.duty, f"order:{self._order.command_id}", why)
         if level.cm is None:
-            return Goal(None, "level unknown", texts.level_unknown(safe))
+            return Goal(None, "level unknown", self._level_unknown)
         above = self.drives[0].safe_active if self.kept.above is None else self.kept.above
         if self.kept.flooded and part.all_cm is not None:
             return Goal(len(self.drives), "flooded", texts.flooded(level.cm, part.all_cm))
@@ -198,6 +203,10 @@ class Station:
         if not above and cm <= part.stop_cm:
             return "below", texts.below(cm, part.stop_cm, word)
         return f"between:{word}", texts.between(part.stop_cm, part.start_cm, word)
+
+    @property
+    def _level_unknown(self) -> Text:
+        return texts.level_unknown(self._word(active=self.drives[0].safe_active))
 
     def _word(self, *, active: bool) -> str:
         return self.drives[0].word(active=active)

@@ -149,7 +149,7 @@ def switches_not_read() -> Text:
 MODES: Mapping[Mode, Callable[[], Text]] = {
     Mode.OFF: lambda: text(
         "สวิตช์ที่ตู้อยู่ที่ปิด ระบบไม่แตะต้องจนกว่าจะบิดไปที่อัตโนมัติ",
-        "The switch at the cabinet is at \"off\": the program moves nothing until it is at \"auto\"",
+        'The switch at the cabinet is at "off": the program moves nothing until it is on auto',
     ),
     Mode.HAND: lambda: text(
         "มีคนควบคุมด้วยมือที่ตู้ ระบบไม่แตะต้องจนกว่าจะบิดไปที่อัตโนมัติ",
