@@ -134,7 +134,7 @@ class Flood:
         self.port = {"cabinet": DirectTransport(self.town.execute)}
         self.skew_ms, self.booted_ms, self.boot = 0, 0, ""
         self.memory = memory
-        self.alive = True
+        self.alive = self.sure = True
         self.events: list[Event] = []
         self.outcomes: list[Outcome] = []
         self.actions: list[tuple[float, Action]] = []
@@ -155,7 +155,9 @@ class Flood:
 
     def start(self) -> None:
         """A process begins with what the disk remembers."""
-        self.core = Core(self.site, self.memory, now_ms=self.now_ms, mono_ms=self.mono_ms, boot=self.boot)
+        self.core = Core(
+            self.site, self.memory, now_ms=self.now_ms, mono_ms=self.mono_ms, boot=self.boot, sure=self.sure
+        )
         self.alive = True
 
     def kill(self) -> None:
@@ -177,7 +179,7 @@ class Flood:
 
     def _cycle(self) -> Step:
         self.core.observe(poll_once(self.port, self.site, self.mono_ms))
-        step = self.core.step(self.now_ms, self.mono_ms, boot=self.boot)
+        step = self.core.step(self.now_ms, self.mono_ms, boot=self.boot, sure=self.sure)
         act_once(step.actions, self.port, self.site)
         self.actions += [(self.town.now_s, action) for action in step.actions]
         self.memory = step.memory or self.memory

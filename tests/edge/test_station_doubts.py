@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge.floods import EXAMPLE, RIVER, UPSTREAM, Flood
+from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
 
@@ -85,3 +86,68 @@ def test_an_order_ends_when_the_level_is_unknown_and_none_is_taken_until_it_is_k
     drained.command(CommandAction.WATER, station, seconds=3600, command_id="c2")
     drained.run(5)
     assert (drained.states("c2"), drained.town.coils[coil]) == (["refused"], False)
+
+
+def start_often(flood: Flood, times: int) -> None:
+    """Each time the next pump in turn starts, and runs as long as it must."""
+    for _ in range(times):
+        river(flood, 260)
+        flood.run(125)
+        river(flood, 200)
+        flood.run(35)
+
+
+def test_what_a_motor_may_start_in_an_hour_does_not_count_in_a_flood(drained: Flood) -> None:
+    drained.run(60)
+    start_often(drained, 12)
+    river(drained, 330)
+    drained.run(5)
+    assert drained.town.coils[:2] == [True, True]
+
+
+def test_that_fewer_pumps_run_than_are_wanted_is_told(drained: Flood) -> None:
+    drained.run(60)
+    start_often(drained, 12)
+    assert drained.told()["alarm"] is None
+    river(drained, 260)
+    drained.run(60)
+    assert drained.town.coils[:2] == [False, False]
+    assert drained.told()["alarm"] is None
+    drained.run(130)
+    assert "0 of the 1 pumps that are wanted run" in str(drained.told()["alarm"])
+    assert "has started 6 times within an hour" in str(drained.told()["alarm"])
+
+
+def test_starts_of_long_ago_do_not_hold_a_pump_after_a_reboot(drained: Flood) -> None:
+    drained.run(60)
+    start_often(drained, 12)
+    drained.kill()
+    drained.run(3600)
+    drained.reboot()
+    river(drained, 260)
+    drained.run(60)
+    assert drained.town.coils[:2].count(True) == 1
+
+
+def test_starts_of_an_hour_that_nobody_timed_count_as_just_made(drained: Flood) -> None:
+    drained.run(60)
+    start_often(drained, 12)
+    drained.kill()
+    drained.run(3600)
+    drained.sure = False
+    drained.reboot()
+    river(drained, 260)
+    drained.run(120)
+    assert drained.town.coils[:2] == [False, False]
+    drained.sure = True
+    drained.run(5)
+    assert drained.town.coils[:2].count(True) == 1
+
+
+def test_starts_are_forgotten_while_the_pump_runs(drained: Flood) -> None:
+    drained.run(60)
+    start_often(drained, 2)
+    river(drained, 260)
+    drained.run(3700)
+    assert drained.memory is not None
+    assert not any(Memory.decode(drained.memory).pump_starts.values())

@@ -9,12 +9,15 @@ from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.stations import texts
+from tonnam_edge.core.stations.kept import StationKept
 from tonnam_edge.limits import WAIT_AFTER_FAULT_S
 from tonnam_edge.site.site import Actuator
 from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import Stamp
 
 HOUR_MS = 3_600_000
+# Starts of an earlier boot are taken as so much later than the clock has them: it may have been put right since.
+CLOCK_DOUBT_MS = 60_000
 # A deadline that can be set anew is, when this share of it is over: the board misses three before it ends it.
 RENEW_AFTER = 0.25
 
@@ -73,6 +76,7 @@ class Drive:
 
     def observe(self, now: Now) -> None:
         """Notice that something else has brought it into its safe state: a start, a deadline, an end."""
+        self._prune(now)
         if self.active is not self._said_active:
             self._brought_to_safety(now)
 
@@ -104,8 +108,8 @@ class Drive:
         self._actuators.to_safety(self.name, now.mono_ms, again=moved)
         self.observe(now)
 
-    def may_not_move(self, now: Now, *, active: bool) -> No | None:
-        """Why it stays as it is, though its level wants it moved; or None."""
+    def may_not_move(self, now: Now, *, active: bool, flooded: bool = False) -> No | None:
+        """Why it stays as it is, though its level wants it moved; or None. In a flood a motor's wear counts less."""
         to_safety = active is self.safe_active
         if not to_safety and (stands := self.may_not_leave(now)) is not None:
             return stands
@@ -114,7 +118,7 @@ class Drive:
         moved_ms = self._moved_ms if stops or not to_safety else None  # into safety nothing waits but for its motor
         if moved_ms is not None and now.mono_ms - moved_ms < least_s * 1000:
             return No(f"stays:{self.name}", texts.stays(self.words, least_s))
-        return self._may_not_start(now) if active else self._must_run_on(now)
+        return self._may_not_start(now, flooded=flooded) if active else self._must_run_on(now)
 
     def may_not_leave(self, now: Now) -> No | None:
         """Why it may not leave its safe state now, or None. It must have been read back there first."""
@@ -134,14 +138,14 @@ class Drive:
         stopped = self._memory.pump_stops.get(self.name)
         if stopped is not None:
             yield _at(stopped, now) + round((self.actuator.part.rest_s or 0.0) * 1000)
-        yield from (_at(start, now) + HOUR_MS for start in self._lately(now))
+        yield from (self._began(start, now) + HOUR_MS for start in self._lately(now))
 
-    def _may_not_start(self, now: Now) -> No | None:
+    def _may_not_start(self, now: Now, *, flooded: bool) -> No | None:
         rest_s, most = self.actuator.part.rest_s or 0.0, self.actuator.part.starts_per_hour
         stopped = self._memory.pump_stops.get(self.name)
         if stopped is not None and now.mono_ms - _at(stopped, now) < rest_s * 1000:
             return No(f"rests:{self.name}", texts.rests(self.words, rest_s))
-        if most is not None and len(self._lately(now)) >= most:
+        if most is not None and not flooded and len(self._lately(now)) >= most:
             return No(f"starts:{self.name}", texts.starts_used(self.words, most))
         return None
 
@@ -166,7 +170,30 @@ class Drive:
 
     def _lately(self, now: Now) -> list[Stamp]:
         starts = (Stamp(*start) for start in self._memory.pump_starts.get(self.name, ()))
-        return [start for start in starts if now.mono_ms - _at(start, now) < HOUR_MS]
+        return [start for start in starts if now.mono_ms - self._began(start, now) < HOUR_MS]
+
+    def _prune(self, now: Now) -> None:
+        """Forget the starts of more than an hour ago: after a reboot they would count as just made."""
+        starts = self._memory.pump_starts.get(self.name)
+        if not starts:
+            return
+        lately = self._lately(now)
+        if len(lately) < len(starts):
+            self._memory.pump_starts[self.name] = lately
+        if now.sure:
+            every = (self._memory.pump_starts.get(name, ()) for name in self._station.moved)
+            self._kept.note_boot(now, {Stamp(*start).boot for starts in every for start in starts})
+
+    def _began(self, start: Stamp, now: Now) -> int:
+        """When that was, since boot: in an earlier boot by the clock, where it was known then and is now."""
+        booted_ms = self._kept.booted_ms.get(start.boot)
+        if start.boot == now.boot or booted_ms is None or not now.sure:
+            return _at(start, now)
+        return min(0, booted_ms + start.mono_ms + CLOCK_DOUBT_MS - (now.wall_ms - now.mono_ms))
+
+    @property
+    def _kept(self) -> StationKept:
+        return self._memory.stations.setdefault(self._station.id, StationKept())
 
 
 def _at(stamp: Stamp, now: Now) -> int:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import msgspec
+
+from tonnam_edge.core.image import Now
+
+# What a clock may drift before the begin of a boot is noted anew.
+DRIFT_MS = 5000
 
 
 class StationKept(msgspec.Struct):
@@ -16,6 +23,15 @@ class StationKept(msgspec.Struct):
     mode: str | None = None  # the switch off/hand/auto, as it was last seen
     turn: list[str] = []
     order: str | None = None  # the id of a command from afar that it follows
+    booted_ms: dict[str, int] = {}  # when the boots of its pumps' starts began, UTC: the latest that a clock said
+
+    def note_boot(self, now: Now, of_starts: Set[str]) -> None:
+        """Note by a clock that is sure when this boot began, and forget the boots that no start was in."""
+        for boot in self.booted_ms.keys() - of_starts:
+            del self.booted_ms[boot]
+        began_ms = now.wall_ms - now.mono_ms
+        if now.boot in of_starts and began_ms > self.booted_ms.get(now.boot, -DRIFT_MS) + DRIFT_MS:
+            self.booted_ms[now.boot] = began_ms
 
     def after(self, older: StationKept | None) -> StationKept:
         """What is known now, and of an earlier process what is not."""
@@ -30,4 +46,5 @@ class StationKept(msgspec.Struct):
             mode=self.mode or older.mode,
             turn=self.turn or older.turn,
             order=older.order,
+            booted_ms=older.booted_ms | self.booted_ms,
         )

@@ -1,8 +1,8 @@
 """One pumping station or gate: what it wants by its level, what forbids it, and what it says of that.
 
-In this order: who has it in hand (nothing is moved), what is unknown (the safe state, and the end of an order), a dry
-intake (pumps stop), an order from afar, the level. What is wrong with a pump makes it the last in turn; it is used when
-there is no other.
+In this order: who has it in hand (nothing is moved), what is unknown (the safe state, and the end of an order), a
+dry intake (pumps stop), an order from afar, the level. What is wrong with a pump makes it the last in turn; it is
+used when there is no other.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import CommandState
 
 HOUR_MS = 3_600_000
+# Fewer pumps than are wanted for so long, and somebody is told: they rest, or have started too often.
+FEWER_S = 180.0
 Say = Callable[[str, CommandState, Text], None]
 """Says what became of a command."""
 
@@ -76,6 +78,7 @@ class Station:
         self._states = dict.fromkeys(part.moved, "unknown")
         self._alarm: Text | None = None  # what somebody must be told of at once
         self._moved: list[int] = []  # when something else moved a coil of it
+        self._fewer: tuple[int, Text] | None = None  # since when fewer run than are wanted
 
     @property
     def kept(self) -> StationKept:
@@ -100,7 +103,7 @@ class Station:
             self._proofs.rest()
             self._states = {drive.name: self._proofs.seen(drive, image) for drive in self.drives}
             self._explain(f"left:{self.left['en']}", self.left, now)
-            self._alarm = None
+            self._alarm, self._fewer = None, None
             return
         for drive in self.drives:
             drive.observe(now)
@@ -219,6 +222,7 @@ class Station:
         dry = {drive.name: no for drive in self.drives if (no := self._is_dry(drive, intake_cm, now)) is not None}
         noes += list({no.key: no for no in dry.values()}.values())
         chosen = self._chosen(goal, dry, noes, now)
+        self._count(goal, 0 if intake_cm is None else sum(no.key == "dry" for no in dry.values()), now)
         for drive in self.drives:
             wanted = drive.name in chosen
             if wanted is drive.active:
@@ -242,7 +246,7 @@ class Station:
             return None if to_safety else drive.may_not_leave(now)
         if goal.number is None and to_safety:
             return None
-        return drive.may_not_move(now, active=wanted)
+        return drive.may_not_move(now, active=wanted, flooded=self.kept.flooded)
 
     def _is_dry(self, drive: Drive, intake_cm: float | None, now: Now) -> No | None:
         """Why a pump would run without water, or None."""
@@ -265,7 +269,7 @@ class Station:
         for drive in sorted((each for each in self.drives if each.name not in dry), key=self._turn):
             if len(chosen) >= goal.number:
                 break
-            no = None if drive.active else drive.may_not_move(now, active=True)
+            no = None if drive.active else drive.may_not_move(now, active=True, flooded=self.kept.flooded)
             if no is None:
                 chosen.add(drive.name)
             else:
@@ -278,6 +282,19 @@ class Station:
         latched = any(latch.subject == drive.name for latch in self._latches.standing())
         turn = self.kept.turn
         return latched, not drive.active, turn.index(drive.name) if drive.name in turn else -1
+
+    def _count(self, goal: Goal, dry: int, now: Now) -> None:
+        """Notice when fewer pumps run than are wanted, but for those at an intake that is seen to be dry."""
+        wanted = min(goal.number or 0, len(self.drives) - dry) if self.part.gate is None else 0
+        run = sum(drive.active and drive.proven for drive in self.drives)
+        since = now.mono_ms if self._fewer is None else self._fewer[0]
+        self._fewer = (since, texts.fewer_run(run, wanted)) if run < wanted else None
+
+    def _too_few(self, now: Now) -> Text | None:
+        """That fewer pumps run than are wanted, and have for long; or None."""
+        if self._fewer is None or now.mono_ms - self._fewer[0] < FEWER_S * 1000:
+            return None
+        return self._fewer[1]
 
     def _moved_now(self, drive: Drive, why: Text, now: Now) -> None:
         if drive.active:
@@ -326,6 +343,8 @@ class Station:
             yield from drive.deadlines_mono_ms(now)
         if self._order is not None:
             yield self._order.until_mono_ms
+        if self._fewer is not None:
+            yield self._fewer[0] + round(FEWER_S * 1000)
 
     def _explain_all(self, goal: Goal, noes: list[No], now: Now) -> None:
         notes = list({no.key: no.text for no in noes}.items())
@@ -335,7 +354,10 @@ class Station:
             notes.append(("witness", texts.by_witness()))
         if self._proofs.rising is not None:
             notes.append(("rising", self._proofs.rising))
-        wrong = goal.number is None or self._level.apart or self._proofs.rising is not None
+        few = self._too_few(now)
+        if few is not None:
+            notes.append((few["en"], few))
+        wrong = goal.number is None or self._level.apart or self._proofs.rising is not None or few is not None
         key = "|".join([goal.key, *(key for key, _ in notes)])
         self._explain(key, texts.both(goal.why, *(text for _, text in notes)), now)
         self._alarm = self._told[1] if wrong else None

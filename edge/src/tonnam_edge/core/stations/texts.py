@@ -264,6 +264,12 @@ def keeps_running(name: Words, most: int) -> Text:
     )
 
 
+def fewer_run(run: int, wanted: int) -> Text:
+    return text(
+        f"ปั๊มเดิน {run} ตัวจาก {wanted} ตัวที่ต้องการ ไปดูที่ตู้", f"{run} of the {wanted} pumps that are wanted run. Go and look"
+    )
+
+
 def stays(name: Words, seconds: float) -> Text:
     length = minutes(seconds)
     return text(joined(name.th, f"คงไว้อย่างน้อย {length['th']}"), f"{name.en} stays so for at least {length['en']}")
