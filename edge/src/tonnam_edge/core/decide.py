@@ -9,7 +9,7 @@ from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import texts
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.core.programs import balance, band, light, program_texts, timer
+from tonnam_edge.core.programs import balance, band, light, program_texts, timer, weather_hold
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.grounds import Fields
 from tonnam_edge.core.programs.holds import hold
@@ -42,6 +42,12 @@ class Settings:
         self.latest = {p.id: p.latest for p in self.resting if p.latest is not None and site.file.tariff}
         hourly = [p.id for p in (*self.resting, *self.lights) if p.between is not None]
         self._hourly = {p.id for p, _ in self.timers} | set(hourly)
+
+    def wanting(self, decision: Decision) -> set[str]:
+        """Zones that want water, or, where nothing but a timer or the light waters, may want it again."""
+        looked_after = {program.zone for program in self.resting}
+        filling = {program.zone for program in self.resting if program.id in decision.filling}
+        return filling | (self.site.zones.keys() - looked_after)
 
     def goes_by_clock(self, wish: Wish) -> bool:
         """Whether the wish is of a program that knows hours of the day."""
@@ -81,6 +87,8 @@ def decide(
     for sun in settings.lights:
         light.decide(sun, asked)
     decision.wishes = hold(decision.wishes, asked)
+    if weather_hold.of_site(settings.site, memory.kept, image) is not None:
+        decision.weather_waits = settings.wanting(decision)
     waiting = {name: wait for name, wait in memory.kept.waits.items() if name in decision.filling}
     decision.waits = waiting | decision.waits  # also while the water of a pulse soaks in
     return decision

@@ -83,6 +83,8 @@ class Decision:
     rungs: dict[str, tuple[Rung, Rung]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     waits: dict[str, tuple[int, float]] = field(default_factory=dict)  # see `Kept.waits`
+    weather_holds: dict[str, Text] = field(default_factory=dict)  # zones whose wish the weather is against, and why
+    weather_waits: set[str] = field(default_factory=set)  # while it lasts: zones that may want water again
 
     def due(self, wall_ms: int) -> None:
         self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)

@@ -326,15 +326,27 @@ class Grounds:
         today = self._fields.local.at(image.now.wall_ms).date()
         sunrise_ms = moment_ms("sunrise", today, self._fields.local)
         before_h = None if sunrise_ms is None else (sunrise_ms - image.now.wall_ms) / HOUR_MS
-        reading = Reading(moisture_pct / 100, today.toordinal(), before_h, kept.age_h(of_zone.watered_h))
+        since_h = self._since_water_h(of_zone, growing, moisture_pct / 100)
+        reading = Reading(moisture_pct / 100, today.toordinal(), before_h, since_h)
         ground = growing.ground
         found = observer.correct(
             probe, growing.water, ground.soil, ground.crop, crop_day=growing.day, reading=reading
         )
         of_zone.probe, of_zone.water = _as_json(found.state), _as_json(found.water)
         newly = found.outcome is Outcome.REJECTED and found.state.alert and not probe.alert
-        text = words.probe_contradicts(zone.part.name, moisture_pct, growing.moisture_pct)
+        rained = ground.soil.rained_on and kept.rain_mm(DAY_H) > 0
+        text = words.probe_contradicts(zone.part.name, moisture_pct, growing.moisture_pct, rained=rained)
         return [Told("probe.contradicts", name, text)] if newly else []
+
+    def _since_water_h(self, of_zone: ZoneKept, growing: Growing, moisture: float) -> float:
+        """Hours since the water that a reading must wait for. A probe that says drier than reckoned need not wait for
+        rain: it may be that none fell, and of a gauge that bounces nobody would ever hear."""
+        ground = growing.ground
+        field_capacity = growing.probe.field_capacity
+        measured = ground.soil.depletion_of_mm(moisture, ground.crop, growing.day, field_capacity)
+        if measured <= growing.water.depletion_mm:
+            return self._kept.age_h(of_zone.watered_h)
+        return self._kept.age_h(of_zone.given[-1][0] if of_zone.given else None)
 
     def _field_capacity(self, of_zone: ZoneKept, growing: Growing, moisture: float) -> observer.State:
         since_h = self._kept.age_h(of_zone.watered_h)

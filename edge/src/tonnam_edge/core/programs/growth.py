@@ -12,7 +12,7 @@ from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory
 from tonnam_edge.core.plant.energy import Energy
 from tonnam_edge.core.plant.runs import Runs
-from tonnam_edge.core.programs import holds, ladder
+from tonnam_edge.core.programs import holds, ladder, weather_hold
 from tonnam_edge.core.programs.grounds import Grounds
 from tonnam_edge.core.programs.lights import Lights
 from tonnam_edge.site.site import Site
@@ -65,12 +65,19 @@ class Growth:
         for skipped in decision.skipped:
             self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
         self._memory.kept.waits = decision.waits
+        self._follow_weather_holds(decision, now)
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)
             told = ladder.told(self._site.zones[name].part.name, of_zone.rung, rung, best)
             of_zone.rung = rung.value
             if told is not None:
                 self._tell("program.stepped", now, zone=name, rung=rung.value, text=told)
+
+    def _follow_weather_holds(self, decision: Decision, now: Now) -> None:
+        """Tell when weather has held a zone for a day: nobody notices a gauge or a wind cup that lies."""
+        held, wanting = decision.weather_holds, decision.weather_waits
+        for name, text in weather_hold.follow(self._site, self._memory.kept, held, wanting):
+            self._tell("weather.holds", now, zone=name, text=text)
 
     def cost(self, run_id: str) -> dict[str, Any]:
         """What a run that is over has taken of electricity, as a part of its event; nothing where it is not known."""

@@ -9,13 +9,14 @@ from tonnam_edge.agronomy import balance
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
+from tonnam_edge.core.programs import weather_hold
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.core.programs.price import Change, pump_kw
 from tonnam_edge.core.wishes import Why, Wish
 from tonnam_edge.site.site import Site, Zone
 
-LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price
+LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price, no calm and no warmth
 
 
 def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
@@ -55,26 +56,18 @@ def forecast(site: Site, kept: Kept, image: Image) -> None:
 
 
 def _why(wish: Wish, asked: Asked) -> Why | None:
-    return _weather(asked) or _tank(asked) or _quiet(asked) or _sun(wish, asked) or _price(wish, asked)
+    return _weather(wish, asked) or _tank(asked) or _quiet(asked) or _sun(wish, asked) or _price(wish, asked)
 
 
-def _weather(asked: Asked) -> Why | None:
-    site, kept, image = asked.fields.site, asked.kept, asked.image
-    holds = site.file.holds
-    if site.file.site.under_cover:
+def _weather(wish: Wish, asked: Asked) -> Why | None:
+    """Rain, forecast, wind or frost: until it is over, a day has gone by, or, of wind and frost, the crop suffers."""
+    weather = weather_hold.of_site(asked.fields.site, asked.kept, asked.image)
+    if weather is None:
         return None
-    rain_mm = kept.rain_mm(DAY_H)
-    if holds.rain_mm is not None and rain_mm >= holds.rain_mm:
-        return Why(words.rained(rain_mm))
-    if kept.forecast_h is not None and kept.age_h(kept.forecast_h) < holds.forecast_wait_h:
-        return Why(words.rain_expected(image.value(site.weather_stream("rain_forecast")) or holds.forecast_mm or 0.0))
-    wind = image.value(site.weather_stream("wind_speed"))
-    if holds.wind_m_s is not None and wind is not None and wind > holds.wind_m_s:
-        return Why(words.windy(holds.wind_m_s))
-    air = image.value(site.weather_stream("air_temperature"))
-    if holds.frost_c is not None and air is not None and air <= holds.frost_c:
-        return Why(words.frosty(holds.frost_c))
-    return None
+    asked.decision.weather_holds[wish.zone] = weather.text
+    if weather_hold.over(weather, wish, asked.kept) or (weather.ends and _suffers(wish, asked)):
+        return None
+    return Why(weather.text)
 
 
 def _tank(asked: Asked) -> Why | None:

@@ -35,6 +35,10 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
     drain_ec_l: float = 0.0  # of the drained litres those whose EC was known, and EC times litres
     drain_salt: float = 0.0
     trimmed_h: float | None = None  # when the dose was last trimmed by the drain
+    held_h: float | None = (
+        None  # since when weather holds what the zone wants; `held_told`: for a day, and it was said
+    )
+    held_told: bool = False
 
     def given_l(self, hours: float, window_h: int) -> float:
         """Litres within the last `window_h` hours."""

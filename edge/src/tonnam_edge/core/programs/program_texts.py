@@ -75,8 +75,8 @@ def enough_for_a_day(depletion_mm: float) -> Text:
 
 def enough_by_day(litres: float) -> Text:
     return text(
-        f"ไม่รู้ความชื้น วันนี้ได้น้ำแล้ว จะให้วันละ {litres:.0f} ลิตร",
-        f"Soil moisture is unknown; has had its water, {litres:.0f} litres a day",
+        f"เซนเซอร์บอกไม่ได้ว่าต้องรดเท่าไร จึงให้วันละ {litres:.0f} ลิตร แปลงนี้ได้น้ำของวันนี้แล้ว",
+        f"No sensor says how much is needed: the zone gets {litres:.0f} litres a day, and has had today's",
     )
 
 
@@ -142,11 +142,16 @@ def down_to_safe(zone: Words) -> Text:
     )
 
 
-def probe_contradicts(zone: Words, moisture_pct: float, expected_pct: float) -> Text:
+def probe_contradicts(zone: Words, moisture_pct: float, expected_pct: float, *, rained: bool) -> Text:
+    """`rained`: the gauge has counted rain of late, and may be what is wrong."""
+    th, en = (
+        ("ไปดูหัววัดและมาตรวัดฝน", "Look at the probes and the rain gauge")
+        if rained
+        else ("ไปดูหัววัด", "Look at the probes")
+    )
     return text(
-        joined(zone.th, f"หัววัดบอก {moisture_pct:.0f}% แต่ควรเป็นราว {expected_pct:.0f}% สามวันแล้ว ไปดูหัววัด"),
-        f"{zone.en}: the probes say {moisture_pct:.0f}%, and {expected_pct:.0f}% is expected, for three days. "
-        "Look at the probes",
+        joined(zone.th, f"หัววัดบอก {moisture_pct:.0f}% แต่ควรเป็นราว {expected_pct:.0f}% สามวันแล้ว {th}"),
+        f"{zone.en}: the probes say {moisture_pct:.0f}%, and {expected_pct:.0f}% is expected, for three days. {en}",
     )
 
 
@@ -173,6 +178,14 @@ def stood_in(th: str, en: str) -> Text:
 # Holds
 
 
+def held_for_a_day(zone: Words, why: Text) -> Text:
+    """`why` is what the hold says."""
+    return text(
+        joined(zone.th, f"รออากาศมาครบ 24 ชม. แล้ว ({why['th']}) ไปดูเครื่องวัดลม ฝน และอากาศ"),
+        f"{zone.en} has waited for the weather for 24 hours ({why['en']}). Look at the gauges of rain, wind and air",
+    )
+
+
 def rained(rain_mm: float) -> Text:
     return text(f"ฝนตก {rain_mm:.0f} มม. ใน 24 ชม. จึงงดรด", f"{rain_mm:.0f} mm of rain in 24 hours, so no water")
 
@@ -187,7 +200,7 @@ def windy(most_m_s: float) -> Text:
 
 def frosty(least_c: float) -> Text:
     return text(
-        f"อากาศไม่เกิน {least_c:g} องศา หนาวเกินจะรด", f"The air is at {least_c:g} C or below: too cold to water"
+        f"อากาศไม่เกิน {least_c:g} องศาเซลเซียส หนาวเกินจะรด", f"The air is at {least_c:g} °C or below: too cold to water"
     )
 
 
