@@ -55,4 +55,4 @@ async def test_a_pressed_stop_closes_the_water_and_a_switch_on_off_keeps_it_clos
             agent.stop()
             await task
     assert "emergency stop" in link.ended()[-1].body["reason"]["en"]
-    assert "switch at the cabinet is on off" in link.outcomes[-1].reason["en"]
+    assert 'switch at the cabinet is at "off"' in link.outcomes[-1].reason["en"]

@@ -10,7 +10,7 @@ from tonnam_edge.site.profile import Words
 def switch_off() -> Text:
     return text(
         "สวิตช์ที่ตู้อยู่ที่ปิด บิดไปที่อัตโนมัติแล้วจะรดต่อเอง",
-        "The switch at the cabinet is on off. Turn it to auto and the farm waters again",
+        'The switch at the cabinet is at "off". Turn it to auto and the farm waters again',
     )
 
 
