@@ -11,7 +11,7 @@ from tests.edge.plants import PLAIN, Estate, estate, with_contactor, world_of
 from tests.edge.stands import Pump, Stand, Zone, farm_text
 from tests.edge.test_plant_safety import clear_all
 from tests.edge.test_proofs import WITH_CURRENT
-from tests.edge.test_several_pumps import latches
+from tests.edge.test_several_pumps import OWN_METERS, OWN_TEXT, latches, play_of
 from tonnam_edge.core.image import Observation
 from tonnam_edge.core.memory import Memory
 from tonnam_sim.world.faults import Siphon, WeldedContact
@@ -205,3 +205,60 @@ def test_a_pump_that_gives_as_much_as_before_is_welded_still(tmp_path: Path) -> 
     one.world.add(WeldedContact(at_s=one.world.now_s, actuator="pump"))
     one.run(90)
     assert one.latches() == [("welded", "pump")]
+
+
+def beside_another(folder: Path) -> tuple[Play, Stand]:
+    """Two pumps with meters of their own, which draw from one small tank; the second one waters."""
+    stand = Stand(meter_of=OWN_METERS)
+    play = play_of(folder, farm_text(meters=OWN_METERS.values(), more=OWN_TEXT), stand)
+    stand.tank_falls_cm_l = 0.1
+    play.water("zone-3", 120, "c2")
+    play.run(60)
+    return play, stand
+
+
+def test_a_tank_that_falls_for_another_pump_is_no_witness_for_one_that_pushes_against_a_closed_pipe(
+    tmp_path: Path,
+) -> None:
+    play, stand = beside_another(tmp_path)
+    stand.flow_pct["pump-1"] = 0.0
+    play.water("zone-1", 900, "c1")
+    play.run(45)
+    assert latches(play) == [("no_flow", "zone-1")]
+    assert not stand.coil(0)
+    play.run(60)
+    assert play.states("c2")[-1] == "done"
+
+
+def test_what_a_tank_fell_for_another_pump_proves_nothing_when_that_one_has_stopped(tmp_path: Path) -> None:
+    play, stand = beside_another(tmp_path)
+    stand.tank_falls_cm_l = 0.3
+    play.run(47)
+    stand.flow_pct["pump-1"] = 0.0
+    play.water("zone-1", 900, "c1")
+    play.run(45)
+    assert play.states("c2")[-1] == "done"
+    assert latches(play) == [("no_flow", "zone-1")]
+
+
+def test_a_tank_that_falls_for_nobody_else_is_a_witness_beside_other_meters(tmp_path: Path) -> None:
+    play, stand = beside_another(tmp_path)
+    play.run(90)
+    stand.still.add("first")
+    play.water("zone-1", 120, "c1")
+    play.run(150)
+    assert latches(play) == [("meter_still", "meter-1")]
+    assert play.states("c1")[-1] == "done"
+
+
+def test_water_by_hand_behind_another_meter_is_no_witness_either(tmp_path: Path) -> None:
+    play, stand = beside_another(tmp_path)
+    play.run(90)
+    stand.flow_pct["pump-1"] = 0.0
+    play.water("zone-1", 900, "c1")
+    for _ in range(45):
+        play.run(1)
+        stand.totals_l["second"] += 1.0
+        stand.level_cm = (stand.level_cm or 0.0) - 0.1
+    assert ("no_flow", "zone-1") in latches(play)
+    assert not stand.coil(0)

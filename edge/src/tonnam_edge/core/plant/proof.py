@@ -40,8 +40,9 @@ class _Steady:
     outlets: tuple[str, ...] = ()
     since: int = 0
     mixed: bool = False  # the meter has counted what somebody let run by hand, too
-    level_cm: float | None = None  # of the tank at the begin, or when the meter counted last
-    counted: int = 0  # when that was
+    level_cm: float | None = None  # of the tank at the begin, or when the meter counted last or others drew from it
+    level_read: int = 0  # when that was read
+    counted: int = 0  # when the meter counted last
 
 
 class Proof:
@@ -64,6 +65,8 @@ class Proof:
         self._expected, self._powers, self._actuators = expected, powers, actuators
         self._runs, self._sharing, self._latches = runs, sharing, latches
         self._supplies = [runs.supplies[name] for name in site.paths.metered_by(meter)]
+        self._others = [supply for supply in runs.supplies.values() if supply not in self._supplies]
+        self._others_drew = -1  # when water was last drawn past this meter
         self._mates = frozenset(m for name in site.paths.outlets_of(meter) for m in site.path_mates(name))
         self._steady = _Steady()
         self._quiet_since: int | None = None
@@ -87,16 +90,16 @@ class Proof:
         """No, too little or too much water: the runs end as failed. Who was alone is latched; the others are tried
         alone."""
         now, steady = image.now, self._steady
+        self._note_others(now)
         outlets, on_since = self._open()
         self._watered |= dict.fromkeys(outlets, now.mono_ms)
         if outlets != steady.outlets or on_since > steady.since:
             self._learn(steady, image)
-            level_cm = image.value(self._site.tank_level)
-            self._steady = _Steady(outlets, now.mono_ms if outlets else 0, level_cm=level_cm)
+            self._steady = _Steady(outlets, now.mono_ms if outlets else 0)
+            self._follow_level(self._steady, image)
             return
         steady.mixed |= by_hand
-        if self.stream.rose_mono_ms > steady.counted:  # how far the tank fell until then, the meter has said itself
-            steady.counted, steady.level_cm = self.stream.rose_mono_ms, image.value(self._site.tank_level)
+        self._follow_level(steady, image)
         if not all(image.positions[name].heard for each in outlets for name in self._site.path_of(each)):
             steady.since = now.mono_ms  # a cabinet without power is no blocked pipe
             return
@@ -196,8 +199,9 @@ class Proof:
         return None if last is None else self._site.outlets[last].valve
 
     def _water_moves(self, outlets: tuple[str, ...], image: Image) -> bool:
-        """Whether a second witness says that water flows: the tank falls, or the pump draws what it usually does."""
-        level_cm, before_cm = image.value(self._site.tank_level), self._steady.level_cm
+        """Whether a second witness says that water flows: the tank falls and nobody else draws from it, or the pump
+        draws what it usually does."""
+        level_cm, before_cm = self._level_cm(image), self._steady.level_cm
         if level_cm is not None and before_cm is not None and before_cm - level_cm >= FALLS_CM:
             return True
         if len(outlets) != 1:
@@ -205,6 +209,26 @@ class Proof:
         usual = self._memory.currents_a.get(outlets[0])
         current = self._current(self._runs.supply(outlets[0]), image)
         return usual is not None and current is not None and current >= USUAL_SHARE * usual
+
+    def _note_others(self, now: Now) -> None:
+        """See whether the tank falls for others: supplies that this meter does not count, or water by hand there."""
+        streams = (self._runs.stream(supply.outlets[0]) for supply in self._others)
+        rose = max((stream.rose_mono_ms for stream in streams if stream is not None), default=-1)
+        drawing = any(not supply.off for supply in self._others)
+        self._others_drew = max(self._others_drew, rose, now.mono_ms if drawing else -1)
+
+    def _level_cm(self, image: Image) -> float | None:
+        """The tank's level, read since others drew from it last."""
+        level = self._site.tank_level
+        return image.value(level) if image.read_mono_ms.get(level or "", 0) > self._others_drew else None
+
+    def _follow_level(self, steady: _Steady, image: Image) -> None:
+        """Keep the level from which the tank must fall: what it fell before, the meter or others have explained."""
+        counts = self.stream.rose_mono_ms > steady.counted
+        if counts or steady.level_cm is None or steady.level_read <= self._others_drew:
+            steady.level_cm = self._level_cm(image)
+            steady.level_read = image.read_mono_ms.get(self._site.tank_level or "", 0)
+            steady.counted = max(steady.counted, self.stream.rose_mono_ms)
 
     def _current(self, supply: Supply, image: Image) -> float | None:
         """What the pump draws, read after it had started for good."""
