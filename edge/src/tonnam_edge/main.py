@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -268,6 +269,21 @@ def refilled(
 
 
 @app.command()
+def power_cut(
+    site_file: SiteArgument,
+    state: StateOption,
+    who: WhoOption,
+    injector: Annotated[str, typer.Option(metavar="ID", help="The injector whose dosing pump has no power.")],
+    bus: BusOption = None,
+) -> None:
+    """Say that a dosing pump has no power, though its contact says that it runs: plain water goes on, without doses.
+
+    This works here only, and stands until the contact opens. Look at the plug: nothing else stops that pump then.
+    """
+    _ask(site_file, bus, state, "power_cut", who=who, injector=injector)
+
+
+@app.command()
 def stands(site_file: SiteArgument, state: StateOption, bus: BusOption = None) -> None:
     """List lock-outs and what was found wrong: all that keeps water off until a person acts."""
     _ask(site_file, bus, state, "stands")
@@ -337,7 +353,7 @@ def _said(noted: BaseException, *failures: BaseException) -> str:
 def _load(site_file: Path, bus: Sequence[str] | None) -> Site:
     """The checked site; warnings and errors go to stderr, errors end with 2."""
     try:
-        site, warnings = load_site(site_file, _addresses(bus))
+        site, warnings = load_site(site_file, _addresses(bus), datetime.now().astimezone().date())
     except BadSiteFile as bad:
         for problem in bad.problems:
             typer.echo(problem.told(str(site_file)), err=True)

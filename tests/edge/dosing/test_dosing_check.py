@@ -46,7 +46,7 @@ def swapped(text: str, old: str, new: str) -> str:
             swapped(GOOD, 'actuator = "doser-a"', 'actuator = "pump"'),
             'actuator = "pump"',
             "actuator",
-            '"pump" is not a injector',
+            '"pump" is not an injector',
         ),
         (swapped(GOOD, 'actuator = "doser-b"', 'actuator = "doser-a"'), "", "actuator", 'already belongs to "a"'),
         (GOOD.replace("waveshare-relay-8ch", "relay-8ch"), 'actuator = "doser-a"', "actuator", "it would dose on"),
@@ -155,6 +155,10 @@ def test_a_mistake_is_named_with_its_line_and_what_would_be_right(
         (swapped(GOOD, "rinse_l = 60", "rinse_l = 30"), "30 L do not clean 20 L of pipe"),
         (swapped(GOOD, "ml_per_l = 4", "ml_per_l = 9"), "keeps up with about 6 mL/L at 60 L/min"),
         (swapped(GOOD, "rinse_l = 60", "rinse_l = 900"), "it will get plain water only"),
+        (
+            swapped(GOOD, 'id = "relay"\n', 'id = "relay"\npoll_s = 3\n'),
+            '"relay" is read every 3 s, and pulses of 2 s',
+        ),
     ],
 )
 def test_what_is_unwise_is_a_warning(tmp_path: Path, text: str, says: str) -> None:

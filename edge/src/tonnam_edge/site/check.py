@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from tonnam_edge.errors import Misconfigured
 from tonnam_edge.site.address import parse_address
 from tonnam_edge.site.cross import cross_check
+from tonnam_edge.site.day_check import check_planted
 from tonnam_edge.site.dosing_file import InjectorPart, MixingLinePart
 from tonnam_edge.site.growing_file import HoldsPart, WeatherPart
 from tonnam_edge.site.parts import Parts
@@ -66,6 +68,21 @@ LISTS: dict[str, type[BaseModel] | None] = {
 }
 NEEDED = ("node", "site", "bus", "device")
 _AT = re.compile(r"\s*\(at line (\d+), column \d+\)")
+_TWICE = re.compile(r"Cannot (?:declare|mutate immutable namespace|redefine namespace) \(?(.*?)\)?(?: twice)?$")
+_TOML_WORDS = {
+    "Cannot overwrite a value": "this key stands twice in its table: once is enough",
+    "Expected ']]' at the end": "a [[table]] is not closed: ]] is missing",
+    "Illegal character '\\n'": "the line ends too early: a quote or a bracket is not closed",
+    "Invalid value": 'what stands after "=" is neither a number nor true or false: a text needs quotes, "like this"',
+    "Invalid statement": "neither a key = value nor a [table]",
+    "Expected '=' after a key in a key/value pair": 'a key must be followed by "=": a name with other signs than '
+    "letters, digits, - and _ needs quotes",
+    "Unclosed array": "a list is not closed: ] is missing",
+    "Unclosed inline table": "a table is not closed: } is missing",
+    "Unterminated string": "a text is not closed: a quote is missing",
+    "Expected newline or end of document after a statement": "something stands after the value that does not belong "
+    "there: one key a line",
+}
 
 
 class BadSiteFile(Misconfigured):
@@ -76,8 +93,11 @@ class BadSiteFile(Misconfigured):
         self.problems = problems
 
 
-def load_site(path: Path, addresses: Mapping[str, str] | None = None) -> tuple[Site, list[Problem]]:
+def load_site(
+    path: Path, addresses: Mapping[str, str] | None = None, today: date | None = None
+) -> tuple[Site, list[Problem]]:
     """The site in the file at `path`, and warnings. `addresses` replaces those of buses by name.
+    With `today` it also says which days are hardly meant.
 
     Raises BadSiteFile with every problem found. Touches nothing but the file and profiles beside it.
     """
@@ -88,6 +108,8 @@ def load_site(path: Path, addresses: Mapping[str, str] | None = None) -> tuple[S
     parts = _parts(_readdressed(raw, addresses or {}, path), problems)
     profiles = _profiles(parts, path.parent, problems)
     cross_check(parts, profiles, problems)
+    if today is not None:
+        check_planted(parts, today, problems)
     found = sorted(set(problems.found))
     if any(problem.severity == "error" for problem in found):
         raise BadSiteFile(str(path), found)
@@ -112,17 +134,33 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         found = _AT.search(str(failure))
         line = int(found.group(1)) if found else max(1, text.count("\n"))
         what = _AT.sub("", str(failure)).replace(" (at end of document)", " at the end of the file")
-        raise BadSiteFile(str(path), [Problem(line, "not TOML", what)]) from failure
+        raise BadSiteFile(str(path), [Problem(line, "not TOML", _toml(what, text, line))]) from failure
+
+
+def _toml(what: str, text: str, line: int) -> str:
+    """What is wrong with the writing itself, without the words of those who read it."""
+    twice = _TWICE.match(what)
+    if twice is not None:
+        name = ".".join(re.findall(r"'([^']*)'", twice.group(1)))
+        header = re.compile(rf"\s*\[\[?\s*{re.escape(name)}\s*\]")
+        first = next((n for n, each in enumerate(text.split("\n"), 1) if header.match(each) and n != line), None)
+        return f"[{name}] stands twice{f', first in line {first}' if first else ''}: write all its keys under one"
+    return next((plain for begin, plain in _TOML_WORDS.items() if what.startswith(begin)), what)
 
 
 def _unknown_tables(raw: Mapping[str, Any], problems: Problems) -> None:
     for key in raw:
         if key not in TABLES and key not in LISTS:
             problems.error((key,), f"there is no such table. {did_you_mean(key, [*TABLES, *LISTS])}")
-    for key in NEEDED:
-        if key not in raw:
-            form = f"[[{key}]]" if key in LISTS else f"[{key}]"
-            problems.error((), f"the table {form} is missing. A site needs {', '.join(NEEDED)}")
+    missing = [f"[[{key}]]" if key in LISTS else f"[{key}]" for key in NEEDED if key not in raw]
+    if not raw:
+        problems.error((), f"it is empty. A site begins with {', '.join(missing)}")
+    elif missing:
+        problems.error((), f"{' and '.join(missing)} must be there, and {_is_or_are(missing)} missing")
+
+
+def _is_or_are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _readdressed(raw: dict[str, Any], addresses: Mapping[str, str], path: Path) -> dict[str, Any]:

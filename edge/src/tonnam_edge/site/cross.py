@@ -155,7 +155,7 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
 
 
 def _no_zone(parts: Parts, problems: Problems) -> None:
-    if not parts.ids["zone"] and not parts.lists["zone"] and not parts.ids["station"]:
+    if parts.ids["device"] and not parts.ids["zone"] and not parts.lists["zone"] and not parts.ids["station"]:
         problems.warning((), "there is no [[zone]]: nothing will be watered, only measured")
 
 

@@ -8,12 +8,13 @@ from itertools import combinations
 from tonnam_edge.core.dosing.liquids import compatible
 from tonnam_edge.core.dosing.loop import governs
 from tonnam_edge.core.dosing.probes import Quantity
-from tonnam_edge.core.dosing.pulses import LEAST_PULSE_S
+from tonnam_edge.core.dosing.pulses import LEAST_PULSE_S, MOVED_AFTER_S
+from tonnam_edge.limits import EARLY_SHARE
 from tonnam_edge.site.coils import timer_s
 from tonnam_edge.site.dosing_file import DosePart, EcPart, InjectorPart, MixingLinePart, PhPart
 from tonnam_edge.site.parts import Parts
 from tonnam_edge.site.positions import Path
-from tonnam_edge.site.problems import Problems, did_you_mean
+from tonnam_edge.site.problems import Problems, a_or_an, did_you_mean
 from tonnam_edge.site.profile import Profile
 from tonnam_edge.site.site import told_values
 from tonnam_edge.site.site_file import ActuatorPart, DevicePart, ZonePart
@@ -84,7 +85,7 @@ def _moved_by(
             continue
         fitting = [each.id for each in actuators.values() if each.role == role]
         if name not in fitting and (name in actuators or name not in parts.names("actuator")):
-            problems.error((*path, key), f'"{name}" is not a {role}. {did_you_mean(name, fitting)}')
+            problems.error((*path, key), f'"{name}" is not {a_or_an(role)}. {did_you_mean(name, fitting)}')
             continue
         other = owners.setdefault(name, injector.id)
         if other != injector.id:
@@ -94,6 +95,22 @@ def _moved_by(
         part = actuators.get(name)
         if part is not None:
             _timer(injector, part, profiles, (*path, key), path, problems)
+            if key == "actuator":
+                _polled(parts, part, profiles, (*path, key), problems)
+
+
+def _polled(
+    parts: Parts, part: ActuatorPart, profiles: Mapping[str, Profile], path: Path, problems: Problems
+) -> None:
+    """Its shortest pulse should be seen in the coil: a relay that does nothing is found by that alone."""
+    device = next((each for _, each in parts.of(DevicePart, "device") if each.id == part.device), None)
+    profile = profiles.get(part.device)
+    if device is None or profile is None:
+        return
+    poll_s = device.poll_s or profile.poll_s
+    if poll_s > EARLY_SHARE * LEAST_PULSE_S - MOVED_AFTER_S:
+        text = f'"{part.device}" is read every {poll_s:g} s, and pulses of {LEAST_PULSE_S:g} s pass between unseen'
+        problems.warning(path, f"{text}: a relay that does nothing is found late, or never. Give it poll_s = 1")
 
 
 def _timer(
@@ -119,19 +136,19 @@ def _timer(
     pulse_s = injector.max_pulse_ml / injector.ml_min * 60
     if at[-1] == "actuator" and pulse_s > longest_s:
         most_ml = injector.ml_min * longest_s / 60
-        text = f'{injector.max_pulse_ml:g} takes {pulse_s:.0f} s, longer than the board of "{part.id}" can hold'
+        text = f'{injector.max_pulse_ml:.10g} takes {pulse_s:.0f} s, longer than the board of "{part.id}" can hold'
         problems.error((*path, "max_pulse_ml"), f"{text}: at most {most_ml:.0f}")
 
 
 def _amounts(injector: InjectorPart, path: Path, problems: Problems) -> None:
     least_ml = injector.ml_min / 60 * LEAST_PULSE_S
     if injector.max_pulse_ml < least_ml:
-        text = f"{injector.max_pulse_ml:g} is less than it doses in {LEAST_PULSE_S:g} s, its shortest pulse"
+        text = f"{injector.max_pulse_ml:.10g} is less than it doses in {LEAST_PULSE_S:g} s, its shortest pulse"
         problems.error((*path, "max_pulse_ml"), f"{text}: at least {least_ml:.0f}")
     for low, high in (("max_pulse_ml", "max_hour_ml"), ("max_hour_ml", "max_day_ml")):
         if getattr(injector, low) > getattr(injector, high):
             problems.error(
-                (*path, low), f"{getattr(injector, low):g} is more than {high}, {getattr(injector, high):g}"
+                (*path, low), f"{getattr(injector, low):.10g} is more than {high}, {getattr(injector, high):.10g}"
             )
     effect = injector.ph_per_ml_l
     if effect is not None and injector.liquid in {"acid", "base"} and (effect > 0) is not (injector.liquid == "base"):
@@ -152,7 +169,7 @@ def _unused(parts: Parts, problems: Problems) -> None:
 def _refers(parts: Parts, key: str, name: str, path: Path, problems: Problems) -> None:
     if name not in parts.names(key):
         what = key.replace("_", " ")
-        problems.error(path, f'"{name}" is not a {what}. {did_you_mean(name, parts.names(key))}')
+        problems.error(path, f'"{name}" is not {a_or_an(what)}. {did_you_mean(name, parts.names(key))}')
 
 
 def _stream(name: str | None, told: Mapping[str, str], parts: Parts, path: Path, problems: Problems) -> bool:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from tonnam_edge.agronomy import defaults
+from tonnam_edge.site.problems import did_you_mean
 from tonnam_edge.site.profile import Model
-from tonnam_edge.site.site_types import Day, Id, Percent, Positive, SlotTime, TimeOfDay
+from tonnam_edge.site.site_types import Day, Percent, Positive, SlotTime, TimeOfDay
 
 Depth = Annotated[float, Field(ge=0.02, le=5)]
 Kc = Annotated[float, Field(ge=0.05, le=1.6)]
 Kcb = Annotated[float, Field(ge=0, le=1.5)]
 Days = Annotated[float, Field(ge=0, le=3650)]
+
+
+def _a_crop(given: str) -> str:
+    return _shipped("crop", given, {key: crop.name for key, crop in defaults.crops().items()})
+
+
+def _a_soil(given: str) -> str:
+    return _shipped("soil", given, {key: soil.name for key, soil in defaults.soils().items()})
+
+
+def _shipped(what: str, given: str, names: Mapping[str, Mapping[str, str]]) -> str:
+    """Raises ValueError with the list for a crop or soil that is not there; one called by its name is found."""
+    if given in names:
+        return given
+    called = next((key for key, name in names.items() if given.strip() in name.values()), given)
+    raise ValueError(f'"{given}" is not a {what} that comes with Tonnam. {did_you_mean(called, names)}')
 
 
 class MulchPart(Model):
@@ -45,9 +64,9 @@ class GrowingPart(Model):
     single crop coefficient (also of the farm's own three figures), or by the dual one, which needs a `surface`.
     """
 
-    crop: Id
+    crop: Annotated[str, AfterValidator(_a_crop)]
     planted: Day
-    soil: Id
+    soil: Annotated[str, AfterValidator(_a_soil)]
     field_capacity_pct: Percent | None = None
     wilting_point_pct: Percent | None = None
     wetted_pct: Annotated[float, Field(ge=1, le=100)] = 100.0
@@ -150,5 +169,5 @@ class HoldsPart(Model):
     @model_validator(mode="after")
     def _some_of_the_day_is_left(self) -> HoldsPart:
         if self.quiet is not None and self.quiet[0] == self.quiet[1]:
-            raise ValueError("quiet hours need a begin and another end")
+            raise ValueError("quiet must begin and end at different times")
         return self

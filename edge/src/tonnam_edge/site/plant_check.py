@@ -10,7 +10,7 @@ from tonnam_edge.site.dosing_file import InjectorPart
 from tonnam_edge.site.parts import Parts
 from tonnam_edge.site.plant_file import FilterPart, FlowPart
 from tonnam_edge.site.positions import Path
-from tonnam_edge.site.problems import Problems, did_you_mean
+from tonnam_edge.site.problems import Problems, a_or_an, did_you_mean
 from tonnam_edge.site.profile import Profile, Relay
 from tonnam_edge.site.site_file import ActuatorPart, Role, ZonePart
 
@@ -96,19 +96,19 @@ def check_witnesses(parts: Parts, told: Mapping[str, str], problems: Problems) -
 def _keys(actuator: ActuatorPart, path: Path, problems: Problems) -> None:
     for key, roles in ONLY_OF.items():
         if getattr(actuator, key) is not None and actuator.role not in roles:
-            problems.error((*path, key), f"only a {roles[0]} has it, and this is a {actuator.role}")
+            problems.error((*path, key), f"only {a_or_an(roles[0])} has it, and this is {a_or_an(actuator.role)}")
     for key in ONLY_OF_LATCHING:
         if getattr(actuator, key) is not None and actuator.kind != "latching":
             problems.error((*path, key), f"only a latching valve has it, and this is {actuator.kind}")
     words = ("off", "on") if actuator.turns else ("closed", "open")
     if actuator.safe_state is not None and actuator.safe_state not in words:
-        text = f'"{actuator.safe_state}" is not a state of a {actuator.role}. Allowed: {", ".join(words)}'
+        text = f'"{actuator.safe_state}" is not a state of {a_or_an(actuator.role)}. Allowed: {", ".join(words)}'
         problems.error((*path, "safe_state"), text)
 
 
 def _kind(parts: Parts, actuator: ActuatorPart, path: Path, problems: Problems) -> None:
     if actuator.turns and actuator.kind in {"latching", "motorised"}:
-        text = f"a {actuator.role} cannot be {actuator.kind}. Allowed: normally_closed, normally_open"
+        text = f"{a_or_an(actuator.role)} cannot be {actuator.kind}. Allowed: normally_closed, normally_open"
         problems.error((*path, "kind"), text)
     if actuator.kind == "motorised" and actuator.travel_s == 0:
         problems.error((*path, "travel_s"), "a motorised valve needs it: the seconds that it takes to turn")
@@ -203,7 +203,7 @@ def _uses(parts: Parts, name: str, role: Role, path: Path, problems: Problems) -
     of_role = [actuator.id for _, actuator in parts.of(ActuatorPart, "actuator") if actuator.role == role]
     broken = parts.names("actuator") - {actuator.id for _, actuator in parts.of(ActuatorPart, "actuator")}
     if name not in of_role and name not in broken:
-        problems.error(path, f'"{name}" is not a {role}. {did_you_mean(name, of_role)}')
+        problems.error(path, f'"{name}" is not {a_or_an(role)}. {did_you_mean(name, of_role)}')
 
 
 def _told(name: str | None) -> str:

@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 
 from tonnam_edge.site.positions import Path
 
+_BRANCHES = ("literal[", "tuple[")  # how pydantic names the kinds of a value that may have several
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -58,7 +60,7 @@ class Problems:
             owner = f'{path[0]} "{name}"' if isinstance(name, str) else f"{path[0]} number {path[1] + 1}"
             key = dotted(path[2:])
             return f"{owner}, {key}" if key else owner
-        return dotted(path)
+        return dotted(path) or "file"
 
 
 def dotted(path: Path) -> str:
@@ -69,18 +71,42 @@ def dotted(path: Path) -> str:
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
-    """`Allowed: a, b.` and, when one is near, `Did you mean "a"?`."""
+    """`Allowed: a, b.` and, when one is near, whatever its case, `Did you mean "a"?`."""
     choices = sorted(set(allowed))
-    near = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.6)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
+    small = {choice.lower(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(str(word).lower(), small, n=1, cutoff=0.6)
+    hint = f' Did you mean "{small[near[0]]}"?' if near else ""
     return f"Allowed: {', '.join(choices) or '(there are none)'}.{hint}"
+
+
+def a_or_an(noun: str) -> str:
+    """The noun with its article: `a pump`, `an injector`."""
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
 
 
 def explain(failure: ValidationError, model: type[BaseModel], prefix: Path, problems: Problems) -> None:
     """Turn every error of pydantic's into a problem in plain words."""
-    for detail in failure.errors(include_url=False):
-        path = tuple(detail["loc"])
-        problems.error((*prefix, *path), _plain(detail, _model_at(model, path[:-1]), path))
+    details = failure.errors(include_url=False)
+    lists = [_key(each) for each in details if _branch(each) == "tuple" and each["type"] != "tuple_type"]
+    for detail in details:
+        path, branch = _key(detail), _branch(detail)
+        of_list = any(given[: len(path)] == path for given in lists)
+        if (branch == "literal" and of_list) or (branch == "tuple" and not of_list):
+            continue  # of a value that may be a word or a list, what was meant counts
+        if detail["type"] == "too_short" and len(detail["input"]) >= detail.get("ctx", {}).get("min_length", 0):
+            continue  # too short only without those of its values that are told by themselves
+        text = _plain(detail, _model_at(model, path[:-1]), path)
+        also = ", or a list of numbers" if branch == "literal" else ""
+        problems.error((*prefix, *path), f"{text.removesuffix('.')}{also}." if also else text)
+
+
+def _branch(detail: ErrorDetails) -> str:
+    """Which of the kinds that a value may have an error is about: "literal", "tuple", or "" where there is one."""
+    return next((part.split("[")[0] for part in map(str, detail["loc"]) if part.startswith(_BRANCHES)), "")
+
+
+def _key(detail: ErrorDetails) -> Path:
+    return tuple(part for part in detail["loc"] if not str(part).startswith(_BRANCHES))
 
 
 def _plain(detail: ErrorDetails, model: type[BaseModel] | None, path: Path) -> str:
@@ -92,8 +118,39 @@ def _plain(detail: ErrorDetails, model: type[BaseModel] | None, path: Path) -> s
         return f"there is no such key here. {did_you_mean(path[-1], known)}"
     if kind == "string_pattern_mismatch":
         return f"{given!r} is not allowed. {_pattern(str(detail.get('ctx', {}).get('pattern', '')))}"
+    if kind == "model_type":
+        return f"{given!r} is not allowed: it should be {_table(_field_model(model, path))}."
+    if kind in {"too_short", "too_long"}:
+        return _length(detail, given)
     message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{given!r} is not allowed: it {message}." if message.startswith("should") else f"{message}."
+    message = message.replace("a valid array", "a list: [ ... ]").replace("an object", "a table: { ... }")
+    if message.startswith("should"):
+        return f"{given!r} is not allowed: it {message}."
+    return message if message.endswith((".", "?")) else f"{message}."
+
+
+def _length(detail: ErrorDetails, given: object) -> str:
+    """A list of too few or too many."""
+    context = detail.get("ctx", {})
+    few = detail["type"] == "too_short"
+    has = len(given) if isinstance(given, list | str) else context.get("actual_length")
+    least_or_most = f"at least {context.get('min_length')}" if few else f"at most {context.get('max_length')}"
+    return f"has {has} values, and it must have {least_or_most}."
+
+
+def _table(model: type[BaseModel] | None) -> str:
+    """A table as it is written down."""
+    if model is None:
+        return "a table"
+    if set(model.model_fields) == {"th", "en"}:
+        return 'in Thai and English: { th = "...", en = "..." }'
+    return f"a table of {', '.join(model.model_fields)}: {{ ... }}"
+
+
+def _field_model(model: type[BaseModel] | None, path: Path) -> type[BaseModel] | None:
+    keys = [part for part in path if isinstance(part, str)]
+    field = model.model_fields.get(keys[-1]) if model and keys else None
+    return model if field is None else _first_model(field.annotation)
 
 
 def _pattern(pattern: str) -> str:

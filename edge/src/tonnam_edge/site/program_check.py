@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tonnam_edge.agronomy import defaults
 from tonnam_edge.site.growing import ground_of
 from tonnam_edge.site.growing_file import GrowingPart, HoldsPart, WeatherPart
 from tonnam_edge.site.parts import Parts
@@ -44,7 +43,7 @@ def check_programs(parts: Parts, problems: Problems) -> None:
 
 
 def check_growing(parts: Parts, problems: Problems) -> None:
-    """Add a problem for every crop or soil that is not known, or cannot be."""
+    """Add a problem for every soil that cannot be, and every safe run that is too long."""
     for index, zone in parts.of(ZonePart, "zone"):
         if zone.safe is not None and zone.safe.run_min > zone.max_run_min:
             text = f"{zone.safe.run_min:g} is more than the zone's max_run_min, which is {zone.max_run_min:g}"
@@ -96,18 +95,10 @@ def _longest(program: AnyProgram, zone: ZonePart) -> tuple[str, float]:
 
 
 def _growing(part: GrowingPart, path: Path, zone: ZonePart, problems: Problems) -> None:
-    known = True
-    for key, given, names in (("crop", part.crop, defaults.crops()), ("soil", part.soil, defaults.soils())):
-        if given not in names:
-            known = False
-            problems.error(
-                (*path, key), f'"{given}" is not a {key} that comes with Tonnam. {did_you_mean(given, names)}'
-            )
-    if known:
-        try:
-            ground_of(part, zone.area_m2, under_cover=False)
-        except ValueError as wrong:
-            problems.error(path, f"{wrong}")
+    try:
+        ground_of(part, zone.area_m2, under_cover=False)
+    except ValueError as wrong:
+        problems.error(path, f"{wrong}")
 
 
 def _named(weather: WeatherPart | None) -> Iterator[tuple[Path, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from calendar import monthrange
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -15,17 +16,33 @@ SlotTime = Annotated[
 ]
 
 
+_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+_BUDDHIST_YEARS = 543
+
+
 def _in_the_calendar(day: str) -> str:
-    """Raises ValueError for the 31st of February."""
-    date.fromisoformat(day)
+    """Raises ValueError for what is no day, such as the 31st of February, or one of the Buddhist era."""
+    found = _DAY.fullmatch(day)
+    year, month, of_month = map(int, found.groups()) if found else (0, 0, 0)
+    if not found or not 2000 <= year < 2100:
+        said = _year_said(day)
+        era = f"; {said} of the Buddhist era is {said - _BUDDHIST_YEARS}" if said else ", with the year first"
+        raise ValueError(f'{day!r} is not allowed. Allowed: a day such as "2026-10-20"{era}')
+    if not 1 <= month <= 12:
+        raise ValueError(f"{day!r} is not a day: the month stands in the middle, 01 to 12")
+    days = monthrange(year, month)[1]
+    if not 1 <= of_month <= days:
+        raise ValueError(f"{day!r} is not a day: month {month:02} of {year} has the days 01 to {days}")
     return day
 
 
-Day = Annotated[
-    str,
-    StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"),
-    AfterValidator(_in_the_calendar),
-]
+def _year_said(day: str) -> int | None:
+    """The year of the Buddhist era that somebody wrote, None where there is none."""
+    years = map(int, re.findall(r"(?<!\d)\d{4}(?!\d)", day))
+    return next((year for year in years if 2500 <= year < 2700), None)
+
+
+Day = Annotated[str, AfterValidator(_in_the_calendar)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Percent = Annotated[float, Field(ge=0, le=100)]

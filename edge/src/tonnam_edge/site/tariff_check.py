@@ -12,14 +12,19 @@ from tonnam_edge.site.tariff_file import ElectricityPart, TariffPart
 def check_tariffs(parts: Parts, problems: Problems) -> None:
     """Add a problem for pumps that are none, currents that nobody measures, and waits for a price that is nowhere."""
     pumps = {part.id: part for _, part in parts.of(ActuatorPart, "actuator") if part.role == "pump"}
+    broken = parts.names("actuator") - {part.id for _, part in parts.of(ActuatorPart, "actuator")}
     electricity = parts.table(ElectricityPart, "electricity") or ElectricityPart()
     for key, given in (("pump_kw", electricity.pump_kw), ("kw_per_a", electricity.kw_per_a)):
         for name in given:
             path = ("electricity", key, name)
+            if name in broken:
+                continue  # what is wrong with it is told already
             if name not in pumps:
                 problems.error(path, f'"{name}" is not a pump. {did_you_mean(name, pumps)}')
             elif key == "kw_per_a" and pumps[name].current is None:
                 problems.error(path, f'nobody measures its current: [[actuator]] "{name}" has no current')
+    if len(parts.lists["tariff"]) < len(parts.ids["tariff"]):
+        return  # what is wrong with a price is told already
     prices = {part.baht_kwh for _, part in parts.of(TariffPart, "tariff")}
     waits = [index for index, program in parts.of(MoisturePart, "program") if program.latest is not None]
     waits += [index for index, program in parts.of(BalancePart, "program") if program.latest is not None]

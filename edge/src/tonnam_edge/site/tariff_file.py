@@ -26,7 +26,7 @@ class TariffPart(Model):
     @model_validator(mode="after")
     def _some_time_is_left(self) -> TariffPart:
         if self.hours is not None and self.hours[0] == self.hours[1]:
-            raise ValueError("hours need a begin and another end; without hours it counts all day")
+            raise ValueError("hours must begin and end at different times; without hours it counts all day")
         return self
 
 
