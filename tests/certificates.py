@@ -52,9 +52,10 @@ class TlsBroker:
         """Let it show a new certificate from now on: `Authority.issue`, and a reload."""
         self.authority.issue(*names, **times)
         self.server.process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(wait_until, self._shows_what_is_issued, "the new certificate")
+        await asyncio.to_thread(wait_until, self.shows_what_is_issued, "the new certificate")
 
-    def _shows_what_is_issued(self) -> bool:
+    def shows_what_is_issued(self) -> bool:
+        """Whether it shows the newest certificate."""
         try:
             shown = ssl.get_server_certificate((HOST, self.server.port))
         except ConnectionError:  # it may break off who comes in the middle of a reload
@@ -82,4 +83,7 @@ def tls_broker(kind: str, directory: Path) -> Iterator[TlsBroker]:
         command = [executable("mosquitto"), "-c", str(config)]
     with running(BrokerServer(command, port, directory / "broker.log")) as server:
         assert isinstance(server, BrokerServer)
-        yield TlsBroker(server, authority)
+        broker = TlsBroker(server, authority)
+        # Mosquitto listens before it knows what SIGHUP means: who answers in TLS knows it.
+        wait_until(broker.shows_what_is_issued, "its certificate")
+        yield broker
