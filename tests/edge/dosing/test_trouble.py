@@ -8,6 +8,7 @@ import pytest
 
 from tests.edge.dosing.rig import LINE, contact, dose, dosed, farm, fertigated, remembered, world
 from tests.edge.plants import Estate
+from tonnam_edge.core.memory import FilterUse
 from tonnam_edge.core.people.at_site import Request
 from tonnam_sim.world import faults as f
 
@@ -22,6 +23,23 @@ unit = {0}
 profile = "digital-input-8ch"
 tells = ["{1}"]
 name = {{ th = "กล่องรับสัญญาณ", en = "Inputs" }}
+"""
+FILTER = """
+[[actuator]]
+id = "flush"
+role = "valve"
+device = "relay"
+coil = 6
+name = { th = "วาล์วล้าง", en = "Flush valve" }
+
+[[filter]]
+id = "sand"
+name = { th = "กรองทราย", en = "Sand filter" }
+valve = "flush"
+pump = "pump"
+seconds = 30
+flow_l_min = 60
+every_l = 10000
 """
 
 
@@ -141,6 +159,50 @@ def test_a_relay_that_never_moves_is_found_after_three_pulses(tmp_path: Path) ->
     assert one.latches() == [("dosing", "a")]
     assert one.ended()[-1]["outcome"] == "done"
     assert dosed(one)["a"] < 250
+
+
+def stuck_contact(folder: Path) -> Estate:
+    """A farm with a filter, and a contact that says that a dosing pump runs, for some hundred seconds."""
+    text = with_input(farm(dose(1, A6)), "a-current").replace(
+        'liquid = "a"\n', f'liquid = "a"\nruns = "inputs/{contact(world(), "a-current")[1]}"\n', 1
+    )
+    one = fertigated(folder, text + FILTER, world(f.WeldedContact(at_s=later(0), until_s=later(500), actuator="a")))
+    one.run(40)
+    one.water("zone-2", 60)
+    one.run(5)
+    assert one.states("c1") == ["refused"]
+    assert one.latches() == [("dosing", "a")]
+    return one
+
+
+def test_a_stuck_contact_keeps_plain_water_off_only_until_a_person_has_cut_the_power(tmp_path: Path) -> None:
+    one = stuck_contact(tmp_path)
+    one.core.ask(Request("r1", "power_cut", "Somchai", injector="b"))
+    one.core.ask(Request("r2", "power_cut", "Somchai", injector="a"))
+    one.core.ask(Request("r3", "clear", "Somchai"))
+    assert [answer.done for answer in one.step().answers] == [False, True, True]
+    one = fertigated(tmp_path, (tmp_path / "site.toml").read_text(encoding="utf-8"), one.world, one.memory)
+    watered(one, 120, command_id="c2")
+    assert one.states("c2")[-1] == "done"
+    assert dosed(one) == {}
+    assert one.latches() == [("dosing", "a")]  # to clear it does not make the contact open
+    one.run(500 - one.at_s)
+    assert remembered(one).dosing.runs_on == {}  # it was seen to stand: the next time it counts again
+    one.core.ask(Request("r4", "power_cut", "Somchai", injector="a"))
+    assert [answer.done for answer in one.step().answers] == [False]
+    one.core.ask(Request("r5", "clear", "Somchai"))
+    watered(one, 240, command_id="c3")
+    assert dosed(one)["a"] > 500
+
+
+def test_no_filter_is_flushed_through_a_line_whose_dosing_pump_runs_on(tmp_path: Path) -> None:
+    one = stuck_contact(tmp_path)
+    one.core._memory.filters["sand"] = FilterUse(litres=20_000)
+    one.run(60)
+    assert not any(event.kind.startswith("flush") for event in one.events)
+    one.core.ask(Request("r1", "power_cut", "Somchai", injector="a"))
+    one.run(10)
+    assert "flush.started" in [event.kind for event in one.events]
 
 
 @pytest.mark.parametrize("every_s", [2, 3])

@@ -55,13 +55,13 @@ class Dosing:
 
     def wait(self, wish: Wish, now: Now) -> Text | None:
         """What a wish must wait for: other water in the same line, a rinse, or a dosing pump that will not stand."""
-        feeding = self._feeding(wish.zone)
-        for line in feeding:
-            if line.guard.runs_on is not None:
+        supply = self._site.supply_of(wish.zone)
+        for line in self.lines.values():  # also before a filter is flushed: that has no recipe, and the same water
+            if line.guard.runs_on is not None and line.part.feeds == supply:
                 return line.guard.runs_on
-        if not feeding:
+        if not self._feeding(wish.zone):
             return None
-        supply, own = self._site.supply_of(wish.zone), self._goes_with(wish, now)
+        own = self._goes_with(wish, now)
         for run in self._water.runs.on(supply):
             zone = run.intent.zone
             if zone in self._site.zones and own != self._gets(zone, plain=self._is_plain(run.intent)):

@@ -151,13 +151,27 @@ def relay_dead(injector: Words) -> Text:
 
 def runs_when_off(injector: Words) -> Text:
     return text(
-        joined(injector.th, "ยังเดินอยู่ทั้งที่สั่งหยุดแล้ว ปิดน้ำไว้ก่อน ไปตัดไฟปั๊มจ่ายปุ๋ย"),
-        f"{injector.en} runs though it was turned off. The water is off meanwhile: cut the dosing pump's power",
+        joined(injector.th, "ยังเดินอยู่ทั้งที่สั่งหยุดแล้ว ปิดน้ำไว้ก่อน ไปตัดไฟปั๊มจ่ายปุ๋ย แล้วแจ้งที่ตู้ (power-cut)"),
+        f"{injector.en} runs though it was turned off. The water is off meanwhile: cut the dosing pump's power, and "
+        "say so at the controller (power-cut)",
     )
 
 
 def refilled() -> Text:
     return text("จดแล้วว่าเติมเต็มถัง", "Noted: its tank is full")
+
+
+def power_cut() -> Text:
+    return text(
+        "จดแล้วว่าตัดไฟปั๊มจ่ายปุ๋ยแล้ว ให้น้ำเปล่าต่อจนกว่าสัญญาณจะบอกว่าปั๊มหยุด อย่าเพิ่งต่อไฟ",
+        "Noted: its power is cut. Plain water goes on; leave it unplugged until its contact says that it stands",
+    )
+
+
+def does_not_run_on() -> Text:
+    return text(
+        "ปั๊มจ่ายปุ๋ยตัวนี้ไม่ได้เดินค้าง จึงไม่ต้องแจ้ง", "Nothing says that this dosing pump runs on, so there is nothing to note"
+    )
 
 
 def unknown_injector(name: str) -> Text:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from tonnam_edge.core.dosing import dosing_texts as texts
+from tonnam_edge.core.dosing.kept import Kept
 from tonnam_edge.core.dosing.loop import Failing, Loop
 from tonnam_edge.core.dosing.pulses import UNSEEN_TIMES, Doser
 from tonnam_edge.core.image import Image, Now
@@ -23,8 +24,15 @@ HANGS_S = 60.0
 class Guard:
     """Watches the injectors of one line. Times are since boot, in milliseconds."""
 
-    def __init__(self, site: Site, part: MixingLinePart, injectors: Mapping[str, InjectorPart], water: Water) -> None:
-        self._site, self._part, self._injectors, self._water = site, part, injectors, water
+    def __init__(
+        self,
+        site: Site,
+        part: MixingLinePart,
+        injectors: Mapping[str, InjectorPart],
+        water: Water,
+        kept: Callable[[], Kept],
+    ) -> None:
+        self._site, self._part, self._injectors, self._water, self._kept = site, part, injectors, water, kept
         self._off_since: int | None = None
         self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
         self.at_rest: set[str] = set()  # injectors that were seen to stand since they were turned off last
@@ -82,8 +90,9 @@ class Guard:
                 self._latch(name, texts.switch_hangs(self._part.id), now)
 
     def _watch_contacts(self, image: Image) -> None:
-        """While a dosing pump runs though its relay is off, no water goes by it. Not seen to stand: no pulse."""
-        self.runs_on = None
+        """While a dosing pump runs though its relay is off, no water goes by it, until it is seen to stand or a
+        person on site has said that its power is cut: then plain water. Not seen to stand: no pulse."""
+        self.runs_on, kept = None, self._kept().runs_on
         self.at_rest.clear()
         for name, part in self._injectors.items():
             stream = None if part.runs is None else f"{self._site.id}/{part.runs}"
@@ -92,9 +101,12 @@ class Guard:
             read = image.read_mono_ms.get(stream or "", 0)
             if stream is None or (off and image.value(stream) == 0.0 and read > told):
                 self.at_rest.add(name)
+                kept.pop(name, None)
             if off and image.value(stream) == 1.0 and read - told > COASTS_S * 1000:
+                kept.setdefault(name, "")
+                self._latch(name, texts.runs_when_off(part.name), image.now)
+            if kept.get(name) == "":
                 self.runs_on = texts.runs_when_off(part.name)
-                self._latch(name, self.runs_on, image.now)
                 self._water.runs.stop_all("failed", self.runs_on, image.now, self._part.feeds)
 
     def _latch(self, injector: str, text: Text, now: Now) -> None:

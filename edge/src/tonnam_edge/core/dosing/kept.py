@@ -40,12 +40,15 @@ class Residue(msgspec.Struct):
 class Kept(msgspec.Struct, omit_defaults=True):
     """What is remembered of a site's dosing, by injector and by line; `runs`: mL by injector of runs in progress.
 
+    `runs_on`: injectors whose contact said that the dosing pump runs though it is off, and has not opened since; and
+    who said at the controller that its power is cut, or "".
     `boot` has been up for `up_ms` at least: so far all that is booked is counted in its time.
     """
 
     stocks: dict[str, Stock] = {}
     lines: dict[str, Residue] = {}
     runs: dict[str, dict[str, float]] = {}
+    runs_on: dict[str, str] = {}
     boot: str = ""
     up_ms: int = 0
 

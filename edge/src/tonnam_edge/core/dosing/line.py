@@ -62,7 +62,7 @@ class Line:
         self._session: Session | None = None
         self._timed_out: set[str] = set()
         self.plain: set[str] = set()  # runs that get plain water, whatever their zone's recipe
-        self.guard = Guard(site, part, self.injectors, water)
+        self.guard = Guard(site, part, self.injectors, water, kept)
 
     @property
     def residue(self) -> Residue:

@@ -1,4 +1,4 @@
-"""A person at the controller says that an injector's tank is full. Nobody afar can say so: it raises a hard cap."""
+"""A person at the controller says that an injector's tank is full, or its power cut. Nobody afar can say so."""
 
 from __future__ import annotations
 
@@ -19,3 +19,13 @@ def refilled(injector: str | None, who: str, site: Site, kept: Kept, latches: La
         if latch.subject == injector and latch.kind == LatchKind.STOCK_EMPTY:
             latches.clear(latch.id, who, now)
     return True, texts.refilled()
+
+
+def power_cut(injector: str | None, who: str, site: Site, kept: Kept) -> tuple[bool, Text]:
+    """Believe a person more than the contact of a dosing pump that says it runs, until that contact opens."""
+    if injector not in {part.id for part in site.file.injector}:
+        return False, texts.unknown_injector(injector or "")
+    if injector not in kept.runs_on:
+        return False, texts.does_not_run_on()
+    kept.runs_on[injector] = who
+    return True, texts.power_cut()

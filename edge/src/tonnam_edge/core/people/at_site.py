@@ -1,4 +1,4 @@
-"""What a person asks of the controller at the place itself: lock, unlock, clear, refilled, or say what stands."""
+"""What a person asks of the controller at the place itself: lock, unlock, clear, refilled, power_cut, stands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.dosing.kept import Kept
-from tonnam_edge.core.dosing.refill import refilled
+from tonnam_edge.core.dosing.refill import power_cut, refilled
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Text
@@ -21,7 +21,7 @@ class Request(msgspec.Struct, frozen=True):
     """A wish. Without a `zone` the whole site is meant; without a `latch` all of them."""
 
     id: str
-    deed: Literal["lock", "unlock", "clear", "stands", "refilled"]
+    deed: Literal["lock", "unlock", "clear", "stands", "refilled", "power_cut"]
     who: str = ""
     why: str = ""
     zone: str | None = None
@@ -55,6 +55,8 @@ def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, n
         text = people_texts.latch_cleared() if done else people_texts.latch_unknown()
     elif request.deed == "refilled":
         done, text = refilled(request.injector, request.who, site, dosing, latches, now)
+    elif request.deed == "power_cut":
+        done, text = power_cut(request.injector, request.who, site, dosing)
     else:
         done, text = True, people_texts.what_stands()
     return Answer(request.id, done, text, _stands(lockouts, latches))
