@@ -200,6 +200,27 @@ def test_while_a_new_site_file_waits_programs_start_nothing_beside_what_runs_and
     assert starts == ["zone-1", "zone-4", "zone-3"]  # nothing ran any more, and the file was not taken
 
 
+NARROW = '\n[[group]]\nid = "main"\npumps = ["pump-1", "pump-2"]\ncapacity_l_min = 65\n'
+
+
+def test_a_zone_that_takes_more_than_its_group_can_give_waters_alone_and_holds_nobody_back(tmp_path: Path) -> None:
+    stand = Stand(meter_of=OWN_METERS)
+    timers = BAND.format("zone-1", 3) + BAND.format("zone-3", 3).replace("10:01", "10:20")
+    play = play_of(tmp_path, farm_text(meters=OWN_METERS.values(), more=OWN_TEXT + NARROW + timers), stand)
+    memory = Memory.decode(play.core.document)
+    memory.flows_l_min["zone-1"] = 70.0
+    play.core = type(play.core)(play.site, memory.encode(), now_ms=play.now_ms)
+    stand.flow_pct["pump-1"] = 117.0
+    play.leap(3600, at_most_s=10)
+    assert [event.body["zone"] for event in play.ended()] == ["zone-1", "zone-3"]
+    assert {event.body["outcome"] for event in play.ended()} == {"done"}
+    play.water("zone-1", 300, "c1")
+    play.run(30)
+    play.water("zone-3", 300, "c2")
+    play.run(2)
+    assert told(play, "c2").startswith("The main gives 65 L/min")
+
+
 class Watcher:
     """Looks at every step of a group: what is open, what runs, and when pumps were started."""
 

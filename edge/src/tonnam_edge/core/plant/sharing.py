@@ -79,7 +79,7 @@ class Sharing:
     def _in_group(self, group: GroupPart, outlet: str, supply: Supply, now: Now) -> Text | None:
         busy = [each for each in self._runs.active if self._site.supply_of(each) in group.pumps]
         drawn_l_min = sum(map(self._expected.most_l_min, (outlet, *busy)))
-        if group.capacity_l_min is not None and drawn_l_min > group.capacity_l_min:
+        if busy and group.capacity_l_min is not None and drawn_l_min > group.capacity_l_min:
             return plant_texts.group_full(group.capacity_l_min)
         if not supply.off or self._runs.on(supply.name):
             return None  # its pump runs, or is about to: no other start is needed
