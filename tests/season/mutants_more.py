@@ -104,7 +104,7 @@ class BelievesProbes(Core):
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
         with (
-            _instead(ladder, "allowed_by_probe_l", lambda zone, kept: float("inf")),
+            _instead(ladder, "allowed_by_probe_l", lambda zone, kept, least_l: float("inf")),
             _instead(judge, "_jumped", lambda *seen: False),
         ):
             return super().step(*args, **kwargs)

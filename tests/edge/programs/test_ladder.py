@@ -116,3 +116,39 @@ def test_weather_that_has_been_gone_for_a_week_ends_the_balance_and_is_told(tmp_
     before = len(litres_of(play))
     days(play, 2)
     assert sum(litres for _, litres in litres_of(play)[before:]) > 0
+
+
+def test_a_week_of_rain_does_not_become_the_water_of_every_day_to_come(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND, grows=False)
+    play.field.moisture[0] = 25.5
+    days(play, 0.02)
+    play.field.moisture[0] = 33.0
+    days(play, 6.5)
+    usual = zone_kept(play).usual_l_day
+    assert usual is not None
+    assert usual < 0.3 * etc_l_day(play)
+    play.field.moisture[0] = None
+    before = len(litres_of(play))
+    days(play, 5)
+    assert rungs(play) == ["week"]
+    assert sum(litres for _, litres in litres_of(play)[before:]) / 5 > 0.7 * etc_l_day(play)
+
+
+@pytest.mark.parametrize("moisture", [None, 15.0])
+@pytest.mark.parametrize("area_m2", [20, 3])
+def test_a_small_zone_with_a_strong_outlet_gets_its_least_run_every_few_days(
+    tmp_path: Path, area_m2: int, moisture: float | None
+) -> None:
+    """The least run gives 40 litres: more than two days of 20 m2 of melons need, and many days of three."""
+
+    def small(text: str) -> str:
+        return text.replace("area_m2 = 400", f"area_m2 = {area_m2}").replace("2026-10-20", "2026-11-18")
+
+    play = farm(tmp_path, BAND, edit=small)
+    play.field.moisture[0] = moisture
+    play.field.air_answers = False  # type: ignore[attr-defined]
+    days(play, 15)
+    runs = [(0, 0.0), *((at - play.now_ms, litres) for at, litres in litres_of(play))]
+    used_l = etc_l_day(play) / 400 * area_m2 * 15
+    assert 0.6 * used_l < sum(litres for _, litres in runs) < 1.5 * used_l + 3 * 45
+    assert runs[-1][0] > -7.5 * 24 * HOUR_MS

@@ -95,12 +95,11 @@ def below(zone: Zone, program: str, between: Hours | None, pulse_s: float | None
     Counted by elapsed time, so that it goes on with an unset clock.
     """
     kept = asked.kept
-    wanted_l = ladder.daily_l(zone, rung, kept, asked.flow_l_min(zone))
-    given_l = asked.of(zone).given_l(kept.hours, DAY_H)
-    missing_l = wanted_l - given_l
+    daily_l, least_l = ladder.daily_l(zone, rung, kept, asked.flow_l_min(zone)), asked.least_l(zone)
+    missing_l, wanted_l = ladder.missing_l(asked.of(zone), kept.hours, daily_l, least_l, DAY_H)
     filling = program in asked.memory.filling or missing_l >= BEGIN_AT * wanted_l
-    if not filling or missing_l < asked.least_l(zone):
-        asked.say(zone, words.enough_by_day(wanted_l))
+    if not filling or missing_l < least_l:
+        asked.say(zone, words.enough_by_day(daily_l))
         return
     if rung is Rung.SAFE and _before_its_hour(zone, asked):
         return

@@ -22,7 +22,7 @@ def decide(program: MoisturePart, asked: Asked) -> None:
     if rung is Rung.PROBE:
         _by_probe(program, zone, asked)
     elif rung is Rung.BALANCE and growing is not None:
-        most_l = ladder.allowed_by_probe_l(zone, asked.kept)
+        most_l = ladder.allowed_by_probe_l(zone, asked.kept, asked.least_l(zone))
         balance.refill(zone, program.id, program.between, pulse_s, growing, asked, most_l=most_l)
     else:
         balance.below(zone, program.id, program.between, pulse_s, rung, asked)
@@ -48,7 +48,7 @@ def _by_probe(program: MoisturePart, zone: Zone, asked: Asked) -> None:
 def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> None:
     """A pulse, if a probe alone may still ask for one: one that hangs in the air is always dry."""
     seconds, flow_l_min = program.pulse_min * 60, asked.flow_l_min(zone)
-    allowed_l = ladder.allowed_by_probe_l(zone, asked.kept)
+    allowed_l = ladder.allowed_by_probe_l(zone, asked.kept, asked.least_l(zone))
     if allowed_l < asked.least_l(zone):
         allowed_mm = ladder.MOST_BY_PROBE * asked.of(zone).etc_mm(asked.kept.hours, 24)
         asked.say(zone, words.probe_asks_too_much(allowed_mm))

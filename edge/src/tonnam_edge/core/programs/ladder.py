@@ -5,6 +5,8 @@ None falls silently to zero: the last rung always has an amount, and every step 
 
 from __future__ import annotations
 
+import math
+
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
@@ -19,6 +21,8 @@ PATIENCE_H = 0.5  # a probe that is silent for less is waited for
 MOST_BY_PROBE = 1.5  # of what the crop uses in a day
 LEAST_BY_PROBE = 0.7  # of what the crop uses in two days: less on a probe's word alone is thirst
 SAFE_EFFICIENCY = 0.9
+LEAST_OF_USE = 0.7  # of ETc, where the mean of seven days is given
+MOST_DAYS_OWED = 7
 
 
 def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None) -> Rung:
@@ -53,23 +57,43 @@ def _thirsty(zone: Zone, kept: Kept, of_zone: ZoneKept, growing: Growing | None)
     return had_mm < LEAST_BY_PROBE * of_zone.etc_mm(kept.hours, 2 * DAY_H)
 
 
-def allowed_by_probe_l(zone: Zone, kept: Kept) -> float:
-    """How many litres a moisture band may still ask for: with the last 24 hours' water 1.5 times the crop's use."""
+def allowed_by_probe_l(zone: Zone, kept: Kept, least_l: float) -> float:
+    """How many litres a moisture band may still ask for: with the last 24 hours' water 1.5 times the crop's use.
+
+    Where that is less than `least_l`, the least that a run gives, it adds up over some days.
+    """
     of_zone = kept.zones.get(zone.id)
     if of_zone is None:
-        return float("inf")
+        return math.inf
     most_l = MOST_BY_PROBE * of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2
-    return max(most_l - of_zone.given_l(kept.hours, DAY_H), 0.0)
+    return missing_l(of_zone, kept.hours, most_l, least_l, DAY_H)[0]
+
+
+def missing_l(
+    of_zone: ZoneKept, hours: float, daily_l: float, least_l: float, day_h: int = DAY_H
+) -> tuple[float, float]:
+    """What is missing of a daily amount, and what that is counted against; litres.
+
+    A strong outlet on a small zone gives more in its least run than a day needs. Then it is owed over as many days as
+    it takes, a week at most: never nothing.
+    """
+    days = min(max(math.ceil(least_l / daily_l), 1), MOST_DAYS_OWED) if daily_l > 0 else MOST_DAYS_OWED
+    wanted_l = max(days * daily_l, least_l if days > 1 else 0.0)
+    return max(wanted_l - of_zone.given_l(hours, days * DAY_H - DAY_H + day_h), 0.0), wanted_l
 
 
 def daily_l(zone: Zone, rung: Rung, kept: Kept, flow_l_min: float) -> float:
-    """Litres a day on the lower rungs; never none."""
+    """Litres a day on the lower rungs; never none.
+
+    The mean of seven days may be of a week of rain: it is no less than 70 % of what the crop uses.
+    """
     of_zone = kept.zones.get(zone.id) or ZoneKept()
+    used_l = of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2 / SAFE_EFFICIENCY
     if rung is Rung.WEEK and of_zone.usual_l_day:
-        return of_zone.usual_l_day
+        return max(of_zone.usual_l_day, LEAST_OF_USE * used_l)
     if zone.part.safe is not None:
         return zone.part.safe.run_min * flow_l_min
-    return of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2 / SAFE_EFFICIENCY
+    return used_l
 
 
 def told(zone: Words, before: str, now: Rung, best: Rung) -> Text | None:
