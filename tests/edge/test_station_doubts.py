@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.floods import EXAMPLE, RIVER, UPSTREAM, Flood
+from tests.edge.floods import CANAL, EXAMPLE, METER_1, METER_2, RIVER, UPSTREAM, Flood
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
@@ -151,3 +151,75 @@ def test_starts_are_forgotten_while_the_pump_runs(drained: Flood) -> None:
     drained.run(3700)
     assert drained.memory is not None
     assert not any(Memory.decode(drained.memory).pump_starts.values())
+
+
+def dried(flood: Flood, canal_cm: float) -> None:
+    """A high river, and an intake that was seen to be dry before its gauge fell silent."""
+    flood.run(60)
+    flood.town.levels[CANAL] = 50.0
+    river(flood, 260)
+    flood.run(120)
+    assert flood.running() == [False, False]
+    flood.town.levels[CANAL] = canal_cm
+    flood.town.silent.add(CANAL)
+    flood.events.clear()
+
+
+def test_an_intake_gauge_that_drops_out_now_and_then_starts_no_pump() -> None:
+    flood = Flood()
+    dried(flood, 50)
+    for _ in range(8):
+        flood.run(60)
+        flood.town.silent.discard(CANAL)
+        flood.run(100)
+        flood.town.silent.add(CANAL)
+    assert flood.said("station.moved") == []
+
+
+def test_one_pump_tries_a_dry_intake_whose_gauge_is_silent_and_no_other_before_it_waited_again() -> None:
+    flood = Flood()
+    dried(flood, 35)
+    flood.run(595)
+    assert flood.said("station.moved") == []
+    assert "one pump tries" in str(flood.told()["alarm"])
+    flood.run(100)
+    assert [body["state"] for body in flood.said("station.moved")] == ["on", "off"]
+    flood.run(480)
+    assert flood.running() == [False, False]
+    flood.run(200)
+    assert [body["state"] for body in flood.said("station.moved")] == ["on", "off"] * 2
+
+
+def test_a_trial_that_draws_water_ends_the_doubt_and_a_restart_does_not() -> None:
+    flood = Flood()
+    dried(flood, 150)
+    river(flood, 330)
+    flood.run(300)
+    flood.start()
+    flood.run(590)
+    assert not any(flood.running())
+    flood.run(25)
+    assert flood.running().count(True) == 1
+    flood.run(20)
+    assert flood.running() == [True, True]
+
+
+def test_water_at_the_intake_that_is_seen_again_ends_the_rest_after_a_trial() -> None:
+    flood = Flood()
+    dried(flood, 35)
+    flood.run(640)
+    flood.town.levels[CANAL] = 150.0
+    flood.town.silent.discard(CANAL)
+    river(flood, 330)
+    flood.run(40)
+    assert flood.running() == [True, True]
+
+
+def test_without_gauge_and_current_a_pump_runs_whose_float_switch_guards_it() -> None:
+    flood = Flood()
+    dried(flood, 50)
+    flood.town.silent |= {METER_1, METER_2}
+    flood.run(590)
+    assert flood.running() == [False, False]
+    flood.run(50)
+    assert flood.running().count(True) == 1

@@ -50,6 +50,7 @@ class Drive:
         self._said_active = self.active
         self.retry_ms = 0  # drew no water: it rests until then
         self.retry_why: Text | None = None
+        self._retry_blind = False
         self._brought_to_safety(now)
 
     @property
@@ -107,6 +108,15 @@ class Drive:
         self._fault_until = now.mono_ms + round(WAIT_AFTER_FAULT_S * 1000)
         self._actuators.to_safety(self.name, now.mono_ms, again=moved)
         self.observe(now)
+
+    def rest_dry(self, until_mono_ms: int, why: Text, *, blind: bool) -> None:
+        """It drew no water: it rests until then. `blind`: nobody measures whether the intake has some."""
+        self.retry_ms, self.retry_why, self._retry_blind = until_mono_ms, why, blind
+
+    def forget_blind_trial(self) -> None:
+        """The intake is known to have water: what it drew while that was not known says nothing any more."""
+        if self._retry_blind:
+            self.retry_ms, self._retry_blind = 0, False
 
     def may_not_move(self, now: Now, *, active: bool, flooded: bool = False) -> No | None:
         """Why it stays as it is, though its level wants it moved; or None. In a flood a motor's wear counts less."""

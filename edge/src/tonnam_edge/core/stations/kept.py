@@ -39,8 +39,8 @@ class StationKept(msgspec.Struct):
             return self
         return StationKept(
             above=older.above if self.above is None else self.above,
-            flooded=self.flooded,
-            dry=self.dry,
+            flooded=self.flooded or older.flooded,
+            dry=self.dry or older.dry,
             apart=self.apart or older.apart,
             locked=older.locked if self.locked is None else self.locked,
             mode=self.mode or older.mode,

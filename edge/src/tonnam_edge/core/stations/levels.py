@@ -82,16 +82,3 @@ def follow(station: StationPart, level: Level, kept: StationKept) -> None:
         kept.above = kept.flooded = False
     if station.all_cm is not None and level.cm >= station.all_cm:
         kept.flooded = True
-
-
-def follow_intake(station: StationPart, site: str, image: Image, kept: StationKept) -> float | None:
-    """The level at the pumps' intake, or None. What was dry is no longer known to be when nobody measures it."""
-    dry = station.dry
-    level_cm = None if dry is None else image.value(f"{site}/{dry.level}")
-    if dry is None or level_cm is None:
-        kept.dry = False
-    elif level_cm < dry.below_cm:
-        kept.dry = True
-    elif level_cm >= dry.again_cm:
-        kept.dry = False
-    return level_cm

@@ -38,6 +38,7 @@ class Proofs:
         self._pumped_from: tuple[int, float] | None = None
         self._rise_told = False
         self.rising: Text | None = None
+        self.well: set[str] = set()  # the pumps whose current says that they draw water
 
     def look(self, image: Image, intake_cm: float | None) -> None:
         """Latch what is wrong, and let a pump rest that draws no water."""
@@ -59,6 +60,7 @@ class Proofs:
     def rest(self) -> None:
         """Somebody has it in hand: nothing that is seen now says anything of us."""
         self._since.clear()
+        self.well.clear()
         self._pumped_from, self.rising, self._rise_told = None, None, False
 
     def _lasts(self, drive: Drive, what: str, wrong: bool, seconds: float, mono_ms: int) -> bool:
@@ -87,6 +89,8 @@ class Proofs:
         runs = current is not None and current >= runs_above
         stands = current is not None and drive.active and not runs
         draws_little = runs and drive.active and current is not None and current < (part.dry_below or 0.0)
+        draws = runs and drive.active and part.dry_below is not None and not draws_little
+        (self.well.add if self._lasts(drive, "well", draws, DRY_S, now.mono_ms) else self.well.discard)(drive.name)
         if self._lasts(drive, "stands", stands, DRY_S, now.mono_ms) and current is not None:
             self._latches.set(LatchKind.NOT_RUNNING, drive.name, now, texts.not_running(drive.words, current))
         if self._lasts(drive, "welded", runs and not drive.active, DRY_S, now.mono_ms) and current is not None:
@@ -99,7 +103,7 @@ class Proofs:
         dry = self._station.dry
         retry_min = 10.0 if dry is None else dry.retry_min
         text = texts.drew_nothing(drive.words, current, retry_min)
-        drive.retry_ms, drive.retry_why = image.now.mono_ms + round(retry_min * 60_000), text
+        drive.rest_dry(image.now.mono_ms + round(retry_min * 60_000), text, blind=intake_cm is None)
         self._since.pop((drive.name, "dry"), None)
         self._tell("station.dry", image.now, station=self._station.id, actuator=drive.name, text=text)
         if intake_cm is not None:

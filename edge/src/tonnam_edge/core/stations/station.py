@@ -18,8 +18,9 @@ from tonnam_edge.core.plant.actuators import Actuators, Differs, Fault
 from tonnam_edge.core.stations import texts
 from tonnam_edge.core.stations.drive import Drive, No
 from tonnam_edge.core.stations.hands import Hands
+from tonnam_edge.core.stations.intake import Intake
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.core.stations.levels import Gauges, Level, follow, follow_intake
+from tonnam_edge.core.stations.levels import Gauges, Level, follow
 from tonnam_edge.core.stations.proofs import Proofs
 from tonnam_edge.limits import UNEXPECTED_TIMES
 from tonnam_edge.site.site import Site
@@ -70,6 +71,7 @@ class Station:
         self.drives = [Drive(site.actuators[name], part, memory, actuators, now) for name in part.moved]
         self.hands = Hands(part, site.id, self.kept, now.mono_ms, self._changed)
         self._gauges = Gauges(part, site.id)
+        self._intake = Intake(part, site.id, now.mono_ms)
         self._proofs = Proofs(part, site.id, self.drives, actuators, latches, tell)
         self.left: Text | None = None  # why nothing of it is moved at all
         self._order: Order | None = None
@@ -97,7 +99,7 @@ class Station:
         level = self._gauges.level(image, kept, safe_above=self.drives[0].safe_active)
         self._level = level
         follow(self.part, level, kept)
-        intake_cm = follow_intake(self.part, self._site.id, image, kept)
+        self._intake.look(image, kept, self.drives)
         if self.left is not None:
             self._end_order(CommandState.FAILED, self.left)
             self._proofs.rest()
@@ -107,10 +109,11 @@ class Station:
             return
         for drive in self.drives:
             drive.observe(now)
-        self._proofs.look(image, intake_cm)
+        self._proofs.look(image, self._intake.cm)
+        self._intake.judge(kept, self.drives, self._proofs.well, now.mono_ms)
         self._follow_order(level, now)
         goal = self._goal(level, held, now)
-        noes = self._move(goal, intake_cm, held, now)
+        noes = self._move(goal, held, now)
         if held is None:
             for drive in self.drives:
                 drive.tend(now)
@@ -141,8 +144,8 @@ class Station:
         refused = self.left or held or self.hands.unknown(now)
         if refused is None and self._level.cm is None:
             refused = self._level_unknown
-        if refused is None and self.kept.dry and self.part.dry is not None:
-            refused = texts.dry(None, self.part.dry.again_cm)
+        if refused is None:
+            refused = self._intake.refuses(self.kept)
         if refused is not None:
             return refused
         self._end_order(CommandState.DONE, texts.order_replaced())
@@ -216,13 +219,13 @@ class Station:
 
     # ----------------------------------------------------------------------------------------------- moving
 
-    def _move(self, goal: Goal, intake_cm: float | None, held: Text | None, now: Now) -> list[No]:
+    def _move(self, goal: Goal, held: Text | None, now: Now) -> list[No]:
         """Move what is not as it should be; why the rest is not moved."""
         noes: list[No] = []
-        dry = {drive.name: no for drive in self.drives if (no := self._is_dry(drive, intake_cm, now)) is not None}
+        dry = self._intake.forbids(self.kept, self._ready_first(now), now.mono_ms)
         noes += list({no.key: no for no in dry.values()}.values())
         chosen = self._chosen(goal, dry, noes, now)
-        self._count(goal, 0 if intake_cm is None else sum(no.key == "dry" for no in dry.values()), now)
+        self._count(goal, sum(no.key == "dry" for no in dry.values()), now)
         for drive in self.drives:
             wanted = drive.name in chosen
             if wanted is drive.active:
@@ -248,18 +251,6 @@ class Station:
             return None
         return drive.may_not_move(now, active=wanted, flooded=self.kept.flooded)
 
-    def _is_dry(self, drive: Drive, intake_cm: float | None, now: Now) -> No | None:
-        """Why a pump would run without water, or None."""
-        dry, part = self.part.dry, drive.actuator.part
-        if dry is None:
-            return None
-        if self.kept.dry:
-            return No("dry", texts.dry(intake_cm, dry.again_cm))
-        if now.mono_ms < drive.retry_ms and drive.retry_why is not None:
-            return No(f"retry:{drive.name}", drive.retry_why)
-        blind = intake_cm is None and not (part.current is not None and part.dry_below is not None)
-        return No("intake unknown", texts.intake_unknown()) if blind and not drive.safe_active else None
-
     def _chosen(self, goal: Goal, dry: dict[str, No], noes: list[No], now: Now) -> set[str]:
         """Which drives are to be active: those that are, before the next in turn; what is latched last."""
         if goal.number is None:
@@ -277,6 +268,15 @@ class Station:
         if len(chosen) < goal.number:
             noes += waiting
         return chosen
+
+    def _ready_first(self, now: Now) -> list[Drive]:
+        """All drives in their turn, but last those that may not start now."""
+        waits = {
+            drive.name: not drive.active
+            and drive.may_not_move(now, active=True, flooded=self.kept.flooded) is not None
+            for drive in self.drives
+        }
+        return sorted(self.drives, key=lambda drive: (waits[drive.name], self._turn(drive)))
 
     def _turn(self, drive: Drive) -> tuple[bool, bool, int]:
         latched = any(latch.subject == drive.name for latch in self._latches.standing())
@@ -339,6 +339,7 @@ class Station:
         """When it must be looked at again."""
         yield from self.hands.deadlines_mono_ms()
         yield from self._gauges.deadlines_mono_ms()
+        yield from self._intake.deadlines_mono_ms()
         for drive in self.drives:
             yield from drive.deadlines_mono_ms(now)
         if self._order is not None:

@@ -181,6 +181,13 @@ def dry(cm: float | None, again_cm: float) -> Text:
     )
 
 
+def dry_unseen(retry_min: float) -> Text:
+    return text(
+        f"น้ำที่ปากดูดต่ำเกินไปตอนที่อ่านได้ครั้งล่าสุด หลังจากนั้น {retry_min:g} นาทีจะลองเดินปั๊มหนึ่งตัว ตรวจมาตรวัดที่ปากดูด",
+        f"The intake was dry when last read; {retry_min:g} minutes after that one pump tries. Check the gauge there",
+    )
+
+
 def intake_unknown() -> Text:
     return text(
         "ไม่รู้ระดับน้ำที่ปากดูด และไม่มีกระแสไฟเป็นพยาน", "The level at the intake is not known, and no current is its witness"
