@@ -108,6 +108,16 @@ def swapped(text: str, old: str, new: str) -> str:
         ),
         (swapped(GOOD, "ml_per_l = 4", "ml_per_l = 0"), "dose = ", "dose[0].ml_per_l", "nothing would be dosed"),
         (
+            swapped(
+                with_goal('dose = [{ injector = "a", most_ml_per_l = 9 }]\nec = { target = 2 }'),
+                "ec_per_ml_l = 0.18\n",
+                "",
+            ),
+            "dose = ",
+            "dose[0].ml_per_l",
+            'Without ec_per_ml_l of "a" nobody knows how much ec asks for',
+        ),
+        (
             swapped(GOOD, "ml_per_l = 4", "ml_per_l = 0.5"),
             "dose = ",
             "dose[0].ml_per_l",

@@ -53,6 +53,28 @@ def test_the_ec_is_brought_to_its_set_point_from_a_ratio_that_is_half_of_it(tmp_
     assert one.latches() == []
 
 
+def test_a_set_point_without_a_ratio_begins_from_what_the_plain_water_lacks(tmp_path: Path) -> None:
+    keys = """dose = [{ injector = "a", most_ml_per_l = 12 }, { injector = "acid", most_ml_per_l = 2.5 }]
+ec = { target = 2.0 }
+ph = { target = 6.2 }"""
+    one = main_farm(tmp_path, keys)
+    while not one.world.truth.dosed_ml["a"]:
+        one.step()
+        assert one.at_s < 150, "nothing is dosed"
+    assert one.core._dosing.lines["line"].flow.since_on_l >= 20  # what stood in the pipe has passed the probes
+    one.run(400)
+    assert one.world.truth.line_ec_ds_m == pytest.approx(2.0, abs=0.2)
+    assert one.world.truth.line_ph == pytest.approx(6.2, abs=0.4)
+    assert one.latches() == []
+
+
+def test_water_that_lacks_nothing_gets_nothing(tmp_path: Path) -> None:
+    one = main_farm(tmp_path, 'dose = [{ injector = "a", most_ml_per_l = 12 }]\nec = { target = 0.6 }')
+    one.run(400)
+    assert one.world.truth.dosed_ml["a"] == 0
+    assert one.latches() == []
+
+
 def test_ec_and_ph_are_held_together(tmp_path: Path) -> None:
     one = main_farm(tmp_path, BOTH)
     one.run(400)

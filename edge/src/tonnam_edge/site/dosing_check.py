@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from tonnam_edge.core.dosing.liquids import compatible
-from tonnam_edge.core.dosing.loop import governs
+from tonnam_edge.core.dosing.loop import BY_LIQUID, governs
 from tonnam_edge.core.dosing.probes import Quantity
 from tonnam_edge.core.dosing.pulses import LEAST_PULSE_S, MOVED_AFTER_S
 from tonnam_edge.limits import EARLY_SHARE
@@ -283,7 +283,9 @@ def _dose(
             problems.error((*at, "injector"), f"{text} does to it (ec_per_ml_l, ph_per_ml_l)")
         return
     if dose.ml_per_l == 0 and not governed:
-        problems.error((*at, "ml_per_l"), "0 without a set point that moves it: nothing would be dosed")
+        problems.error(
+            (*at, "ml_per_l"), f"0 without a set point that moves it: nothing would be dosed{_why_not(zone, part)}"
+        )
     if dose.most_ml_per_l is not None and (not governed or dose.most_ml_per_l < dose.ml_per_l):
         problems.error((*at, "most_ml_per_l"), "is for a set point that moves it, and not less than ml_per_l")
     if governed and dose.ml_per_l == 0 and dose.most_ml_per_l is None:
@@ -303,6 +305,14 @@ def _dose(
     if zone.flow_l_min * zone.max_run_min < 2 * line.rinse_l:
         text = f"no run is long enough to dose and to rinse {line.rinse_l:g} L: it will get plain water only"
         problems.warning((*at, "injector"), text)
+
+
+def _why_not(zone: ZonePart, part: InjectorPart) -> str:
+    """What an injector lacks to be moved by a set point of its zone, where there is one for such a liquid."""
+    for quantity, goal in _quantities(zone):
+        if goal is not None and part.liquid in BY_LIQUID[quantity]:
+            return f'. Without {quantity}_per_ml_l of "{part.id}" nobody knows how much {quantity} asks for'
+    return ""
 
 
 def _goals(

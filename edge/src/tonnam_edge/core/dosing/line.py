@@ -201,6 +201,8 @@ class Line:
         if not group:
             return None
         self._measure(session, readings, now)
+        if session.passed_l >= self.part.volume_l:  # what the probes see has come in this run
+            session.begin_from(readings)
         why = None
         for dose, part in session.recipe.doses:
             if part.id not in group:

@@ -1,8 +1,9 @@
 """One set point: how much of each stock a litre gets, moved by what the probe says of the doses before.
 
-In a main: the fixed ratio first, and then a correction of half the error at a time, each from a reading of its own
-after the last one has mixed and passed. In a tank: a pulse for half the error, then a wait. The correction is bounded
-and goes only on while it has an effect, so nothing winds up.
+In a main: the fixed ratio first, without one what half the error of the plain water asks for, and then a correction
+of half the error at a time, each from a reading of its own after the last one has mixed and passed. In a tank: a
+pulse for half the error, then a wait. The correction is bounded and goes only on while it has an effect, so nothing
+winds up.
 """
 
 from __future__ import annotations
@@ -90,16 +91,24 @@ class Loop:
         shares = [share for name, share in self.shares.items() if name in set(active)]
         off = self.error(value)
         before = sum(share.rate * share.effect for share in shares)
-        if off and shares:
-            for share in shares:
-                moved = share.trim + GAIN * off / share.effect / len(shares)
-                share.trim = min(max(moved, -share.base), share.most - share.base)
+        self._move(shares, off)
         self._did = sum(share.rate * share.effect for share in shares) - before
         self._note_limit(off)
+
+    def first(self, value: float, active: Iterable[str]) -> None:
+        """Where nothing that doses now has a ratio: begin with what half the error of the plain water asks for."""
+        shares = [share for name, share in self.shares.items() if name in set(active)]
+        if shares and not any(share.rate for share in shares):
+            self._move(shares, self.error(value))
 
     def begun(self, value: float, rise: float) -> None:
         """Dosing begins from plain water of this value; the fixed ratio should raise it by so much."""
         self._before, self._did = value, rise
+
+    def _move(self, shares: list[Share], off: float) -> None:
+        for share in shares if off else ():
+            moved = share.trim + GAIN * off / share.effect / len(shares)
+            share.trim = min(max(moved, -share.base), share.most - share.base)
 
     def pause(self) -> None:
         """Dosing stands: what the probe says next is no answer."""

@@ -70,6 +70,13 @@ class Session:
                 return loop.shares[part.id].rate
         return dose.ml_per_l
 
+    def begin_from(self, readings: Mapping[Quantity, Reading | Text]) -> None:
+        """Without a fixed ratio no dose opens a window to correct by: the plain water says where to begin."""
+        for quantity, loop in self.loops.items() if self.window is None else ():
+            reading = readings[quantity]
+            if isinstance(reading, Reading):
+                loop.first(reading.value, self.group)
+
     def governed(self, part: InjectorPart) -> Quantity | None:
         """Which set point moves an injector in this run."""
         return next((quantity for quantity in self.loops if governs(quantity, part)), None)
