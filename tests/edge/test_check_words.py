@@ -112,3 +112,20 @@ def test_large_numbers_are_said_as_they_were_written(tmp_path: Path) -> None:
     text = Path("edge/examples/fertigation.toml").read_text("utf-8")
     large = re.sub(r"max_pulse_ml = \d+", "max_pulse_ml = 9999999", text, count=1)
     assert any("9999999 is more than max_hour_ml" in told for told in wrong(tmp_path, large))
+
+
+LATCHING = (
+    SITE.replace('device = "relay"\ncoil = 1\n', 'device = "relay"\nkind = "latching"\ncoil = 1\nclose_coil = 6\n', 1)
+    + TIMER
+)
+
+
+def test_a_program_that_can_never_water_is_told_which_valve_and_what_helps(tmp_path: Path) -> None:
+    at_valve, at_program = said(tmp_path, LATCHING, date(2026, 11, 21))
+    assert [at_valve.where, at_program.where] == ['actuator "valve-1", device', 'program "morning", zone']
+    assert 'nothing closes "valve-1" by itself' in at_program.text
+    for warning in (at_valve, at_program):
+        assert "cut_off_min" in warning.text
+        assert "board with a timer" not in warning.text
+    guarded = LATCHING.replace("close_coil = 6\n", "close_coil = 6\ncut_off_min = 60\n")
+    assert said(tmp_path, guarded, date(2026, 11, 21)) == []

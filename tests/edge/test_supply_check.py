@@ -90,3 +90,31 @@ def test_a_latching_valve_without_a_meter_of_its_water_is_refused(tmp_path: Path
     latching = 'id = "valve-zone-1"\nrole = "valve"\n'
     text = text.replace(latching, latching + 'kind = "latching"\nclose_coil = 7\n')
     assert any("nothing would prove that it has closed" in each for each in problems(tmp_path, text))
+
+
+LINE = """
+[[mixing_line]]
+id = "line"
+feeds = "{}"
+flow = "{}/total"
+volume_l = 20
+rinse_l = 60
+mixing_wait_s = 20
+water_ec = 0.6
+"""
+
+
+@pytest.mark.parametrize(("pump", "meter", "right"), [("pump-1", "second", "flow"), ("pump-2", "flow", "second")])
+def test_a_line_that_counts_the_water_of_another_pump_is_refused(
+    tmp_path: Path, pump: str, meter: str, right: str
+) -> None:
+    told = f"{meter}/total does not count the water of {pump}; it is counted by {right}/total"
+    assert f'error mixing_line "line", flow: {told}' in problems(tmp_path, GOOD + LINE.format(pump, meter))
+    assert not any("mixing_line" in each for each in problems(tmp_path, GOOD + LINE.format(pump, right)))
+
+
+def test_two_pumps_that_go_by_one_power_are_warned_of(tmp_path: Path) -> None:
+    pumps = tuple(Pump(f"pump-{n}", n - 1, POWER) for n in (1, 2))
+    found = problems(tmp_path, farm_text(pumps=pumps, zones=ZONES[:3]) + INVERTER)
+    (told,) = [each for each in found if "least_w" in each]
+    assert told.startswith('warning actuator "pump-2", power: "pump-1" goes by it as well')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pydantic import BaseModel
+
 from tonnam_edge.site.coils import coils_of, timer_s
 from tonnam_edge.site.deadlines import Feed, longest_run_s
 from tonnam_edge.site.dosing_file import InjectorPart
@@ -93,6 +95,24 @@ def check_witnesses(parts: Parts, told: Mapping[str, str], problems: Problems) -
             problems.error((*path, "dry_below"), f"{below:g} must be above runs_above, which is {above:g}")
 
 
+def check_unattended(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) -> None:
+    """Warn at every program that can never water: nothing but this machine would end the water of its zone."""
+    actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
+    zones = {zone.id: zone for _, zone in parts.of(ZonePart, "zone")}
+    for index, program in parts.of(BaseModel, "program"):
+        zone = zones.get(getattr(program, "zone", ""))
+        for _, name in _path(zone, actuators) if zone is not None else ():
+            part = actuators.get(name)
+            profile = profiles.get(part.device) if part is not None else None
+            relay = None if profile is None else profile.relay
+            if part is None or relay is None or timer_s(part, relay) is not None or part.cut_off_min is not None:
+                continue
+            timer = "" if part.kind == "latching" else ", or put it on a board with a timer"
+            text = f'it will never water: nothing closes "{name}" by itself if this machine dies'
+            advice = f"Give it a cut-off of its own and say so there with cut_off_min{timer}"
+            problems.warning(("program", index, "zone"), f"{text}. {advice}")
+
+
 def _keys(actuator: ActuatorPart, path: Path, problems: Problems) -> None:
     for key, roles in ONLY_OF.items():
         if getattr(actuator, key) is not None and actuator.role not in roles:
@@ -147,14 +167,15 @@ def _unguarded(actuator: ActuatorPart, board: str, relay: Relay) -> str:
     elif relay.timer_max_s(on=True) is not None:
         state = "open" if actuator.safe_open else "closed"
         why = f"no timer of {board} ends with it {state}"
+    other = "" if actuator.kind == "latching" else ", or put it on a board with a timer"
     return (
         f"{why}: if this machine dies, it stays as it is. No program will water with it, and a person for 10 minutes "
-        "at most. Add a cut-off of its own and say so with cut_off_min, or put it on a board with a timer"
+        f"at most. Add a cut-off of its own and say so with cut_off_min{other}"
     )
 
 
 def _unused_valves(parts: Parts, problems: Problems) -> None:
-    if any(len(parts.lists[key]) < len(parts.ids[key]) for key in ("zone", "filter")):
+    if any(len(parts.lists[key]) < len(parts.ids[key]) for key in ("zone", "filter", "injector")):
         return
     used = {name for _, outlet in _outlets(parts) for _, name in _named(outlet)}
     used |= {injector.closing_actuator or "" for _, injector in parts.of(InjectorPart, "injector")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+from tonnam_edge.site.dosing_file import MixingLinePart
 from tonnam_edge.site.parts import Parts
 from tonnam_edge.site.paths import METER
 from tonnam_edge.site.plant_file import FilterPart, FlowPart, GroupPart, MeterPart
@@ -29,6 +30,7 @@ def check_supplies(parts: Parts, told: Mapping[str, str], problems: Problems) ->
     _groups(parts, supplies, problems)
     _filters(parts, supplies, told, problems)
     _powers(parts, told, problems)
+    _lines(parts, supplies, problems)
 
 
 def _supply(outlet: OutletPart) -> str:
@@ -126,10 +128,18 @@ def _filters(
 
 
 def _powers(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
+    first: dict[str, str] = {}
     for index, pump in parts.of(ActuatorPart, "actuator"):
         path: Path = ("actuator", index)
         if pump.power is not None:
             _told(pump.power, told, (*path, "power"), problems)
+            other = first.setdefault(pump.power, pump.id)
+            if other != pump.id:
+                text = f'"{other}" goes by it as well, and each compares the whole of it with its own least_w'
+                advice = (
+                    "let only one run at a time (a [[group]] with most_pumps = 1), or give each a least_w for both"
+                )
+                problems.warning((*path, "power"), f"{text}: {advice}")
             if pump.least_w is None:
                 problems.error((*path, "power"), "needs least_w: the power under which the pump gives no water")
         for key in ("least_w", "flow_at"):
@@ -138,6 +148,19 @@ def _powers(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
         watts = [point[0] for point in pump.flow_at or ()]
         if any(later <= before for before, later in pairwise(watts)):
             problems.error((*path, "flow_at"), "the watts must rise from point to point")
+
+
+def _lines(parts: Parts, supplies: Mapping[str, list[OutletPart]], problems: Problems) -> None:
+    """A line doses by the litres that pass it: the meter of another supply would let it never dose, or too much."""
+    flow, meters = parts.table(FlowPart, "flow"), [meter for _, meter in parts.of(MeterPart, "meter")]
+    own = {supply: meter.total for meter in meters for supply in meter.supplies}
+    totals = {meter.total for meter in meters} | (set() if flow is None else {flow.total})
+    for index, line in parts.of(MixingLinePart, "mixing_line"):
+        right = own.get(line.feeds, flow.total if flow is not None else None)
+        if line.feeds in supplies and line.flow in totals and line.flow != right:
+            by = "no meter counts it" if right is None else f"it is counted by {right}"
+            text = f"{line.flow} does not count the water of {line.feeds}; {by}"
+            problems.error(("mixing_line", index, "flow"), text)
 
 
 def _told(name: str, told: Mapping[str, str], path: Path, problems: Problems) -> None:
