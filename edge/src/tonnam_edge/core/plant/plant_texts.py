@@ -54,6 +54,14 @@ def pump_had_to_stop() -> Text:
     )
 
 
+def never_fed() -> Text:
+    return text("ปั๊มไม่ได้เดินตลอดเวลาที่ตั้งไว้ แปลงนี้จึงไม่ได้น้ำเลย", "The pump stood all the time: the zone had no water")
+
+
+def left_dry() -> Text:
+    return text("ปั๊มหยุดก่อนเวลา แปลงนี้ได้น้ำไม่ครบ", "The pump stopped before its time: the zone did not get all its water")
+
+
 def after_restart() -> Text:
     return text("เครื่องควบคุมเพิ่งเริ่มทำงาน รอสักครู่", "The controller has just started. Wait a moment")
 

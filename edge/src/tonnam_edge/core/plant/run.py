@@ -29,12 +29,13 @@ class Run:
     since: int
     water_from: int | None = None
     water_to: int | None = None
+    ends: int | None = None  # its planned end, which no pause moves: known since its water came, or was held back
     stopped_at: int = 0
     litres: float | None = None
     restarts: int = 0
     seen_at: int = 0
     blind_since: int | None = None  # since when the tank's level is not known
-    paused_ms: int = 0  # for how long its pump was held
+    paused_ms: int = 0  # for how long its pump stood since its water came
     outcome: RunOutcome = "done"
     reason: Text = field(default_factory=dict)
     by_hand: bool = False
@@ -57,4 +58,9 @@ class Run:
 
     def left_s(self, now: int) -> float:
         """How many seconds it has until its end, which no pause moves."""
-        return self.intent.planned_s - (0 if self.water_from is None else (now - self.water_from) / 1000)
+        return self.intent.planned_s if self.ends is None else (self.ends - now) / 1000
+
+    def counts_from(self, mono_ms: int) -> None:
+        """Its time runs from now on, if it does not already."""
+        if self.ends is None:
+            self.ends = mono_ms + round(self.intent.planned_s * 1000)

@@ -75,7 +75,7 @@ class Runs:
         if run.water_from is not None:
             run.water_to = now.mono_ms
         supply = self.supply(zone)
-        others = [each for each in self.on(supply.name, Phase.WATERING) if each is not run]
+        others = self._fed_beside(run, supply)
         feeds_others = supply.serves and bool(others)
         self._enter(run, Phase.CLOSING if feeds_others or supply.off else Phase.STOPPING, now)
         if run.phase is Phase.STOPPING:
@@ -84,6 +84,11 @@ class Runs:
         self._close_valve(run, now)
         if feeds_others:
             self._keep_the_path_longest(supply, others, now)
+
+    def _fed_beside(self, run: Run, supply: Supply) -> list[Run]:
+        """The other runs with an open valve; where the pump is held, those too whose valve is still to open."""
+        phases = (Phase.STARTING, Phase.WATERING, *([Phase.OPENING] if supply.held else []))
+        return [each for each in self.on(supply.name, *phases) if each is not run]
 
     def stop_all(self, outcome: RunOutcome, reason: Text, now: Now, supply: str | None = None) -> None:
         """End every run, or those of one supply: all its pumps before any valve."""
@@ -131,10 +136,10 @@ class Runs:
         """When a run in progress must be looked at again."""
         for zone, run in self.active.items():
             supply = self.supply(zone)
-            if run.phase is not Phase.WATERING or run.water_from is None or not supply.serves:
+            if run.phase is not Phase.WATERING or run.water_from is None or not (supply.on or supply.held):
                 yield run.since + 1000
                 continue
-            yield run.water_from + round(run.intent.planned_s * 1000)
+            yield run.water_from + round(1000 * run.left_s(run.water_from))
             if supply.held:
                 returns = self._powers[supply.name].returns_mono_ms()
                 yield from () if returns is None else (returns,)
@@ -183,17 +188,17 @@ class Runs:
                 run.litres += passed_l * self._expected.l_min([run.intent.zone]) / total_l_min
 
     def _count_pauses(self, now: Now) -> None:
-        """Time for which a pump is held is no water."""
+        """Time for which a pump stands, held or between a stop and a start, is no water."""
         passed_ms = 0 if self._looked_mono_ms is None else now.mono_ms - self._looked_mono_ms
         self._looked_mono_ms = now.mono_ms
         for zone, run in self.active.items():
-            if self.supply(zone).held and not run.ending:
+            if run.water_from is not None and not run.ending and not self.supply(zone).wet:
                 run.paused_ms += passed_ms
 
     def _follow_power(self, supply: Supply, now: Now) -> None:
         """Hold a pump that has too little power, and let it on when it has enough: the ends of its runs stay."""
         power = self._powers.get(supply.name)
-        if power is None or not supply.serves:
+        if power is None:
             return
         runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)
         if supply.on and power.lacks(moves=self._moves(supply, now)):
@@ -215,28 +220,40 @@ class Runs:
 
     def _advance_supply(self, supply: Supply, now: Now) -> None:
         opening, ready = self.on(supply.name, Phase.OPENING), self.on(supply.name, Phase.STARTING)
-        longest_s = max(
-            (run.left_s(now.mono_ms) for run in (*ready, *self.on(supply.name, Phase.WATERING))), default=0
-        )
         if ready and not opening and supply.off:
-            supply.start(longest_s, now)
-        elif ready and supply.on:
-            supply.renew(longest_s, now)
+            supply.start(self._longest_s(supply, now), now)
         leaving = self.on(supply.name, Phase.STOPPING)
         hurry = bool(leaving) and not any(self._actuators.said_open(self._valve(run)) for run in leaving)
         supply.advance(now, flows=self.flows_still(supply, now), hurry=hurry)
+        if ready and supply.on:
+            supply.renew(self._longest_s(supply, now), now)
         if supply.ran_out():
             for run in self.on(supply.name, Phase.STARTING, Phase.WATERING):
-                self.stop(run.intent.zone, "done", plant_texts.timer_ended(), now)
+                self._finish(run, plant_texts.timer_ended(), now)
+        for run in () if supply.serves else self.on(supply.name, Phase.WATERING):
+            self.stop(run.intent.zone, "failed", supply.failed or plant_texts.left_dry(), now)
         for run in leaving:
             if supply.failed is not None:
                 run.outcome, run.reason = "failed", supply.failed
+
+    def _longest_s(self, supply: Supply, now: Now) -> float:
+        runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)
+        return max((run.left_s(now.mono_ms) for run in runs), default=0.0)
+
+    def _finish(self, run: Run, reason: Text, now: Now) -> None:
+        """A run has come to its end: done, unless it had no water at all."""
+        if run.water_from is None:
+            self.stop(run.intent.zone, "stopped", plant_texts.never_fed(), now)
+        else:
+            self.stop(run.intent.zone, "done", reason, now)
 
     def _advance(self, run: Run, outlet: Outlet, image: Image) -> None:
         now, supply = image.now, self.supply(outlet.id)
         if run.phase is Phase.OPENING and self._is_open(run, now):
             self._enter(run, Phase.STARTING, now)
             self._advance_supply(supply, now)
+        if run.phase is Phase.STARTING and supply.held:
+            run.counts_from(now.mono_ms)
         if run.phase is Phase.STARTING and supply.wet:
             self._water_comes(run, supply, now)
         if run.phase is Phase.STARTING and supply.on:
@@ -257,13 +274,14 @@ class Runs:
     def _water_comes(self, run: Run, supply: Supply, now: Now) -> None:
         if run.water_from is None:
             run.water_from = now.mono_ms if supply.on else supply.on_since
+            run.counts_from(run.water_from)
             stream = self.stream(run.intent.zone)
             run.litres = 0.0 if stream is not None and stream.good else None
             run.restarts = 0 if stream is None else stream.restarts
 
     def _may_close(self, run: Run, supply: Supply) -> bool:
         """Whether the pump goes on for others that have come meanwhile, or never began."""
-        return supply.serves and bool(self.on(supply.name, Phase.WATERING))
+        return supply.serves and bool(self.on(supply.name, Phase.STARTING, Phase.WATERING))
 
     def _watch(self, run: Run, outlet: Outlet, image: Image) -> None:
         """Everything that ends a run but the flow, in order of weight."""
@@ -277,12 +295,12 @@ class Runs:
             self.stop(outlet.id, "failed", texts.cabinet_silent(), now)
         elif dry is not None:
             self.stop(outlet.id, "stopped", dry, now)
-        elif run.water_from is not None and run.left_s(now.mono_ms) <= 0:
-            self.stop(outlet.id, "done", texts.finished(), now)
+        elif run.left_s(now.mono_ms) <= 0:
+            self._finish(run, texts.finished(), now)
         elif planned_l is not None and self._given_l(run, now) >= planned_l:
             self.stop(outlet.id, "done", plant_texts.volume_given(self._given_l(run, now)), now)
         elif run.phase is not Phase.OPENING and not self._actuators.said_open(outlet.valve):
-            self.stop(outlet.id, "done", plant_texts.timer_ended(), now)
+            self._finish(run, plant_texts.timer_ended(), now)
         elif run.intent.cause == "moisture" and self._wet_enough(outlet.id, image):
             zone = self._site.zones[outlet.id]
             moisture = image.value(zone.moisture) or 0.0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import NamedTuple
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
-from tonnam_edge.limits import DECAY_S, PROVE_S, WELD_LOOK_S
+from tonnam_edge.limits import DECAY_S, PROVE_S, SHORTEST_RUN_S, WELD_LOOK_S
 from tonnam_edge.site.deadlines import hold_s
 from tonnam_edge.site.site import Actuator, Site
 from tonnam_link.messages import Stamp
@@ -36,6 +37,29 @@ class Stage(Enum):
     CLOSING = "closing"  # the master valve was told to close
 
 
+class Means(NamedTuple):
+    """What a stage means to the runs. `serves`: its valves stay open, for the pump runs or will; `starting`: the pump
+    is about to; `wet`: it was told to run, as far as there is one."""
+
+    serves: bool
+    starting: bool
+    wet: bool
+
+
+MEANS = {
+    Stage.OFF: Means(serves=False, starting=False, wet=False),
+    Stage.MASTER: Means(serves=True, starting=True, wet=False),
+    Stage.CONTACTOR: Means(serves=True, starting=True, wet=False),
+    Stage.PUMP: Means(serves=True, starting=True, wet=True),
+    Stage.ON: Means(serves=True, starting=False, wet=True),
+    Stage.STOPPING: Means(serves=False, starting=False, wet=False),
+    Stage.HELD: Means(serves=True, starting=False, wet=False),
+    Stage.PAUSING: Means(serves=True, starting=True, wet=False),
+    Stage.LAGGING: Means(serves=False, starting=False, wet=False),
+    Stage.CLOSING: Means(serves=False, starting=False, wet=False),
+}
+
+
 class Supply:
     """Pump, contactor and master valve of the outlets that share them; each may be missing. Times since boot.
 
@@ -45,6 +69,7 @@ class Supply:
     def __init__(self, name: str, site: Site, memory: Memory, actuators: Actuators, gate: Gate) -> None:
         self.name, self._memory, self._actuators, self._gate = name, memory, actuators, gate
         self.outlets = site.paths.supplies[name]
+        self._valves = [site.actuators[site.outlets[each].valve] for each in self.outlets]
         part = site.outlets[self.outlets[0]]
         self.pump = _found(site, part.pump)
         self.master = _found(site, part.master)
@@ -75,18 +100,18 @@ class Supply:
 
     @property
     def serves(self) -> bool:
-        """Whether runs are on, pump running or held."""
-        return self.on or self.held
+        """Whether runs are on: its pump runs, starts, or stands for a while."""
+        return MEANS[self.stage].serves
 
     @property
     def starting(self) -> bool:
         """Whether its pump is about to start."""
-        return self.stage in {Stage.MASTER, Stage.CONTACTOR, Stage.PUMP, Stage.PAUSING}
+        return MEANS[self.stage].starting
 
     @property
     def wet(self) -> bool:
         """Whether the pump was told to run, as far as there is one."""
-        return self.stage in {Stage.PUMP, Stage.ON}
+        return MEANS[self.stage].wet
 
     @property
     def parts(self) -> list[Actuator]:
@@ -113,7 +138,7 @@ class Supply:
         """Open what there is, one after the other. The valves behind it are open."""
         self._run_s, self.failed, self.flows_on = run_s, None, False
         if self.master is not None:
-            self._open(self.master, now)
+            self._open(self.master, run_s, now)
         self._enter(Stage.MASTER, now)
         self.advance(now)
 
@@ -122,7 +147,7 @@ class Supply:
         for one in self.parts:
             until = self._actuators.until_mono_ms(one.id)
             if one.part.renewable == "verified" and until is not None and until < now.mono_ms + round(run_s * 1000):
-                self._actuators.open(one.id, self.hold_s(one, run_s), now.mono_ms)
+                self._open(one, run_s, now)
 
     def ran_out(self) -> bool:
         """Whether a deadline has ended it, though nobody has told it to stop."""
@@ -141,7 +166,7 @@ class Supply:
         pump = self.pump
         if pump is None or pump.part.renewable == "verified":
             if pump is not None:
-                self._actuators.open(pump.id, self.hold_s(pump, run_s), now.mono_ms)
+                self._open(pump, run_s, now)
             return None
         if (pump.part.rest_s or 0.0) > PROVE_S or self._too_often(now) or self._gate(self.name, now):
             return plant_texts.pump_had_to_stop()
@@ -160,9 +185,10 @@ class Supply:
         """Start the pump that was held, for what is left of the runs. False while it or others must wait still."""
         if not self.held or self.pump is None or self.may_not_start(now) or self._gate(self.name, now):
             return False
-        if self._actuators.held(self.pump.id) is not False:
+        if self._actuators.held(self.pump.id) is not False or self._room_s(now) < SHORTEST_RUN_S:
             return False
         self._run_s = run_s
+        self.renew(run_s, now)
         self._enter(Stage.CONTACTOR, now)
         self.advance(now)
         return True
@@ -214,11 +240,14 @@ class Supply:
             part = None if self.master is None else self.master.part
             if part is None or waited_ms >= 1000 * (part.travel_s + (part.lead_s or 0.0)):
                 if self.contactor is not None:
-                    self._open(self.contactor, now)
+                    self._open(self.contactor, self._run_s, now)
                 self._enter(Stage.CONTACTOR, now)
         elif self.stage is Stage.CONTACTOR and self._is_open(self.contactor):
+            if self.pump is not None and self._room_s(now) <= 0:
+                self.stop(now)  # the path closes already
+                return
             if self.pump is not None:
-                self._open(self.pump, now)
+                self._open(self.pump, self._run_s, now)
                 self._note_start(now)
             self.on_since = now.mono_ms
             self._enter(Stage.PUMP, now)
@@ -268,8 +297,23 @@ class Supply:
     def _is_open(self, actuator: Actuator | None) -> bool:
         return actuator is None or self._actuators.held(actuator.id) is True
 
-    def _open(self, actuator: Actuator, now: Now) -> None:
-        self._actuators.open(actuator.id, self.hold_s(actuator, self._run_s), now.mono_ms)
+    def _open(self, actuator: Actuator, run_s: float, now: Now) -> None:
+        """Open for so many seconds of water; a pump for no longer than the path behind it stays open."""
+        hold_s = self.hold_s(actuator, run_s)
+        hold_s = min(hold_s, self._room_s(now)) if actuator is self.pump else hold_s
+        self._actuators.open(actuator.id, hold_s, now.mono_ms)
+
+    def _room_s(self, now: Now) -> float:
+        """For how long the pump may run: its pressure falls before the last open valve, or the master, closes."""
+        valves = [at for one in self._valves if (at := self._begins_to_close_mono_ms(one)) is not None]
+        master = None if self.master is None else self._begins_to_close_mono_ms(self.master)
+        ends = [max(valves, default=now.mono_ms), *([] if master is None else [master])]
+        return (min(ends) - now.mono_ms) / 1000 - DECAY_S
+
+    def _begins_to_close_mono_ms(self, actuator: Actuator) -> int | None:
+        """By its deadline; None of one that is not open. Travel is time enough to stop a pump in."""
+        until = self._actuators.until_mono_ms(actuator.id)
+        return None if until is None else until - round(actuator.part.travel_s * 1000)
 
     def _stop_pump(self, now: Now) -> None:
         if self.pump is not None and self._actuators.said_open(self.pump.id):
