@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from tonnam_edge.site.address import parse_address
 from tonnam_edge.site.dosing_check import check_dosing
 from tonnam_edge.site.parts import Parts
-from tonnam_edge.site.plant_check import check_actuators, check_water_paths, check_witnesses
+from tonnam_edge.site.plant_check import check_actuators, check_unattended, check_water_paths, check_witnesses
 from tonnam_edge.site.plant_file import FlowPart, TankPart
 from tonnam_edge.site.problems import Problems, did_you_mean
 from tonnam_edge.site.profile import Profile
@@ -46,6 +46,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     check_stations(parts, profiles, told, problems)
     check_dosing(parts, profiles, told, problems)
     check_programs(parts, problems)
+    check_unattended(parts, profiles, problems)
     check_growing(parts, problems)
     check_weather(parts, told, problems)
     check_tariffs(parts, problems)
@@ -145,7 +146,7 @@ def _zones(parts: Parts, profiles: Mapping[str, Profile], problems: Problems) ->
         other = valves.setdefault(zone.valve, zone.id)
         if other != zone.id:
             problems.error((*path, "valve"), f'"{zone.valve}" already waters "{other}"')
-        if zone.band.low_pct >= zone.band.high_pct:
+        if zone.band is not None and zone.band.low_pct >= zone.band.high_pct:
             text = f"{zone.band.low_pct:g} must be below high_pct, which is {zone.band.high_pct:g}"
             problems.error((*path, "band", "low_pct"), text)
         if zone.max_run_min > zone.max_day_min:
