@@ -137,6 +137,59 @@ def test_nobody_waters_on_behind_a_pump_that_was_stopped(tmp_path: Path) -> None
     assert play.core.safe
 
 
+LATE = 'kind = "motorised"\ntravel_s = 8\n'
+RESTS = "rest_s = 300\nstarts_per_hour = 1\n" + RENEWABLE
+
+
+class Slow(Stand):
+    """The valve of zone 2 lets no water through while it travels."""
+
+    opened_ms = 0
+
+    def pass_time(self, from_ms: int, to_ms: int) -> None:
+        self.opened_ms = self.opened_ms if self.coil(4) else to_ms
+        zones = self.zones
+        self.zones = [zone for zone in zones if zone.coil != 4 or to_ms - self.opened_ms >= 8000]
+        super().pass_time(from_ms, to_ms)
+        self.zones = zones
+
+
+def slow_play(folder: Path, keys: str) -> Play:
+    pumps = (Pump("pump-1", 0, "capacity_l_min = 130\n" + keys),)
+    text = farm_text(pumps=pumps, zones=THREE[:2])
+    valve = 'id = "valve-zone-2"\nrole = "valve"\n'
+    return play_of(folder, text.replace(valve, valve + LATE), Slow(pumps=pumps, zones=THREE[:2]))
+
+
+def test_who_would_open_only_when_the_pump_has_stopped_waits_for_its_rest(tmp_path: Path) -> None:
+    play = slow_play(tmp_path, RESTS)
+    play.water("zone-1", 60, "c1")
+    play.run(58)
+    play.water("zone-2", 300, "c2")
+    play.run(400)
+    assert told(play, "c2").startswith("What waters now is nearly done")
+    assert len(starts_of_pump(play)) == 1
+    assert latches(play) == []
+
+
+@pytest.mark.parametrize(("keys", "outcome"), [(RESTS, "stopped"), (RENEWABLE, "done")])
+def test_a_pump_that_was_stopped_while_the_next_valve_opened_starts_again_only_if_it_may(
+    tmp_path: Path, keys: str, outcome: str
+) -> None:
+    play = slow_play(tmp_path, keys)
+    play.water("zone-1", 600, "c1")
+    play.run(40)
+    play.water("zone-2", 300, "c2")
+    play.run(1)
+    play.stop("zone-1", "s1")
+    play.run(400)
+    ended = play.ended()[-1].body
+    assert (ended["zone"], ended["outcome"]) == ("zone-2", outcome)
+    assert len(starts_of_pump(play)) == (1 if outcome == "stopped" else 2)
+    if outcome == "stopped":
+        assert told(play, "c2").startswith("The pump rests for 5 minutes")
+
+
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Site:
     pumps = (Pump("pump-1", 0, "capacity_l_min = 130"),)

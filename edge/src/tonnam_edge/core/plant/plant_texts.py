@@ -54,6 +54,10 @@ def pump_had_to_stop() -> Text:
     )
 
 
+def nearly_done() -> Text:
+    return text("แปลงที่รดอยู่ใกล้เสร็จแล้ว รอให้ปั๊มหยุดก่อน", "What waters now is nearly done. Wait until the pump has stopped")
+
+
 def never_fed() -> Text:
     return text("ปั๊มไม่ได้เดินตลอดเวลาที่ตั้งไว้ แปลงนี้จึงไม่ได้น้ำเลย", "The pump stood all the time: the zone had no water")
 

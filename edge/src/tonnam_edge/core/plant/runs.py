@@ -38,7 +38,7 @@ class Runs:
         gate: Gate,
     ) -> None:
         self._site, self._memory, self._actuators = site, memory, actuators
-        self._streams, self._expected, self._powers = streams, expected, powers
+        self._streams, self._expected, self._powers, self._gate = streams, expected, powers, gate
         self.supplies = {name: Supply(name, site, memory, actuators, gate) for name in site.paths.supplies}
         self.active: dict[str, Run] = {}
         self.held: dict[str, bool] = {}  # supplies that have just been held, or just been let on
@@ -221,7 +221,7 @@ class Runs:
     def _advance_supply(self, supply: Supply, now: Now) -> None:
         opening, ready = self.on(supply.name, Phase.OPENING), self.on(supply.name, Phase.STARTING)
         if ready and not opening and supply.off:
-            supply.start(self._longest_s(supply, now), now)
+            self._start_supply(supply, ready, now)
         leaving = self.on(supply.name, Phase.STOPPING)
         hurry = bool(leaving) and not any(self._actuators.said_open(self._valve(run)) for run in leaving)
         supply.advance(now, flows=self.flows_still(supply, now), hurry=hurry)
@@ -235,6 +235,14 @@ class Runs:
         for run in leaving:
             if supply.failed is not None:
                 run.outcome, run.reason = "failed", supply.failed
+
+    def _start_supply(self, supply: Supply, ready: list[Run], now: Now) -> None:
+        """Start it for those whose valves are open, unless its pump may not start again so soon."""
+        why_not = supply.may_not_start(now) or self._gate(supply.name, now)
+        if why_not is None:
+            supply.start(self._longest_s(supply, now), now)
+        for run in () if why_not is None else ready:
+            self.stop(run.intent.zone, "stopped", why_not or {}, now)
 
     def _longest_s(self, supply: Supply, now: Now) -> float:
         runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)

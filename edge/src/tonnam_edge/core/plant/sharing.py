@@ -10,9 +10,10 @@ from tonnam_edge.core.memory import Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.flow import Expected
 from tonnam_edge.core.plant.power import Power
-from tonnam_edge.core.plant.runs import Runs
+from tonnam_edge.core.plant.runs import Phase, Runs
 from tonnam_edge.core.plant.supply import Supply
 from tonnam_edge.core.wishes import Wait
+from tonnam_edge.limits import PROVE_S
 from tonnam_edge.site.plant_file import GroupPart
 from tonnam_edge.site.site import Site
 
@@ -38,7 +39,7 @@ class Sharing:
         """Why a pump that has stopped for a moment may not start now because of others of its groups, or None."""
         for group in self._site.paths.groups_of(supply):
             starting = [one for one in self._members(group) if one.name != supply and self._is_starting(one)]
-            if starting or self._next_start_mono_ms(group, now) > now.mono_ms:
+            if group.least_s and (starting or self._next_start_mono_ms(group, now) > now.mono_ms):
                 return plant_texts.starts_too_soon(group.least_s)
         return None
 
@@ -128,9 +129,16 @@ class Sharing:
         if sum(map(self._expected.most_l_min, (outlet, *busy))) > pump.part.capacity_l_min:
             return Wait(plant_texts.pump_full(pump.part.name, pump.part.capacity_l_min))
         just_begun = supply.off and all(run.since == now.mono_ms for run in self._runs.on(supply.name))
-        if just_begun or (supply.on and supply.covers(seconds, now.mono_ms)):
+        if just_begun:
             return None
-        return Wait(plant_texts.pump_deadline_too_short())
+        if not supply.on or not supply.covers(seconds, now.mono_ms):
+            return Wait(plant_texts.pump_deadline_too_short())
+        return None if self._outlasts_opening(supply, now) else Wait(plant_texts.nearly_done())
+
+    def _outlasts_opening(self, supply: Supply, now: Now) -> bool:
+        """Whether what waters now goes on until another valve is open: else the pump would stop and start for it."""
+        watering = self._runs.on(supply.name, Phase.WATERING)
+        return any(run.left_s(now.mono_ms) > PROVE_S + supply.travel_s for run in watering)
 
     def _alone(self, outlet: str) -> bool:
         """Whether it must water alone: it is under suspicion, or only the meter proves that its valve closes."""
