@@ -177,6 +177,12 @@ def test_what_is_unwise_is_a_warning(tmp_path: Path, text: str, says: str) -> No
     assert any(says in warning.text for warning in warnings), warnings
 
 
+def test_a_closing_valve_of_an_injector_that_is_wrong_elsewhere_is_not_called_unused(tmp_path: Path) -> None:
+    told = wrong(tmp_path, swapped(GOOD, "ml_min = 600", "ml_min = -600"))
+    assert len(told) == 1, told
+    assert "ml_min" in told[0]
+
+
 def test_the_example_is_good_and_without_warnings() -> None:
     site, warnings = load_site(Path("edge/examples/fertigation.toml"))
     assert warnings == []
