@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.edge.farms import SITE, Play, site_of
-from tests.edge.plants import PLAIN, Estate, estate, pump_with, with_contactor, world_of
+from tests.edge.plants import PLAIN, Estate, estate, pump_with, valve_of_kind, with_contactor, world_of
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.site import Site
+from tonnam_sim.world.config import ValveKind
 from tonnam_sim.world.faults import LineBurst, MainLeak, PumpDead, Siphon, WeldedContact, WellDry
 
 CURRENT = """
@@ -141,6 +142,52 @@ def test_when_several_are_open_nobody_is_blamed_and_each_is_tried_alone(two: Sit
     play.water("zone-2", 60, "c9")
     play.run(90)
     assert (play.states("c8")[-1], play.states("c9")[-1]) == ("done", "done")
+
+
+def beside_a_slow_valve(folder: Path, travel_s: float) -> Estate:
+    """Zone 2 has watered for some minutes when zone 1, whose valve takes its time, joins it on the same pump."""
+    text = pump_with(PLAIN, 'capacity_l_min = 130\nrenewable = "verified"\n')
+    text = valve_of_kind(text, "motorised", f"travel_s = {travel_s}\n")
+    one = estate(folder, text, world_of(ValveKind.MOTORISED, travel_s=travel_s))
+    one.run(travel_s + 15)
+    one.water("zone-2", 900, "c2")
+    one.run(200)
+    one.water("zone-1", 300, "c1")
+    return one
+
+
+@pytest.mark.parametrize("travel_s", [30.0, 60.0])
+def test_what_a_slow_valve_lets_through_on_its_way_is_no_burst_and_is_not_learned(
+    tmp_path: Path, travel_s: float
+) -> None:
+    one = beside_a_slow_valve(tmp_path, travel_s)
+    one.run(travel_s)
+    assert one.memory is not None
+    learned = Memory.decode(one.memory).flows_l_min["zone-2"]
+    one.run(800)
+    assert one.latches() == []
+    assert {ended["outcome"] for ended in one.ended()} == {"done"}
+    assert learned == pytest.approx(60, rel=0.03)
+
+
+def test_a_pipe_that_bursts_while_a_slow_valve_is_on_its_way_is_found_once_that_has_arrived(tmp_path: Path) -> None:
+    one = beside_a_slow_valve(tmp_path, 60.0)
+    one.run(30)
+    one.world.add(LineBurst(at_s=one.world.now_s, zone="zone-2", size=4.0))
+    one.stop("zone-1")
+    one.run(60 + 60)
+    assert one.latches() == [("high_flow", "zone-2")]
+
+
+def test_what_a_zone_takes_is_learned_from_before_another_joins_it(two: Site) -> None:
+    play = ready(two)
+    play.field.flow_l_min = 75.0
+    play.water("zone-1", 300, "c1")
+    play.run(150)
+    play.water("zone-2", 60, "c2")
+    play.run(10)
+    assert play.states("c2")[-1] == "running"
+    assert 62 < Memory.decode(play.memory or b"").flows_l_min["zone-1"] < 64
 
 
 def test_one_pulse_after_closing_is_allowed_and_a_second_is_a_leak(site: Site) -> None:

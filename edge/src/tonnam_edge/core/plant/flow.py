@@ -143,10 +143,10 @@ class Stream:
         """
         return self.part.fill_s + self.part.pulses_to_wait * self.step_l / (0.5 * l_min / 60)
 
-    def judge(self, share: Share, l_min: float, steady_mono_ms: int, now: int) -> Flow | None:
+    def judge(self, share: Share, l_min: float, steady_mono_ms: int, now: int, calm_mono_ms: int = 0) -> Flow | None:
         """Whether too little or too much flows where `l_min` should, steady since then. `share` is the part of it
         that the power allowed. Without a good meter nothing is said, and of the time after its last read nothing
-        either. A pulse more or less is no evidence.
+        either; before `calm_mono_ms` more may have flowed than that. A pulse more or less is no evidence.
         """
         if not self.good:
             return None
@@ -162,7 +162,7 @@ class Stream:
         if low is not None and (passed_l + self.step_l) / minutes < low:
             return Flow.LOW
         high = self.part.high_pct / 100 * l_min * (1.0 if expected is None else expected)
-        return Flow.HIGH if (passed_l - self.step_l) / minutes > high else None
+        return Flow.HIGH if (passed_l - self.step_l) / minutes > high and from_mono_ms >= calm_mono_ms else None
 
     def l_min(self, from_mono_ms: int, to_mono_ms: int) -> float:
         """The flow between two times. What rose between two looks is spread over the time between them."""

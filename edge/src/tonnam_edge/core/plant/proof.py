@@ -39,6 +39,8 @@ class _Steady:
 
     outlets: tuple[str, ...] = ()
     since: int = 0
+    calm: int = 0  # since when no other valve is on its way: what one lets through on its way is no burst
+    travels: bool = False  # whether one is
     mixed: bool = False  # the meter has counted what somebody let run by hand, too
     level_cm: float | None = None  # of the tank at the begin, or when the meter counted last or others drew from it
     level_read: int = 0  # when that was read
@@ -95,10 +97,11 @@ class Proof:
         self._watered |= dict.fromkeys(outlets, now.mono_ms)
         if outlets != steady.outlets or on_since > steady.since:
             self._learn(steady, image)
-            self._steady = _Steady(outlets, now.mono_ms if outlets else 0)
+            self._steady = _Steady(outlets, now.mono_ms if outlets else 0, now.mono_ms)
             self._follow_level(self._steady, image)
             return
         steady.mixed |= by_hand
+        self._note_travel(steady, image)
         self._follow_level(steady, image)
         if not all(image.positions[name].heard for each in outlets for name in self._site.path_of(each)):
             steady.since = now.mono_ms  # a cabinet without power is no blocked pipe
@@ -106,7 +109,8 @@ class Proof:
         if not outlets:
             return
         self._learn_power(steady, now)
-        how = self.stream.judge(self._shares(outlets), self._expected.l_min(outlets), steady.since, now.mono_ms)
+        l_min = self._expected.l_min(outlets)
+        how = self.stream.judge(self._shares(outlets), l_min, steady.since, now.mono_ms, steady.calm)
         if how is None or (how is Flow.HIGH and steady.mixed) or (how is Flow.NONE and self._unpowered(outlets)):
             return
         self._judged(how, outlets, image)
@@ -142,6 +146,16 @@ class Proof:
         fed = [supply for supply in self._supplies if supply.on]
         outlets = [run.intent.zone for supply in fed for run in self._runs.on(supply.name, Phase.WATERING)]
         return tuple(outlets), max((supply.on_since for supply in fed), default=0)
+
+    def _note_travel(self, steady: _Steady, image: Image) -> None:
+        """See whether a valve behind a pump that runs is on its way: it lets more through than what is open takes.
+        What was learned before it began is worth keeping."""
+        before, phases = steady.travels, (Phase.OPENING, Phase.STARTING, Phase.CLOSING)
+        steady.travels = any(supply.wet and self._runs.on(supply.name, *phases) for supply in self._supplies)
+        if steady.travels:
+            if not before:
+                self._learn(steady, image)
+            steady.calm = image.now.mono_ms
 
     def _unpowered(self, outlets: tuple[str, ...]) -> bool:
         """Whether nobody knows that a pump has power: then no water is a pause, see `Runs`."""
@@ -246,7 +260,9 @@ class Proof:
         if self._site.supply_of(outlet) in self._powers:
             return  # what it takes goes by the sun
         run = self._runs.active.get(outlet)
-        litres, from_mono_ms = self.stream.within(steady.since + round(self.stream.part.fill_s * 1000))
+        litres, from_mono_ms = self.stream.within(
+            max(steady.since, steady.calm) + round(self.stream.part.fill_s * 1000)
+        )
         until = min(self.stream.read_mono_ms, now.mono_ms if run is None or not run.ending else run.stopped_at)
         if run is not None and run.as_wished and until > from_mono_ms and self.stream.restarts == run.restarts:
             self._expected.learn(outlet, litres / ((until - from_mono_ms) / 60_000), litres, self.stream.step_l)
@@ -268,7 +284,8 @@ class Proof:
         since = None if power is None else power.learns_from(now.mono_ms)
         if power is None or since is None or steady.mixed or not self.stream.good:
             return
-        since = max(since, steady.since + round(self.stream.part.fill_s * 1000), self.stream.good_since_mono_ms)
+        began = max(steady.since, steady.calm) + round(self.stream.part.fill_s * 1000)
+        since = max(since, began, self.stream.good_since_mono_ms)
         litres, from_mono_ms = self.stream.within(since)
         passed_ms = self.stream.read_mono_ms - from_mono_ms
         if litres >= 10 * self.stream.step_l and passed_ms >= 30_000:
