@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.edge.farms import MORNING_MS, SITE, site_of
-from tonnam_edge.core import Action, Core, Step
+from tonnam_edge.core import Action, Core, NotWritten, Step
 from tonnam_edge.core.memory import Latch, Memory
 from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_once
 from tonnam_edge.site.site import Site
@@ -101,7 +101,9 @@ class Estate:
     def step(self, seconds: float = 1.0) -> Step:
         self.core.observe(poll_once(self.ports, self.site, self.mono_ms))
         step = self.core.step(self.now_ms, self.mono_ms)
-        act_once(step.actions, self.ports, self.site)
+        for action in step.actions:
+            if act_once([action], self.ports, self.site) and not action.safe:
+                self.core.observe([NotWritten(action.actuator, action.decided_mono_ms)])
         self.actions += [(self.at_s, action) for action in step.actions]
         self.memory = step.memory or self.memory
         self.events += step.events

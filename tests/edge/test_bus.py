@@ -14,7 +14,7 @@ import structlog
 
 from tests.edge.farms import SITE, Registers, site_of
 from tests.edge.servers import ModbusServer, free_port
-from tonnam_edge.core import Action, Observation
+from tonnam_edge.core import Action, NotWritten, Observation
 from tonnam_edge.errors import Rejected, Transient
 from tonnam_edge.modbus.bus import Bus
 from tonnam_edge.modbus.wire import ModbusTransport
@@ -44,9 +44,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, server: ModbusServer, seen: list[Observation]) -> AsyncIterator[Bus]:
+async def running(
+    folder: Path, server: ModbusServer, seen: list[Observation], lost: list[NotWritten] | None = None
+) -> AsyncIterator[Bus]:
     site = site_of(folder, SITE.replace("tcp://127.0.0.1:1502", server.address + '"\ntimeout_s = 0.3\n#"'))
-    bus = Bus("cabinet", site, ModbusTransport(site.buses["cabinet"]), seen.append, mono_ms, structlog.get_logger())
+    port, tell = ModbusTransport(site.buses["cabinet"]), ([] if lost is None else lost).append
+    bus = Bus("cabinet", site, port, seen.append, mono_ms, structlog.get_logger(), tell)
     task = asyncio.create_task(bus.run())
     try:
         yield bus
@@ -131,6 +134,25 @@ async def test_an_opening_overtaken_by_a_close_or_too_old_is_never_sent(tmp_path
         await until(lambda: bool(values(seen, "relay")))
     writes = [request for _, request in server.frames if request[0] == 5]
     assert writes == [bytes.fromhex("05 0001 0000")]
+
+
+async def test_an_opening_that_nobody_acknowledges_or_that_is_dropped_is_told(tmp_path: Path) -> None:
+    lost: list[NotWritten] = []
+
+    def deaf(unit: int, request: bytes) -> bytes | None:
+        """The board refuses one coil, and does not answer for another."""
+        if request[0] == 5 and request[2] in {0, 1}:
+            return bytes([0x85, 4]) if request[2] == 0 else None
+        return cabinet(unit, request)
+
+    async with ModbusServer(deaf) as server, running(tmp_path, server, [], lost) as bus:
+        now = mono_ms()
+        bus.act([Action("pump", "relay", 0, True, 60.0, now), Action("valve-1", "relay", 1, True, 60.0, now)])
+        bus.act([Action("valve-2", "relay", 2, True, 60.0, now - 10_000)])
+        await until(lambda: len(lost) == 3)
+        bus.act([Action("valve-2", "relay", 2, True, 60.0, mono_ms()), Action("pump", "relay", 0, False, None, now)])
+        await until(lambda: (1, bytes.fromhex("05 0202 0258")) in server.frames)
+    assert lost == [NotWritten("pump", now), NotWritten("valve-1", now), NotWritten("valve-2", now - 10_000)]
 
 
 async def test_a_server_that_comes_back_is_read_again(tmp_path: Path) -> None:

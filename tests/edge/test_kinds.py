@@ -8,6 +8,7 @@ import pytest
 
 from tests.edge.plants import PLAIN, Estate, estate, valve_of_kind, with_master, world_of
 from tonnam_edge.core import Core
+from tonnam_edge.modbus.direct import DirectTransport
 from tonnam_edge.site.check import load_site
 from tonnam_edge.site.coils import Switch, energised, switches
 from tonnam_sim.world.config import ValveKind
@@ -74,6 +75,56 @@ def test_a_latching_valves_pulse_ends_by_the_board_and_closing_is_pulsed_until_t
     one.run(100)
     assert one.states()[-1] == "done"
     assert one.world.truth.zones["zone-1"].valve_position == 0
+
+
+def lose_pulses(one: Estate, most: int) -> list[int]:
+    """From now on so many of the pulses that open the first valve are lost on the wire; returns those that were."""
+    lost: list[int] = []
+    execute = one.world.buses["cabinet"].execute
+
+    def cut(unit: int, request: bytes) -> bytes | None:
+        if request[0] == 5 and request[2] == 1 and request[3:] != bytes(2) and len(lost) < most:
+            lost.append(one.mono_ms)
+            return None
+        return execute(unit, request)
+
+    one.ports["cabinet"] = DirectTransport(cut)
+    return lost
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_pulse_that_opens_a_latching_valve_and_is_lost_is_given_again_before_the_pump_starts(
+    tmp_path: Path, most: int
+) -> None:
+    one = farm(tmp_path, "latching")
+    one.run(30)
+    lost = lose_pulses(one, most)
+    one.water(seconds=60)
+    one.run(120)
+    assert len(lost) == most
+    assert one.states()[-1] == "done"
+    assert one.world.truth.zones["zone-1"].delivered_l == pytest.approx(60, abs=15)
+    assert one.world.truth.pump_without_path_s == 0
+    assert one.latches() == []
+
+
+def test_a_latching_valve_whose_pulses_are_all_lost_ends_the_run_without_the_pump_and_latches_nothing(
+    tmp_path: Path,
+) -> None:
+    one = farm(tmp_path, "latching")
+    one.run(30)
+    lost = lose_pulses(one, 100)
+    one.water(seconds=60)
+    one.run(60)
+    assert one.states()[-1] == "failed"
+    assert one.latches() == []
+    assert not any(action.actuator == "pump" and action.open for _, action in one.actions)
+    assert 2 <= len(lost) <= 12
+    one.run(60)
+    one.ports["cabinet"] = DirectTransport(one.world.buses["cabinet"].execute)
+    one.water(seconds=60, command_id="c2")
+    one.run(120)
+    assert one.states("c2")[-1] == "done"
 
 
 def test_a_latching_valve_is_not_proven_closed_while_the_meter_says_nothing(tmp_path: Path) -> None:

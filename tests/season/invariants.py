@@ -146,19 +146,13 @@ def running_pump_has_a_path(episode: Episode) -> Iterator[str]:
     faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
     spans = [span for span in no_path(episode) if span.seconds > 0.0]
     if not kinds & (BY_FORCE | POWERLESS | {"blocked_zone", "board_clock"}):
-        most_s = max(NO_FLOW_S if _pulses_get_lost(episode) else 0.0, _shut_by_another_board(episode))
+        most_s = _shut_by_another_board(episode)
         for span in (each for each in spans if each.seconds > most_s):
             yield f"the pump ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
     elif len(faults) <= 1 and not kinds & {"stuck_coil", "welded_contact", "cabinet_switch", "foreign_write"}:
         for span in spans:
             if span.seconds > NO_FLOW_S:
                 yield f"one fault, and the pump ran for {span.seconds:.0f} s without a path at {clock(span.from_ms)}"
-
-
-def _pulses_get_lost(episode: Episode) -> bool:
-    """Whether a latching valve may not have heard that it shall open: its coil does not tell, so only flow does."""
-    latching = any(each.part.kind == "latching" for each in episode.site.actuators.values())
-    return latching and bool(episode.case.kinds & MUTE)
 
 
 def _shut_by_another_board(episode: Episode) -> float:
@@ -278,9 +272,8 @@ def latches_have_a_cause(episode: Episode) -> Iterator[str]:
     """What is latched of the flow until a person comes was really so: a cable that was away is no broken pipe."""
     if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD) | {"lossy_bus"}):
         return
-    found = FLOW_LATCHES - {"no_flow"} if _pulses_get_lost(episode) else FLOW_LATCHES
     for at_ms, event in episode.record.of("latch.set"):
-        if event.body["of"] in found:
+        if event.body["of"] in FLOW_LATCHES:
             yield f"{event.body['of']} of {event.body['subject']} was latched at {clock(at_ms)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tonnam_edge.core import Action, Observation
+from tonnam_edge.core import Action, NotWritten, Observation
 from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_device
 from tonnam_edge.site.site import Device, Site
 from tonnam_sim.bus import Bus
@@ -21,18 +21,23 @@ class Wires:
         self._due_ms = dict.fromkeys(site.devices, 0)
         self._read_ms = 0
         self._waiting: dict[str, Action] = {}
+        self._lost: list[NotWritten] = []
 
     def forget(self) -> None:
         """A new process polls everything at once, and knows of no close that waits."""
-        self._waiting = {}
+        self._waiting, self._lost = {}, []
         self._due_ms = dict.fromkeys(self._site.devices, -(10**15))
         self._read_ms = -(10**15)
 
-    def read(self, mono_ms: int) -> list[Observation]:
-        """Poll what is due, after the closes that wait. After a long time each is asked as often as it would be."""
+    def read(self, mono_ms: int) -> list[Observation | NotWritten]:
+        """Poll what is due, after the closes that wait, and tell which openings were not written.
+
+        After a long time each is asked as often as it would be.
+        """
         for action in list(self._waiting.values()):
             self.act(action)
-        found = []
+        found: list[Observation | NotWritten] = [*self._lost]
+        self._lost = []
         slack_ms = mono_ms - self._read_ms
         for name, device in self._site.devices.items():
             if self._due_ms[name] > mono_ms:
@@ -58,4 +63,6 @@ class Wires:
             self._waiting.pop(action.actuator, None)
         else:
             self._waiting[action.actuator] = action
+        if not heard and not action.safe:
+            self._lost.append(NotWritten(action.actuator, action.decided_mono_ms))
         return heard

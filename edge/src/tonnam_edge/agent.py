@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from tonnam_edge.all_off import ENDING_S, all_off, told
-from tonnam_edge.core import Action, Core, Observation, Step, texts
+from tonnam_edge.core import Action, Core, NotWritten, Observation, Step, texts
 from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.custody import Custody, Link
 from tonnam_edge.desk import Desk
@@ -67,9 +67,9 @@ class Agent:
         self._transport = transport
         self.core = _core(site, store, clock, log)
         self._opening_at_mono_ms = clock.mono_ms() + OPEN_AGAIN_MS
-        self._seen: deque[Observation] = deque(maxlen=10_000)
+        self._seen: deque[Observation | NotWritten] = deque(maxlen=10_000)
         self._buses = {
-            name: Bus(name, site, transport(part), self._seen.append, clock.mono_ms, log)
+            name: Bus(name, site, transport(part), self._seen.append, clock.mono_ms, log, self._seen.append)
             for name, part in site.buses.items()
         }
         self._desk = Desk(store.folder)
@@ -280,9 +280,12 @@ class Agent:
             if self.core.unread:
                 await self._recall()
             await self._tell_start()
+            opens = [action for action in step.actions if not action.safe]
             if await self._custody.commit(step):
-                self._act([action for action in step.actions if not action.safe])
+                self._act(opens)
                 await self._answer(step)
+            else:
+                self._seen.extend(NotWritten(action.actuator, action.decided_mono_ms) for action in opens)
             if step.events or step.outcomes or step.urgent or self._custody.due():
                 await self._custody.hand_over(at_once=step.urgent)
 

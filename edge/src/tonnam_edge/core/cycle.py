@@ -12,7 +12,7 @@ from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
 from tonnam_edge.core.dosing.dosing import Dosing
-from tonnam_edge.core.image import Image, Now, Observation, Observed
+from tonnam_edge.core.image import Image, NotWritten, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Intent, Memory, Text
@@ -165,10 +165,13 @@ class Core:
         """What another core needs in order to go on after this one."""
         return self._memory.encode()
 
-    def observe(self, observations: Iterable[Observation]) -> None:
-        """Take in what the buses have read."""
+    def observe(self, observations: Iterable[Observation | NotWritten]) -> None:
+        """Take in what the buses have read, and which openings they could not write."""
         for seen in observations:
-            self._observed.add(seen)
+            if isinstance(seen, NotWritten):
+                self._actuators.not_written(seen)
+            else:
+                self._observed.add(seen)
 
     def command(self, command: Command) -> None:
         """Take in a command; it is decided on in the next step."""

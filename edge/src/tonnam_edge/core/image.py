@@ -42,6 +42,13 @@ class Observation(NamedTuple):
     fault: bool = False
 
 
+class NotWritten(NamedTuple):
+    """An opening that no board has acknowledged, or that was dropped before it was sent."""
+
+    actuator: str
+    decided_mono_ms: int
+
+
 class Position(NamedTuple):
     """An actuator by its coil: open, closed, or None when that is unknown, too long ago, or no coil's to say.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tonnam_edge.core.image import Observation
+from tonnam_edge.core.image import NotWritten, Observation
 from tonnam_edge.core.plant.actuators import Action
 from tonnam_edge.errors import EdgeError, Rejected, Transient
 from tonnam_edge.limits import OPENING_FRESH_S
@@ -19,6 +19,7 @@ from tonnam_edge.site.site import Device, Site
 
 MonoClock = Callable[[], int]
 Observer = Callable[[Observation], None]
+Unwritten = Callable[[NotWritten], None]
 BACK_OFF_MAX_S = 60.0
 # A relay board that comes back must be found soon: something may be on.
 RELAY_BACK_OFF_MAX_S = 5.0
@@ -52,12 +53,19 @@ class Bus:
     """
 
     def __init__(
-        self, name: str, site: Site, transport: Transport, observe: Observer, mono_ms: MonoClock, log: Any
+        self,
+        name: str,
+        site: Site,
+        transport: Transport,
+        observe: Observer,
+        mono_ms: MonoClock,
+        log: Any,
+        not_written: Unwritten = lambda lost: None,
     ) -> None:
         self.name = name
         self._site = site
         self._transport = transport
-        self._observe = observe
+        self._observe, self._not_written = observe, not_written
         self._mono_ms = mono_ms
         self._log = log.bind(bus=name)
         self._turns = [_Turn(device, 0) for device in site.devices.values() if device.part.bus == name]
@@ -185,12 +193,19 @@ class Bus:
         except Transient as failure:
             if self._queue.failed(action, self._mono_ms()):
                 self._log.warning("write.failed", actuator=action.actuator, open=action.open, reason=str(failure))
+            self._lost(action)
         except Exception as failure:  # noqa: BLE001 - one board's nonsense must not keep another from closing
             reason = str(failure) if isinstance(failure, EdgeError) else repr(failure)
             self._log.warning("write.failed", actuator=action.actuator, open=action.open, reason=reason)
+            self._lost(action)
         else:
             self._queue.answered(action.device)
             self._read_back_soon(action.device)
+
+    def _lost(self, action: Action) -> None:
+        """Say that an opening was not acknowledged: no read-back tells that of a pulse."""
+        if not action.safe:
+            self._not_written(NotWritten(action.actuator, action.decided_mono_ms))
 
     def _read_back_soon(self, device: str) -> None:
         """The proof of a write is the next poll of its board: take it now."""
@@ -203,4 +218,5 @@ class Bus:
         old = self._mono_ms() - action.decided_mono_ms > OPENING_FRESH_S * 1000
         if old:
             self._log.warning("write.too_late", actuator=action.actuator)
+            self._lost(action)
         return old

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from tonnam_edge.core.image import Image, Position
+from tonnam_edge.core.image import Image, NotWritten, Position
 from tonnam_edge.limits import EARLY_SHARE, PROVE_S, REPEAT_OFF_S
 from tonnam_edge.site.site import Actuator
 
@@ -40,6 +40,7 @@ class _Said:
     proven: bool = False
     unproven_told: bool = False
     until_mono_ms: int | None = None  # the deadline, held by the board where it can
+    lost: bool = False  # no board has acknowledged the pulse that opens it
 
 
 class Differs(Enum):
@@ -64,7 +65,8 @@ class Actuators:
     """Says open and closed, and compares with what is read back. At the start everything goes to its safe state.
 
     A latching valve's coils do not say where it stands. It counts as open once its pulse is over; as closed when the
-    meter has stood still for `still_s` since: after that it gets another pulse.
+    meter has stood still for `still_s` since: after that it gets another pulse. One that opens it and was not
+    written is given again until that must be proven.
     """
 
     def __init__(self, actuators: Mapping[str, Actuator], mono_ms: int, still_s: Mapping[str, float]) -> None:
@@ -160,6 +162,12 @@ class Actuators:
         self._left = frozenset(names)
         self._actions = [action for action in self._actions if action.actuator not in self._left]
 
+    def not_written(self, seen: NotWritten) -> None:
+        """The last opening was not written. Of a coil that stays the read-back says so; of a pulse nothing would."""
+        said = self._said[seen.actuator]
+        if self._by_pulse(seen.actuator, said) and said.last_mono_ms == seen.decided_mono_ms:
+            said.lost, said.proven = True, False
+
     def compare(self, image: Image, still: Still) -> list[Fault]:
         """Look at every coil: prove, repeat what is safe, end what is past its deadline, and tell what differs."""
         found = []
@@ -168,6 +176,7 @@ class Actuators:
             if how is not None:
                 found.append(Fault(self._actuators[name], how))
         self._repeat(image.now.mono_ms)
+        self._pulse_again(image.now.mono_ms)
         return found
 
     def take(self) -> tuple[Action, ...]:
@@ -199,7 +208,8 @@ class Actuators:
         if said.until_mono_ms is not None and mono_ms >= said.until_mono_ms:
             self.to_safety(name, mono_ms)
             return None
-        newer = at.heard and at.mono_ms > said.since_mono_ms
+        told_mono_ms = said.last_mono_ms if self._by_pulse(name, said) else said.since_mono_ms
+        newer = at.heard and at.mono_ms > told_mono_ms
         seen = self._seen(name, said, at, still, mono_ms) if newer else None
         if seen is said.open:
             said.proven, said.unproven_told = True, False
@@ -224,6 +234,18 @@ class Actuators:
             self._said[name].last_mono_ms = mono_ms
             self._act(name, self._said[name].open, None, mono_ms)
 
+    def _pulse_again(self, mono_ms: int) -> None:
+        """Give those pulses again that were to open a valve and were not written. After `PROVE_S` it is a fault."""
+        for name in self._ours:
+            said = self._said[name]
+            if said.lost and not said.unproven_told:
+                said.lost, said.last_mono_ms = False, mono_ms
+                self._act(name, True, None, mono_ms)
+
+    def _by_pulse(self, name: str, said: _Said) -> bool:
+        """Whether it was opened by a pulse."""
+        return said.open and self._actuators[name].part.kind == "latching"
+
     def _is_due(self, name: str, mono_ms: int) -> bool:
         again_s = max(REPEAT_OFF_S, self._still_s.get(name, 0.0))
         return mono_ms - self._said[name].last_mono_ms >= again_s * 1000
@@ -236,10 +258,13 @@ class Actuators:
 
     def _seen(self, name: str, said: _Said, at: Position, still: Still, mono_ms: int) -> bool | None:
         """Whether it is open, by its coil; a latching valve by the pulse that it had, and closed by the meter."""
-        if self._actuators[name].part.kind != "latching":
+        part = self._actuators[name].part
+        if part.kind != "latching":
             return at.open
         if said.open:
-            return True
+            again = said.last_mono_ms > said.since_mono_ms
+            moves = again and mono_ms - said.last_mono_ms < part.travel_s * 1000
+            return None if said.lost or moves else True
         stood = said.proven or still(name, said.since_mono_ms, self._still_s.get(name, 0.0), mono_ms)
         return False if stood else None
 
