@@ -133,6 +133,18 @@ async def test_zone_history_has_line_band_and_runs(scene: Scene) -> None:
     assert [each["id"] for each in history["runs"]] == ["across", "now"]
 
 
+async def test_run_says_the_litres_that_it_was_asked_for_and_how_long_water_ran(scene: Scene) -> None:
+    _, command = await order(scene, {"action": "water", "litres": 150})
+    cut_off, asked = run("run-1", 3600, 60), run("run-2", 30)
+    cut_off.duration_s, asked.command_id = 125.5, command["id"]
+    with scene.database.writing() as session:
+        session.add_all([cut_off, asked])
+    zone, history = await zone_1(scene), await get(scene, f"/api/sites/{FARM}/zones/zone-1/history")
+    assert (zone["run"]["planned_litres"], zone["run"]["duration_s"]) == (150, None)
+    assert (zone["last_run"]["planned_litres"], zone["last_run"]["duration_s"]) == (None, 125.5)
+    assert [each["planned_litres"] for each in history["runs"]] == [None, 150]
+
+
 async def test_thing_history_is_bounded(scene: Scene) -> None:
     scene.reads(TANK, *[(ago_s, 100.0 + ago_s % 7) for ago_s in range(0, 86_400, 30)])
     history = await get(scene, f"/api/sites/{FARM}/things/tank/level/history?hours=24")

@@ -45,6 +45,8 @@ def run(run_id: str, zone: str, started_ago_s: float, *, planned_s: int = 600, e
         "started_at": iso(started),
         "ended_at": iso(started + timedelta(seconds=planned_s)) if ended else None,
         "planned_s": planned_s,
+        "planned_litres": None,
+        "duration_s": planned_s if ended else None,
         "litres": planned_s if ended else None,
         "outcome": "done" if ended else None,
         "reason": text("ดินแห้งกว่า 26 %", "Soil was drier than 26 %") if ended else text("คนสั่ง", "Asked for"),
@@ -163,6 +165,7 @@ def town() -> Json:
                 "tenant": "demo-town",
                 "id": "town",
                 "name": text("เทศบาลตัวอย่าง", "Sample town"),
+                "stations": [],
                 "sensors": [
                     {
                         "thing": "air-1",

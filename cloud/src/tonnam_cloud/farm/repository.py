@@ -73,6 +73,13 @@ def runs_within(session: Session, row: Zone, from_ms: int, to_ms: int) -> Sequen
     return session.scalars(overlap.order_by(Run.started_ms)).all()
 
 
+def litres_asked(session: Session, runs: Collection[Run]) -> dict[str, int]:
+    """Of the runs that a person asked for in litres, how many, by the id of the command."""
+    ids = {run.command_id for run in runs if run.command_id is not None}
+    wanted = select(Command.id, Command.max_litres).where(Command.id.in_(ids), Command.max_litres > 0)
+    return {name: litres for name, litres in session.execute(wanted) if litres is not None} if ids else {}
+
+
 def command(session: Session, command_id: str) -> Command | None:
     return session.get(Command, command_id)
 

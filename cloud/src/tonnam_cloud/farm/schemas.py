@@ -27,6 +27,10 @@ class Run(BaseModel):
     started_at: Instant
     ended_at: Instant | None
     planned_s: float | None
+    planned_litres: Annotated[
+        float | None, Field(description="that a person asked for; then planned_s is the longest that it may take")
+    ]
+    duration_s: Annotated[float | None, Field(description="how long water ran; null while it runs")]
     litres: float | None
     outcome: str | None
     reason: Words | None

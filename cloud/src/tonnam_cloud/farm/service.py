@@ -52,6 +52,7 @@ class _Registry:
     datastreams: Mapping[tuple[str, str], Sequence[Datastream]]
     running: Mapping[tuple[str, str, str], Run]
     ended: Mapping[tuple[str, str, str], Run]
+    litres: Mapping[str, int]
 
 
 def overview(database: Database, store: Store, person: Person, now_ms: int) -> schemas.Overview:
@@ -73,6 +74,7 @@ def _registry(session: Session, person: Person) -> _Registry:
         _by_place(repository.datastreams(session, person.tenants, "farm")),
         {(run.tenant, run.site, run.zone): run for run in running},
         {(run.tenant, run.site, run.zone): run for run in ended},
+        repository.litres_asked(session, [*running, *ended]),
     )
 
 
@@ -134,8 +136,8 @@ def _zone(known: _Registry, zone: Zone, found: Mapping[str, Measure], standing: 
         state=zone_state(measures.trusted(moisture), zone.band_low_pct, zone.band_high_pct),
         valve=valve,
         running=runs,
-        run=run_out(running) if running else None,
-        last_run=run_out(ended) if ended else None,
+        run=run_out(running, known.litres) if running else None,
+        last_run=run_out(ended, known.litres) if ended else None,
         next=_next(zone),
         max_run_s=zone.max_run_s,
         mode=stands.mode(standing, zone.id),
@@ -168,8 +170,8 @@ def _next(zone: Zone) -> schemas.NextWatering | None:
     return schemas.NextWatering(at=utc_or_none(zone.next_at_ms), text=text) if text else None
 
 
-def run_out(run: Run) -> schemas.Run:
-    """A run as the API tells it: the reason is that of its end, once it has ended."""
+def run_out(run: Run, litres: Mapping[str, int]) -> schemas.Run:
+    """A run as the API tells it: the reason is that of its end, once it has ended. `litres` asked, by command."""
     return schemas.Run(
         id=run.run_id,
         zone=run.zone,
@@ -177,6 +179,8 @@ def run_out(run: Run) -> schemas.Run:
         started_at=utc(run.started_ms),
         ended_at=utc_or_none(run.ended_ms),
         planned_s=run.planned_s,
+        planned_litres=litres.get(run.command_id or ""),
+        duration_s=run.duration_s,
         litres=run.litres,
         outcome=run.outcome,
         reason=Words.read(run.end_reason) or Words.read(run.start_reason),
@@ -194,6 +198,7 @@ def zone_history(
             raise NotFound
         row = repository.datastream(session, zone.moisture)
         runs = repository.runs_within(session, zone, from_ms, now_ms + 1)
+        litres = repository.litres_asked(session, runs)
         known_gaps = gaps.of_site(session, *place[:2], from_ms, now_ms + 1)
     line = measures.points(store, row.id, row.max_age_s, from_ms, now_ms + 1) if row else Points(t=[], v=[])
     return schemas.ZoneHistory.model_validate(
@@ -202,7 +207,7 @@ def zone_history(
             "to": utc(now_ms),
             "moisture": line,
             "band": _band(zone),
-            "runs": [run_out(run) for run in runs],
+            "runs": [run_out(run, litres) for run in runs],
             "gaps": known_gaps,
         }
     )
