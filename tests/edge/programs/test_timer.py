@@ -133,3 +133,59 @@ def test_every_second_day_by_the_farms_own_clock(tmp_path: Path) -> None:
     begun = [LOCAL.at(event.at_ms) for event in play.events if event.kind == "run.started"]
     assert [moment.date() for moment in begun] == [date(2026, 11, 21) + timedelta(days=n) for n in (0, 2, 4)]
     assert {moment.strftime("%H:%M") for moment in begun} == {"06:25"}
+
+
+DAILY = TIMER.replace('every_days = 2\nfirst = "2026-11-21"\n', "")
+
+
+def skipped(play: Play) -> list[str]:
+    return [event.body["text"]["en"] for event in play.events if event.kind == "program.skipped"]
+
+
+def begun_days(play: Play) -> list[float]:
+    started = [event.at_ms for event in play.events if event.kind == "run.started"]
+    return [(LOCAL.at(at).date() - date(2026, 11, 21)).days for at in started]
+
+
+def test_slots_that_a_clock_ahead_has_used_up_are_told_and_not_promised(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + DAILY), start_ms=MIDNIGHT_MS)
+    play.leap(86_400)
+    play.skew_ms = 40 * HOUR_MS
+    play.leap(43_200)
+    play.skew_ms = 0
+    put_right = len(play.events)
+    play.leap(4 * 86_400)
+    assert begun_days(play) == [0, 3, 4, 5]
+    ahead = [text for text in skipped(play) if "the clock had been ahead" in text]
+    assert ahead == ["The 06:25 watering was left out: the clock had been ahead, and used it up then"]
+    planned = [e for e in play.events[put_right:] if e.kind == "zone.planned" and e.body["zone"] == "zone-1"]
+    assert LOCAL.at(planned[0].body["next_at_ms"]).date() == date(2026, 11, 24)
+
+
+def test_a_clock_that_is_set_back_a_little_leaves_nothing_out(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + DAILY), start_ms=MIDNIGHT_MS + 6 * HOUR_MS)
+    play.leap(26 * 60, at_most_s=10)
+    play.skew_ms = -5 * MINUTE_MS
+    play.leap(2.1 * 86_400)
+    assert (begun_days(play), skipped(play)) == ([0, 1, 2], [])
+
+
+def test_an_edited_program_waters_no_day_twice(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + DAILY), start_ms=MIDNIGHT_MS)
+    play.leap(6.52 * 3600)
+    play.site = site_of(tmp_path, SITE + DAILY.replace("run_min = 5", "run_min = 3"))
+    play.restart()
+    play.leap(86_400)
+    assert begun_days(play) == [0, 1]
+    assert skipped(play) == ["The 06:27 watering was left out: this program has watered today already"]
+
+
+def test_a_slot_that_was_left_out_may_be_moved_to_later_on_its_day(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + DAILY), start_ms=MIDNIGHT_MS)
+    play.run(5)
+    play.pass_time(8 * 3600)
+    play.run(60)
+    play.site = site_of(tmp_path, SITE + DAILY.replace("06:30", "10:30"))
+    play.restart()
+    play.leap(3 * 3600)
+    assert begun_days(play) == [0]

@@ -111,7 +111,7 @@ def plan_of(
         slot
         for program, slots in settings.timers
         if program.zone == zone.id
-        if (slot := slots.following(max(now_ms, held))) is not None
+        if (slot := timer.planned(program.id, slots, max(now_ms, held), decision)) is not None
     ]
     timer_ms = min(upcoming, default=None)
     if held > now_ms:

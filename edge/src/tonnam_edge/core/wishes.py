@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Cause, Text
 from tonnam_edge.core.programs import program_texts
+from tonnam_edge.core.programs.kept import SlotKept
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_link.messages import Command
 
@@ -77,6 +78,7 @@ class Decision:
 
     wishes: list[Wish] = field(default_factory=list)
     slots: dict[str, int] = field(default_factory=dict)
+    last_slots: dict[str, SlotKept] = field(default_factory=dict)  # see `Kept.slots`
     filling: list[str] = field(default_factory=list)
     next_due_ms: int | None = None
     why: dict[str, Why] = field(default_factory=dict)

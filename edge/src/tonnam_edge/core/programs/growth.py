@@ -64,7 +64,7 @@ class Growth:
         decision.due(self._grounds.next_due_ms(now))
         for skipped in decision.skipped:
             self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
-        self._memory.kept.waits = decision.waits
+        self._memory.kept.waits, self._memory.kept.slots = decision.waits, decision.last_slots
         self._follow_weather_holds(decision, now)
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)

@@ -67,6 +67,14 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
         return days * self.etc_mm(hours, DAY_H) + part
 
 
+class SlotKept(msgspec.Struct, frozen=True):
+    """A timer's last slot: since which hour it is known, and the local day that was watered by it, if it was."""
+
+    slot_ms: int
+    hour: float
+    day: str = ""
+
+
 class DayAirKept(msgspec.Struct, omit_defaults=True):
     """The air of one day: its lowest humidity, the way of its wind (m/s times hours), and the hours seen of each."""
 
@@ -105,6 +113,7 @@ class Kept(msgspec.Struct, omit_defaults=True):
     zones: dict[str, ZoneKept] = {}
     # Programs that wait for cheaper electricity: until when at the longest, UTC, and since which hour.
     waits: dict[str, tuple[int, float]] = {}
+    slots: dict[str, SlotKept] = {}  # by timer
 
     def zone(self, name: str) -> ZoneKept:
         if name not in self.zones:

@@ -110,6 +110,20 @@ def slot_skipped(clock: str, late_min: float) -> Text:
     )
 
 
+def slot_of_a_clock_ahead(clock: str) -> Text:
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะนาฬิกาเคยเดินล้ำหน้า และใช้รอบนี้ไปแล้ว",
+        f"The {clock} watering was left out: the clock had been ahead, and used it up then",
+    )
+
+
+def day_was_watered(clock: str) -> Text:
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะโปรแกรมนี้รดของวันนี้ไปแล้ว",
+        f"The {clock} watering was left out: this program has watered today already",
+    )
+
+
 # Steps of the ladder
 
 

@@ -79,14 +79,22 @@ class Slots:
         found = [self._on(today + timedelta(days=ahead)) for ahead in (1, 0, -1)]
         return max((slot for slot in found if slot is not None and slot <= wall_ms), default=None)
 
-    def following(self, wall_ms: int) -> int | None:
-        """The next slot after `wall_ms`, within two months."""
+    def following(self, wall_ms: int, watered_day: str = "") -> int | None:
+        """The next slot after `wall_ms`, and of a later day than was watered; within two months."""
         today = self._local.at(wall_ms).date()
         for ahead in range(LOOK_AHEAD_DAYS):
-            slot = self._on(today + timedelta(days=ahead))
-            if slot is not None and slot > wall_ms:
+            day = today + timedelta(days=ahead)
+            slot = self._on(day)
+            if slot is not None and slot > wall_ms and day.isoformat() > watered_day:
                 return slot
         return None
+
+    def day(self, slot_ms: int) -> str:
+        """The day that a slot is of: what must be done soon after midnight begins on the evening before. Empty for
+        what is no slot."""
+        begins = self._local.at(slot_ms).date()
+        days = (begins + timedelta(days=ahead) for ahead in (0, 1))
+        return next((day.isoformat() for day in days if self._on(day) == slot_ms), "")
 
     def _on(self, day: date) -> int | None:
         if day not in self._known:
