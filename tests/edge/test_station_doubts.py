@@ -223,3 +223,20 @@ def test_without_gauge_and_current_a_pump_runs_whose_float_switch_guards_it() ->
     assert flood.running() == [False, False]
     flood.run(50)
     assert flood.running().count(True) == 1
+
+
+def test_gauges_that_say_the_same_for_a_day_are_told() -> None:
+    flood = Flood()
+    flood.run(60)
+    flood.town.now_s += 20 * 3600
+    flood.town.levels[UPSTREAM] += 1
+    flood.run(60)
+    flood.town.now_s += 23 * 3600
+    flood.run(60)
+    assert flood.told()["alarm"] is None
+    flood.town.now_s += 3600
+    flood.run(60)
+    assert "No gauge has changed for 24 hours" in str(flood.told()["alarm"])
+    flood.town.levels[RIVER] += 1
+    flood.run(10)
+    assert flood.told()["alarm"] is None

@@ -16,6 +16,9 @@ from tonnam_edge.site.station_file import StationPart, WitnessPart
 # waves on a difference of about `apart_cm` would move a station again and again.
 NEAR_SHARE = 0.7
 NEAR_S = 300.0
+# Gauges none of which has changed by so much in so long may all hang alike, of which no comparison tells.
+STILL_CM = 1.0
+STILL_H = 24.0
 
 
 class Level(NamedTuple):
@@ -32,9 +35,11 @@ class Gauges:
     def __init__(self, station: StationPart, site: str) -> None:
         self._station, self._site = station, site
         self._near_since: int | None = None
+        self._still: dict[str, tuple[float, int]] = {}  # what each has said since when, but for small waves
 
     def level(self, image: Image, kept: StationKept, *, safe_above: bool) -> Level:
         """What counts now. `safe_above`: its safe state is what it does from `start_cm` up."""
+        self._watch(image)
         own, witness = image.value(f"{self._site}/{self._station.level}"), self._station.witness
         other = None if witness is None else image.value(f"{self._site}/{witness.level}")
         if witness is None or other is None:
@@ -47,10 +52,25 @@ class Gauges:
         chosen = max(own, other) if safe_above else min(own, other)
         return Level(chosen, "gauge" if chosen == own else "witness", apart=True)
 
+    def frozen(self, image: Image) -> bool:
+        """Whether none of those that are read has changed in a day, as far as this process knows."""
+        since = [at for name, (_, at) in self._still.items() if image.value(name) is not None]
+        return bool(since) and image.now.mono_ms - max(since) >= STILL_H * 3_600_000
+
     def deadlines_mono_ms(self) -> Iterable[int]:
         """When they must be looked at again."""
+        yield from (at + round(STILL_H * 3_600_000) for _, at in self._still.values())
         if self._near_since is not None:
             yield self._near_since + round(NEAR_S * 1000)
+
+    def _watch(self, image: Image) -> None:
+        """Note when each has changed."""
+        witness = self._station.witness
+        for name in (self._station.level, *(() if witness is None else (witness.level,))):
+            cm = image.value(f"{self._site}/{name}")
+            before = self._still.get(f"{self._site}/{name}")
+            if cm is not None and (before is None or abs(cm - before[0]) >= STILL_CM):
+                self._still[f"{self._site}/{name}"] = cm, image.now.mono_ms
 
     def _one(self, cm: float | None, by: Literal["gauge", "witness"]) -> Level:
         """Only one is known, or none: that says nothing of how far they are apart."""

@@ -20,7 +20,7 @@ from tonnam_edge.core.stations.drive import Drive, No
 from tonnam_edge.core.stations.hands import Hands
 from tonnam_edge.core.stations.intake import Intake
 from tonnam_edge.core.stations.kept import StationKept
-from tonnam_edge.core.stations.levels import Gauges, Level, follow
+from tonnam_edge.core.stations.levels import STILL_H, Gauges, Level, follow
 from tonnam_edge.core.stations.proofs import Proofs
 from tonnam_edge.limits import UNEXPECTED_TIMES
 from tonnam_edge.site.site import Site
@@ -75,7 +75,7 @@ class Station:
         self._proofs = Proofs(part, site.id, self.drives, actuators, latches, tell)
         self.left: Text | None = None  # why nothing of it is moved at all
         self._order: Order | None = None
-        self._level = Level(None, "nobody")
+        self._level, self._frozen = Level(None, "nobody"), False
         self._told: tuple[str, Text] = ("", texts.begins())
         self._states = dict.fromkeys(part.moved, "unknown")
         self._alarm: Text | None = None  # what somebody must be told of at once
@@ -97,7 +97,7 @@ class Station:
         """One step. `held`: why nothing may leave its safe state now."""
         now, kept = image.now, self.kept
         level = self._gauges.level(image, kept, safe_above=self.drives[0].safe_active)
-        self._level = level
+        self._level, self._frozen = level, self._gauges.frozen(image)
         follow(self.part, level, kept)
         self._intake.look(image, kept, self.drives)
         if self.left is not None:
@@ -358,7 +358,10 @@ class Station:
         few = self._too_few(now)
         if few is not None:
             notes.append((few["en"], few))
-        wrong = goal.number is None or self._level.apart or self._proofs.rising is not None or few is not None
+        if self._frozen:
+            notes.append(("frozen", texts.gauges_still(STILL_H)))
+        wrong = goal.number is None or self._level.apart or self._frozen
+        wrong = wrong or self._proofs.rising is not None or few is not None
         key = "|".join([goal.key, *(key for key, _ in notes)])
         self._explain(key, texts.both(goal.why, *(text for _, text in notes)), now)
         self._alarm = self._told[1] if wrong else None

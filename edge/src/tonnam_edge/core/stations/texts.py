@@ -68,6 +68,13 @@ def gauges_apart() -> Text:
     )
 
 
+def gauges_still(hours: float) -> Text:
+    return text(
+        f"ค่าระดับน้ำไม่เปลี่ยนเลย {hours:g} ชั่วโมง มาตรวัดอาจค้าง ไปเทียบกับน้ำจริง",
+        f"No gauge has changed for {hours:g} hours: they may hang. Compare them with the water",
+    )
+
+
 def level_unknown(state: str) -> Text:
     said = STATES[state]
     return text(
