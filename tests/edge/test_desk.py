@@ -185,3 +185,5 @@ def test_the_commands_say_what_came_of_it(tmp_path: Path) -> None:
     assert (code, "The whole farm is locked by somchai: digging" in text) == (0, True)
     assert told("unlock", *where, "--who", "somchai")[0] == 0
     assert told("unlock", *where, "--who", "somchai") == (1, "Nothing is locked there\n")
+    said = "There is no zone zone-9 here. There are: zone-1, zone-2\n"
+    assert told("unlock", *where, "--who", "somchai", "--zone", "zone-9") == (1, said)

@@ -41,9 +41,10 @@ async def commission_site(
     with contextlib.closing(PortLocks("tonnam-edge commission")) as ports, _cancelled_by_signals():
         ports.take(site)
         async with person.listening():
-            if not await _is_isolated(person):
+            isolated = await _is_isolated(person)
+            if not isolated:
                 person.tell(words.nothing_touched())
-                return FINISHED
+                return BROKEN_OFF if isolated is None else FINISHED
             try:
                 await commissioning.walk()
             except (asyncio.CancelledError, Gone):
@@ -59,10 +60,11 @@ async def commission_site(
     return code if is_off else NOT_OFF
 
 
-async def _is_isolated(person: Person) -> bool:
+async def _is_isolated(person: Person) -> bool | None:
+    """None when nobody is there to say."""
     with contextlib.suppress(Gone, asyncio.CancelledError):
         return await person.ask(words.isolated(), "yn") == "y"
-    return False
+    return None
 
 
 async def _keep(file: Path, commissioning: Commissioning, addresses: Mapping[str, str], person: Person) -> None:

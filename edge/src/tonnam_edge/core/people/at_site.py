@@ -42,13 +42,13 @@ def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, n
     """Do what is asked. `dosing` is what injectors have dosed."""
     known = {*site.zones, *site.stations}
     if request.zone is not None and request.zone not in known and request.deed == "lock":
-        done, text = False, texts.unknown_zone(request.zone)
+        done, text = False, people_texts.no_such_zone(request.zone, known)
     elif request.deed == "lock":
         done = lockouts.lock(request.zone, request.who, request.why, now)
         text = people_texts.locked_now() if done else people_texts.too_many_locks()
     elif request.deed == "unlock":
         count = lockouts.unlock(request.zone, request.who, now)
-        done, text = count > 0, people_texts.unlocked(count) if count else people_texts.nothing_locked()
+        done, text = count > 0, people_texts.unlocked(count) if count else _not_locked(request.zone, known)
     elif request.deed == "clear":
         wanted = [latch.id for latch in latches.standing() if request.latch in {None, latch.id}]
         done = sum(latches.clear(latch_id, request.who, now) for latch_id in wanted) > 0
@@ -60,6 +60,12 @@ def answer(request: Request, site: Site, lockouts: Lockouts, latches: Latches, n
     else:
         done, text = True, people_texts.what_stands()
     return Answer(request.id, done, text, _stands(lockouts, latches))
+
+
+def _not_locked(zone: str | None, known: set[str]) -> Text:
+    """Why nothing was unlocked."""
+    strange = zone is not None and zone not in known
+    return people_texts.no_such_zone(zone or "", known) if strange else people_texts.nothing_locked()
 
 
 def _stands(lockouts: Lockouts, latches: Latches) -> tuple[Text, ...]:

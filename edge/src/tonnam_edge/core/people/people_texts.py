@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.texts import joined, minutes, text
+from tonnam_edge.core.texts import joined, minutes, text, unknown_zone
 from tonnam_edge.site.profile import Words
 
 
@@ -106,6 +108,11 @@ def unlocked(count: int) -> Text:
 
 def nothing_locked() -> Text:
     return text("ไม่มีอะไรล็อกอยู่", "Nothing is locked there")
+
+
+def no_such_zone(zone: str, known: Iterable[str]) -> Text:
+    there, none = ", ".join(sorted(known)), unknown_zone(zone)
+    return text(f"{none['th']} ที่มีคือ {there}", f"{none['en']}. There are: {there}")
 
 
 def latch_cleared() -> Text:
