@@ -16,7 +16,7 @@ from tonnam_edge.agronomy import balance
 from tonnam_edge.core.programs.kept import ZoneKept
 from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.programs.schedule import LocalTime
-from tonnam_edge.site.check import BadSiteFile
+from tonnam_edge.site.check import BadSiteFile, load_site
 
 # The hours of Thailand's time-of-use rate (the Energy Policy and Planning Office): dear from 9 to 22 o'clock on
 # Mondays to Fridays that are no holidays. The prices are an example.
@@ -269,7 +269,7 @@ def test_two_zones_share_what_their_pump_takes(tmp_path: Path) -> None:
         ('latest = "12:00"\n', "two .*tariff"),
         ("[electricity]\npump_kw = { valve-1 = 2 }\n", "is not a pump"),
         ("[electricity]\nkw_per_a = { pump = 0.2 }\n", "nobody measures its current"),
-        (TOU.replace('["09:00", "22:00"]', '["09:00", "09:00"]'), "another end"),
+        (TOU.replace('["09:00", "22:00"]', '["09:00", "09:00"]'), "different times"),
         (TOU.replace("2026-11-24", "2026-02-31"), "holidays"),
     ],
 )
@@ -283,3 +283,62 @@ def test_the_use_of_the_hours_to_come_is_that_of_the_last_days() -> None:
     assert of_zone.etc_ahead_mm(48.0, 10) == pytest.approx(1.0)
     assert of_zone.etc_ahead_mm(48.0, 14) == pytest.approx(13 * 0.1 + 1.0)
     assert of_zone.etc_ahead_mm(48.0, 38) == pytest.approx(of_zone.etc_mm(48.0, 24) + 13 * 0.1 + 1.0)
+
+
+DEAR_BY_DAY = """
+[[tariff]]
+id = "peak"
+name = { th = "ออนพีค", en = "On peak" }
+baht_kwh = 5.80
+hours = ["09:00", "22:00"]
+
+[[tariff]]
+id = "off-peak"
+name = { th = "ออฟพีค", en = "Off peak" }
+baht_kwh = 2.64
+"""
+QUIET = '[holds]\nquiet = ["21:30", "09:30"]\n\n[tank]\n'
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet"), [('between = ["10:00", "16:00"]\nlatest = "09:00"\n', False), ('latest = "23:00"\n', True)]
+)
+def test_nobody_waits_for_a_cheaper_hour_at_which_nothing_may_be_watered(
+    tmp_path: Path, hours: str, quiet: bool
+) -> None:
+    """The cheap hours begin at 22 o'clock, outside of the program's hours, or in the quiet ones."""
+
+    def edit(text: str) -> str:
+        return text.replace("[tank]\n", QUIET, 1) if quiet else text
+
+    play = farm(tmp_path, BAND + hours + DEAR_BY_DAY, grows=False, edit=edit)
+    play.field.moisture[0] = 20.0
+    days(play, 0.45)
+    assert litres_of(play)
+
+
+def test_what_waits_waits_for_the_first_cheap_hour_at_which_it_may_water(tmp_path: Path) -> None:
+    hours = 'between = ["10:00", "23:30"]\nlatest = "23:00"\n'
+    quiet = '[holds]\nquiet = ["21:30", "22:30"]\n\n[tank]\n'
+    play = farm(
+        tmp_path, BAND + hours + DEAR_BY_DAY, grows=False, edit=lambda text: text.replace("[tank]\n", quiet, 1)
+    )
+    play.field.moisture[0] = 20.0
+    days(play, 1)
+    assert litres_of(play)[0][0] >= MIDNIGHT_MS + 22.5 * HOUR_MS
+    assert "Waiting for cheaper electricity at 22:30" in str([e.body["text"] for e in told(play, "zone.planned")])
+
+
+@pytest.mark.parametrize(
+    ("hours", "wrong"),
+    [
+        ('between = ["10:00", "16:00"]\nlatest = "18:00"\n', "18:00 lies outside of between, 10:00 to 16:00"),
+        ('latest = "23:00"\n', "23:00 lies in the quiet hours, 21:30 to 09:30"),
+        ('between = ["10:00", "16:00"]\nlatest = "16:00"\n', ""),
+    ],
+)
+def test_a_latest_hour_that_cannot_be_kept_is_warned_of(tmp_path: Path, hours: str, wrong: str) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE.replace("[tank]\n", QUIET, 1) + BAND + hours + DEAR_BY_DAY, encoding="utf-8")
+    found = [problem.text for problem in load_site(path)[1] if problem.where.endswith("latest")]
+    assert [text.startswith(wrong) for text in found] == ([True] if wrong else [])

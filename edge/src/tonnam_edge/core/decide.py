@@ -40,8 +40,8 @@ class Settings:
         # What lets its water soak in before it looks again.
         self.resting: list[MoisturePart | BalancePart] = [*self.bands, *(p for p, _ in self.balances)]
         self.latest = {p.id: p.latest for p in self.resting if p.latest is not None and site.file.tariff}
-        hourly = [p.id for p in (*self.resting, *self.lights) if p.between is not None]
-        self._hourly = {p.id for p, _ in self.timers} | set(hourly)
+        self.between = {p.id: p.between for p in (*self.resting, *self.lights) if p.between is not None}
+        self._hourly = {p.id for p, _ in self.timers} | self.between.keys()
 
     def wanting(self, decision: Decision) -> set[str]:
         """Zones that want water, or, where nothing but a timer or the light waters, may want it again."""
@@ -76,6 +76,7 @@ def decide(
         settings.local,
         settings.prices,
         settings.latest,
+        settings.between,
         decision,
     )
     for program, slots in settings.timers:

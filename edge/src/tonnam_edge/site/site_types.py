@@ -48,3 +48,9 @@ WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Percent = Annotated[float, Field(ge=0, le=100)]
 Positive = Annotated[float, Field(gt=0)]
 Coil = Annotated[int, Field(ge=0, le=63)]
+
+
+def within(clock: str, hours: tuple[str, str]) -> bool:
+    """Whether a time of day lies in hours that may go over midnight; their end is no more of them."""
+    begins, ends = hours
+    return begins <= clock < ends if begins < ends else clock >= begins or clock < ends

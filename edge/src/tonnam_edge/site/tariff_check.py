@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tonnam_edge.site.growing_file import HoldsPart
 from tonnam_edge.site.parts import Parts
 from tonnam_edge.site.problems import Problems, did_you_mean
 from tonnam_edge.site.program_file import BalancePart, MoisturePart
 from tonnam_edge.site.site_file import ActuatorPart
+from tonnam_edge.site.site_types import within
 from tonnam_edge.site.tariff_file import ElectricityPart, TariffPart
 
 
@@ -31,3 +33,24 @@ def check_tariffs(parts: Parts, problems: Problems) -> None:
     for index in waits if len(prices) < 2 else ():
         text = "needs two [[tariff]]s with different prices: else there is no cheaper hour to wait for"
         problems.error(("program", index, "latest"), text)
+    _check_latest(parts, problems)
+
+
+def _check_latest(parts: Parts, problems: Problems) -> None:
+    """Warn of latest hours that cannot be kept, for then the program does not water."""
+    holds = parts.table(HoldsPart, "holds")
+    quiet = None if holds is None else holds.quiet
+    waits: list[tuple[int, MoisturePart | BalancePart]] = [*parts.of(MoisturePart, "program")]
+    waits += parts.of(BalancePart, "program")
+    for index, program in waits:
+        latest, between, path = program.latest, program.between, ("program", index, "latest")
+        if latest is None:
+            continue
+        if between is not None and not between[0] <= latest <= between[1]:
+            text = f"{latest} lies outside of between, {between[0]} to {between[1]}: it waters in those hours only"
+            problems.warning(path, text)
+        elif quiet is not None and within(latest, quiet):
+            text = (
+                f"{latest} lies in the quiet hours, {quiet[0]} to {quiet[1]}: then nothing is watered until they end"
+            )
+            problems.warning(path, text)

@@ -32,6 +32,7 @@ class Asked:
     local: LocalTime
     prices: Prices
     latest: Mapping[str, str]  # by when the programs water that may wait for cheaper electricity
+    between: Mapping[str, tuple[str, str]]  # the hours of the programs that have some
     decision: Decision
 
     @property

@@ -10,11 +10,13 @@ from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs import weather_hold
-from tonnam_edge.core.programs.asked import Asked
+from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
+from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.core.programs.price import Change, pump_kw
 from tonnam_edge.core.wishes import Why, Wish
 from tonnam_edge.site.site import Site, Zone
+from tonnam_edge.site.site_types import within
 
 LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price, no calm and no warmth
 
@@ -81,11 +83,9 @@ def _tank(asked: Asked) -> Why | None:
 def _quiet(asked: Asked) -> Why | None:
     """Quiet hours, where the time is known."""
     quiet, now = asked.fields.site.file.holds.quiet, asked.image.now
-    if quiet is None or not now.sure:
+    if quiet is None or not now.sure or not within(asked.local.clock(now.wall_ms), quiet):
         return None
-    begins, ends, clock = *quiet, asked.local.clock(now.wall_ms)
-    inside = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
-    return Why(words.quiet_until(ends), asked.local.next(ends, now.wall_ms)) if inside else None
+    return Why(words.quiet_until(quiet[1]), asked.local.next(quiet[1], now.wall_ms))
 
 
 def _sun(wish: Wish, asked: Asked) -> Why | None:
@@ -115,8 +115,23 @@ def _price(wish: Wish, asked: Asked) -> Why | None:
     asked.decision.waits[program] = until_ms, since_h
     if now.wall_ms >= until_ms or kept.hours - since_h >= DAY_H:
         return None
-    cheaper = asked.prices.cheaper(now.wall_ms, until_ms)
+    cheaper = asked.prices.cheaper(now.wall_ms, until_ms, lambda at_ms: _may_water_from(at_ms, program, asked))
     return None if cheaper is None else _waits_for(cheaper, wish, latest, asked)
+
+
+def _may_water_from(wall_ms: int, program: str, asked: Asked) -> int:
+    """From when on a program may water: within its hours, and not in quiet ones. Two days ahead where these leave no
+    time at all."""
+    between, quiet = asked.between.get(program), asked.fields.site.file.holds.quiet
+    latest_ms = wall_ms + 2 * DAY_H * HOUR_MS
+    while wall_ms < latest_ms:
+        if not in_window(between, wall_ms, asked.local):
+            wall_ms = opens_at(between, wall_ms, asked.local)
+        elif quiet is not None and within(asked.local.clock(wall_ms), quiet):
+            wall_ms = asked.local.next(quiet[1], wall_ms)
+        else:
+            return wall_ms
+    return latest_ms
 
 
 def _waits_for(cheaper: Change, wish: Wish, latest: str, asked: Asked) -> Why:

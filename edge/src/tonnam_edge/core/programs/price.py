@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -35,13 +36,20 @@ class Prices:
         moment = self._local.at(wall_ms)
         return next((tariff.baht_kwh for tariff in self._tariffs if self._counts(tariff, moment)), None)
 
-    def cheaper(self, wall_ms: int, until_ms: int) -> Change | None:
-        """The cheapest time from now to an instant, the earliest of them; None if that is now."""
+    def cheaper(self, wall_ms: int, until_ms: int, free: Callable[[int], int] | None = None) -> Change | None:
+        """The cheapest time from now to an instant, the earliest of them; None if that is now.
+
+        `free` says, of an instant, when from then on water may be given: an hour at which it may not is no cheaper.
+        """
         price = self.at(wall_ms)
         if price is None:
             return None
+        changes = self._changes(wall_ms)
+        if free is not None:
+            opens = {free(change.at_ms) for change in changes if change.at_ms <= until_ms}
+            changes = [Change(at_ms, baht) for at_ms in opens if (baht := self.at(at_ms)) is not None]
         best = min(
-            (change for change in self._changes(wall_ms) if change.at_ms <= until_ms),
+            (change for change in changes if change.at_ms <= until_ms),
             key=lambda change: (change.baht_kwh, change.at_ms),
             default=None,
         )
