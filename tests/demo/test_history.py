@@ -37,7 +37,7 @@ def test_last_hours_leave_a_zone_just_above_its_band_whatever_the_timers_do(end_
     history.end_the_week_dry(week, end_ms)
     assert week.farm.hour == pytest.approx(DRY_AFTERNOON_HOUR, abs=0.01)
     above = [
-        history.moisture_pct(week.farm, number) - zone.part.band.low_pct
+        history.moisture_pct(week.farm, number) - zone.band.low_pct
         for number, zone in enumerate(site.zones.values())
         if zone.id not in _running(week)
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.farms import BAND, SITE, TIMER
+from tests.edge.farms import BAND, SITE, TIMER, site_of
 from tests.edge.test_check import wrong
+from tonnam_edge.core.telling import described
 from tonnam_edge.site.check import load_site
 from tonnam_edge.site.problems import Problem
 
@@ -129,3 +130,12 @@ def test_a_program_that_can_never_water_is_told_which_valve_and_what_helps(tmp_p
         assert "board with a timer" not in warning.text
     guarded = LATCHING.replace("close_coil = 6\n", "close_coil = 6\ncut_off_min = 60\n")
     assert said(tmp_path, guarded, date(2026, 11, 21)) == []
+
+
+def test_only_a_moisture_program_needs_a_band(tmp_path: Path) -> None:
+    without = SITE.replace("band = { low_pct = 26, high_pct = 31 }\n", "")
+    site = site_of(tmp_path, without + TIMER)
+    told = described(site)["zones"][0]
+    assert [told["band_low_pct"], told["band_high_pct"]] == [None, None]
+    (needed,) = wrong(tmp_path, without + BAND)
+    assert '"zone-1" has no band = { low_pct = ..., high_pct = ... }' in needed

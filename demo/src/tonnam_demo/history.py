@@ -114,7 +114,7 @@ def end_the_week_dry(week: FarmWeek, end_ms: int) -> None:
     while week.now_ms < end_ms:
         left_s = (end_ms - week.now_ms) / 1000
         for number, zone in enumerate(week.site.zones.values()):
-            lacks_pct = zone.part.band.low_pct + DRY_ABOVE_LOW_PCT - _left_alone_pct(week.farm, left_s, number)
+            lacks_pct = zone.band.low_pct + DRY_ABOVE_LOW_PCT - _left_alone_pct(week.farm, left_s, number)
             seconds = round(lacks_pct * LITRES_OF_A_PER_CENT / zone.part.flow_l_min * 60)
             if seconds >= 90 and left_s > 1800 and week.core.safe:
                 week.water_by_hand(zone.id, min(seconds, round(zone.part.max_run_min * 60)))

@@ -98,8 +98,8 @@ def _zone(site: Site, zone: Zone) -> dict[str, Any]:
         "crop": both(part.crop),
         "area_m2": part.area_m2,
         "moisture": zone.moisture,
-        "band_low_pct": part.band.low_pct,
-        "band_high_pct": part.band.high_pct,
+        "band_low_pct": None if part.band is None else part.band.low_pct,
+        "band_high_pct": None if part.band is None else part.band.high_pct,
         "valve": site.actuators[part.valve].datastream.id,
         "max_run_s": round(zone.max_run_s),
         "programs": [
@@ -135,7 +135,7 @@ def program_text(program: AnyProgram, zone: Zone) -> dict[str, str]:
     if isinstance(program, TimerPart):
         return _timer_text(program)
     if isinstance(program, MoisturePart):
-        band, pulse, rest = zone.part.band, minutes(program.pulse_min * 60), minutes(program.rest_min * 60)
+        band, pulse, rest = zone.band, minutes(program.pulse_min * 60), minutes(program.rest_min * 60)
         return text(
             f"ต่ำกว่า {band.low_pct:g}% รดครั้งละ {pulse['th']} พัก {rest['th']} จนถึง {band.high_pct:g}%",
             f"Below {band.low_pct:g}%: {pulse['en']}, rest {rest['en']}, until {band.high_pct:g}%",

@@ -81,6 +81,9 @@ def _fits_its_zone(program: AnyProgram, zone: ZonePart, path: Path, problems: Pr
         problems.error((*path, key), text)
     if isinstance(program, MoisturePart) and not zone.probes:
         problems.error((*path, "zone"), f'"{zone.id}" has no probes, so nobody knows how wet it is')
+    if isinstance(program, MoisturePart) and zone.band is None:
+        needs = "below low_pct it waters until high_pct"
+        problems.error((*path, "zone"), f'"{zone.id}" has no band = {{ low_pct = ..., high_pct = ... }}: {needs}')
     if isinstance(program, BalancePart) and zone.growing is None:
         problems.error((*path, "zone"), f'"{zone.id}" has no growing = {{ crop = ..., planted = ..., soil = ... }}')
 

@@ -16,6 +16,7 @@ from tonnam_edge.site.program_file import AnyProgram
 from tonnam_edge.site.site_file import (
     STOP_ORDER,
     ActuatorPart,
+    BandPart,
     BusPart,
     DevicePart,
     SiteFile,
@@ -102,6 +103,13 @@ class Zone:
     @property
     def id(self) -> str:
         return self.part.id
+
+    @property
+    def band(self) -> BandPart:
+        """How wet its soil should be. Raises KeyError without: only a moisture program, which needs one, asks."""
+        if self.part.band is None:
+            raise KeyError(self.id)
+        return self.part.band
 
     @property
     def max_run_s(self) -> float:

@@ -156,8 +156,10 @@ class CabinetPart(Model):
 
 
 class ZonePart(Model):
-    """Ground that one valve waters. `dose` is what goes into its water; where that cannot be, `without_dose` says
-    whether it gets plain water or waits."""
+    """Ground that one valve waters. `band` is how wet its soil should be; only a moisture program needs it.
+
+    `dose` is what goes into its water; where that cannot be, `without_dose` says whether it gets plain water or waits.
+    """
 
     id: Id
     name: Words
@@ -168,7 +170,7 @@ class ZonePart(Model):
     master: Id | None = None
     probes: tuple[Id, ...] = ()
     flow_l_min: Positive
-    band: BandPart
+    band: BandPart | None = None
     max_run_min: Annotated[float, Field(gt=0, le=53)]
     max_day_min: Annotated[float, Field(gt=0, le=1440)]
     hold_after_stop_min: Annotated[float, Field(ge=0, le=1440)] = 60.0

@@ -312,7 +312,7 @@ class Runs:
         elif run.intent.cause == "moisture" and self._wet_enough(outlet.id, image):
             zone = self._site.zones[outlet.id]
             moisture = image.value(zone.moisture) or 0.0
-            self.stop(outlet.id, "done", texts.wet_enough(moisture, zone.part.band.high_pct), now)
+            self.stop(outlet.id, "done", texts.wet_enough(moisture, zone.band.high_pct), now)
 
     def _given_l(self, run: Run, now: Now) -> float:
         """What a run has given: as metered, else what its outlet takes in that time."""
@@ -335,7 +335,8 @@ class Runs:
     def _wet_enough(self, name: str, image: Image) -> bool:
         zone = self._site.zones[name]
         moisture = image.value(zone.moisture)
-        return moisture is not None and moisture >= zone.part.band.high_pct
+        band = zone.part.band  # none where a run was begun by an older site file
+        return moisture is not None and band is not None and moisture >= band.high_pct
 
     def _keep_the_path_longest(self, supply: Supply, others: list[Run], now: Now) -> None:
         """A pump's deadline ends before that of the last open valve, though the valve that was to be last closes."""

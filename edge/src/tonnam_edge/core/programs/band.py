@@ -29,7 +29,7 @@ def decide(program: MoisturePart, asked: Asked) -> None:
 
 
 def _by_probe(program: MoisturePart, zone: Zone, asked: Asked) -> None:
-    moisture, band = asked.image.value(zone.moisture), zone.part.band
+    moisture, band = asked.image.value(zone.moisture), zone.band
     filling = program.id in asked.memory.filling
     if moisture is not None:
         filling = moisture < band.high_pct if filling else moisture < band.low_pct
@@ -53,8 +53,8 @@ def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> 
         allowed_mm = ladder.MOST_BY_PROBE * asked.of(zone).etc_mm(asked.kept.hours, 24)
         asked.say(zone, words.probe_asks_too_much(allowed_mm))
         return
-    asked.say(zone, texts.when_dry(zone.part.band.low_pct))
-    reason = texts.by_moisture(moisture, zone.part.band.low_pct, zone.part.band.high_pct)
+    asked.say(zone, texts.when_dry(zone.band.low_pct))
+    reason = texts.by_moisture(moisture, zone.band.low_pct, zone.band.high_pct)
     wish = Wish(zone.id, "moisture", min(seconds, allowed_l / flow_l_min * 60), reason, program.id)
     asked.decision.wishes.append(wish._replace(litres=allowed_l) if allowed_l < seconds * flow_l_min / 60 else wish)
 

@@ -30,7 +30,7 @@ def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None) -
     of_zone = kept.zones.get(zone.id) or ZoneKept()
     moisture = image.value(zone.moisture)
     if moisture is not None:
-        lies_wet = moisture >= zone.part.band.low_pct and _thirsty(zone, kept, of_zone, growing)
+        lies_wet = moisture >= zone.band.low_pct and _thirsty(zone, kept, of_zone, growing)
         return Rung.BALANCE if lies_wet else Rung.PROBE
     if of_zone.rung == Rung.PROBE and kept.hours - of_zone.known_h < PATIENCE_H:
         return Rung.PROBE
