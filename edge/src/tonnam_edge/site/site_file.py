@@ -158,7 +158,7 @@ class CabinetPart(Model):
 class ZonePart(Model):
     """Ground that one valve waters. `band` is how wet its soil should be; only a moisture program needs it.
 
-    `dose` is what goes into its water; where that cannot be, `without_dose` says whether it gets plain water or waits.
+    `dose` is what goes into its water; where that cannot be, `without_dose` says: plain water, or wait.
     """
 
     id: Id
