@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.cloud.web_browser import ZONE_1, axe_findings, open_page, speak_english
-from tests.cloud.web_samples import gap, text
+from tests.cloud.web_samples import gap, iso, text
 from tests.cloud.web_stub import Stub
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
@@ -55,6 +58,14 @@ async def test_gaps_are_said_in_english_too_and_in_the_town(phone: BrowserContex
     await expect(page.locator(".gap-notes")).to_have_count(3)
     await expect(page.locator(".gap-notes").first).to_contain_text("The controller was off")
     assert await axe_findings(page) == []
+
+
+async def test_a_gap_within_one_minute_is_told_to_the_second(phone: BrowserContext, stub: Stub) -> None:
+    at = datetime.now(UTC).replace(minute=10, second=0) - timedelta(hours=2)
+    ends = {"from": iso(at + timedelta(seconds=10)), "to": iso(at + timedelta(seconds=40))}
+    stub.zone_history["gaps"] = [{**gap(60, 30), **ends}]
+    page = await open_page(phone, stub, ZONE_1)
+    await expect(page.locator(".gap-notes b")).to_have_text(re.compile(r"^\d\d:10:10–\d\d:10:40\u00a0น\.$"))
 
 
 async def test_without_gaps_nothing_is_said_of_them(phone: BrowserContext, stub: Stub) -> None:

@@ -137,6 +137,16 @@ async def test_who_keeps_the_water_off_is_said_and_no_water_is_offered(
     await expect(page.locator(".zone .facts")).to_contain_text("Kept off")
 
 
+@pytest.mark.parametrize(("mode", "how"), [(HAND, "บิดสวิตช์ที่ตู้"), (None, "สั่งที่เครื่องควบคุม ถ้าไม่รู้วิธีให้ถามช่าง")])
+async def test_a_switch_unlocks_only_where_there_is_one(
+    phone: BrowserContext, stub: Stub, mode: Json | None, how: str
+) -> None:
+    second(stub).update(lockouts=[lockout()], mode=mode)
+    page = await open_page(phone, stub, ZONE_2)
+    await expect(page.locator(".standing")).to_contain_text(how)
+    assert (mode is None) == ("สวิตช์" not in await page.locator(".standing").inner_text())
+
+
 async def test_a_switch_that_is_not_read_still_lets_a_person_water(phone: BrowserContext, stub: Stub) -> None:
     unknown = {"mode": "unknown", "text": text("ไม่รู้", "Not known")}
     second(stub).update(mode=unknown, why_not=unknown["text"])

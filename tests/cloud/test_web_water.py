@@ -38,7 +38,7 @@ async def test_water_is_asked_for_once_and_named_before_it_is_sent(phone: Browse
     await page.get_by_role("button", name="รดน้ำ 10 นาที").click()
     await expect(page.get_by_role("heading", name="เปิดน้ำ แปลง 2 นาน 10 นาที?")).to_be_focused()
     assert stub.asked == []
-    await page.get_by_role("button", name="ไม่ใช่").click()
+    await page.get_by_role("button", name="ยังไม่เปิด").click()
     assert stub.asked == []
     await water(page)
     await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
@@ -46,6 +46,23 @@ async def test_water_is_asked_for_once_and_named_before_it_is_sent(phone: Browse
     assert (zone, body) == ("zone-2", {"action": "water", "minutes": 10})
     assert key is not None
     assert len(key) == 32
+
+
+async def test_litres_are_asked_for_and_end_the_watering_and_not_a_time(phone: BrowserContext, stub: Stub) -> None:
+    page = await open_page(phone, stub, ZONE_2)
+    await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
+    await page.get_by_role("button", name="ตามลิตร").click()
+    await page.get_by_role("button", name="1,000 ลิตร", exact=True).click()
+    await page.get_by_role("button", name="รดน้ำ 1,000 ลิตร").click()
+    await expect(page.get_by_role("heading", name="รดน้ำ แปลง 2 1,000 ลิตร ใช่ไหม")).to_be_focused()
+    await page.get_by_role("button", name="ใช่ เปิดน้ำเลย").click()
+    await expect(page.locator(".command")).to_contain_text("รอฟาร์มตอบ")
+    assert stub.asked[0][:2] == ("zone-2", {"action": "water", "litres": 1000})
+    stub.begin_run(2, minutes=20)
+    stub.farm["sites"][0]["zones"][1]["run"]["planned_litres"] = 1000
+    stub.move_command("running")
+    await expect(page.locator(".command")).to_contain_text("น้ำกำลังไหล จะปิดเองเมื่อครบ 1,000 ลิตร")
+    await expect(page.locator(".facts")).to_contain_text("จะปิดเองเมื่อครบ 1,000 ลิตร (ไม่เกิน 20 นาที)")
 
 
 async def test_command_is_told_step_by_step_in_a_live_region(phone: BrowserContext, stub: Stub) -> None:

@@ -6,7 +6,7 @@ import { LinkIn, SignIn } from "./pages/signin";
 import { TownPage } from "./pages/town";
 import { ZonePage } from "./pages/zone";
 import { Alerts } from "./parts/alerts";
-import { ConnectionNotice, Foot, Hero, Tabs, TopBar } from "./parts/shell";
+import { BackHome, ConnectionNotice, Foot, Hero, Tabs, TopBar } from "./parts/shell";
 import { route, type Route } from "./route";
 import { link, session } from "./state/cloud";
 import { useStore } from "./state/store";
@@ -72,7 +72,11 @@ function Page({ at }: { at: Route }) {
     case "zone":
       return <ZonePage key={`${at.tenant}/${at.site}/${at.zone}`} at={at} />;
     case "nowhere":
-      return <Hero title={t("not_found")} />;
+      return (
+        <Hero title={t("not_found")}>
+          <BackHome />
+        </Hero>
+      );
     default:
       return <Home key="home" />;
   }

@@ -41,6 +41,10 @@ export interface Run {
   started_at: string;
   ended_at: string | null;
   planned_s: number | null;
+  /** How long water ran; null while it runs, or when the farm has not told. */
+  duration_s: number | null;
+  /** The litres that a person asked for; then `planned_s` is only the longest that it may take. */
+  planned_litres: number | null;
   litres: number | null;
   outcome: RunOutcome | null;
   reason: Text | null;

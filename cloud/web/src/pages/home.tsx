@@ -9,7 +9,7 @@ import { isKeptDry, StandingElsewhere, WhyNotFact } from "../parts/standing";
 import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { verdict } from "../parts/verdict";
-import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
+import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import { zoneHref } from "../route";
 import { useNow } from "../state/clock";
 import { overview, session } from "../state/cloud";
@@ -40,7 +40,7 @@ export function Home() {
 function SiteHero({ site }: { site: FarmSite }) {
   const words = useWords();
   const now = useNow();
-  const [headline, ...more] = verdict(site, words);
+  const [headline, ...more] = verdict(site, words, now);
   return (
     <Hero title={words.pick(site.name)} under>
       <p class="verdict">{headline}</p>
@@ -59,10 +59,11 @@ function SiteHero({ site }: { site: FarmSite }) {
 
 function OtherFarm({ site }: { site: FarmSite }) {
   const words = useWords();
+  const now = useNow();
   return (
     <section class="other-farm">
       <h2>{words.pick(site.name)}</h2>
-      {verdict(site, words).map((sentence) => (
+      {verdict(site, words, now).map((sentence) => (
         <p class="lead" key={sentence}>
           {sentence}
         </p>
@@ -108,12 +109,13 @@ function ZoneCard({ site, zone }: { site: FarmSite; zone: Zone }) {
       </div>
       <dl class="facts">
         <WaterFact zone={zone} />
+        <LastFailedFact zone={zone} />
         {isKeptDry(site, zone) ? <WhyNotFact zone={zone} /> : <NextFact zone={zone} />}
         <HeardFact at={zone.moisture.observed_at} />
       </dl>
-      <CommandStatus at={zoneKey(place)} />
+      <CommandStatus at={zoneKey(place)} zone={zone} />
       <div class="zone-doing">
-        {canCommand && mayNeedStop(zone.running, watering) && <StopButton place={place} name={name} unsure={zone.running === null} />}
+        {canCommand && mayNeedStop(zone, watering) && <StopButton place={place} name={name} unsure={zone.running === null} />}
         <a class="go" href={zoneHref(site.tenant, site.id, zone.id)} aria-label={`${words.t(canCommand ? "open_zone" : "open_zone_view")} ${name}`}>
           {words.t(canCommand ? "open_zone" : "open_zone_view")} <Icon name="forward" />
         </a>

@@ -21,7 +21,7 @@ export function TownPage() {
       <div class="page">
         <Sensors site={first} />
         {others.map((site) => (
-          <section key={`${site.tenant}/${site.id}`}>
+          <section class="other-town" key={`${site.tenant}/${site.id}`}>
             <h2>{pick(site.name)}</h2>
             <Sensors site={site} />
           </section>

@@ -7,16 +7,15 @@ import { ChartPanel } from "../parts/chart_panel";
 import { CommandStatus } from "../parts/command_status";
 import { GapNotes } from "../parts/gap_notes";
 import { LockForm } from "../parts/lock_form";
-import { Icon } from "../parts/icons";
 import { RunTable } from "../parts/run_table";
 import { extent, gapStretches, withGaps, withNewest } from "../parts/series";
 import { scaleAround } from "../parts/gauges";
-import { Hero } from "../parts/shell";
+import { BackHome, Hero } from "../parts/shell";
 import { waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { isKeptDry, mayWater, Standing, standingKey, WhyNotFact } from "../parts/standing";
 import { WaterNow } from "../parts/water_now";
-import { area, Gauge, HeardFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
+import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import type { Route } from "../route";
 import { useNow } from "../state/clock";
 import { cloudNow, endedBy, newest, overview, session } from "../state/cloud";
@@ -30,15 +29,20 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
   const seen = useStore(overview);
   const site = seen?.sites.find(({ tenant, id }) => tenant === at.tenant && id === at.site);
   const zone = site?.zones.find(({ id }) => id === at.zone);
-  if (!site || !zone) return <Hero title={words.t("zones")} passing={!seen}>{<p class="lead">{words.t(seen ? "not_found" : "loading")}</p>}</Hero>;
+  if (!site || !zone) {
+    return (
+      <Hero title={words.t("zones")} passing={!seen}>
+        <p class="lead">{words.t(seen ? "not_found" : "loading")}</p>
+        {seen && <BackHome />}
+      </Hero>
+    );
+  }
   const about = [words.pick(site.name), zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
   return (
     <>
       <Hero title={words.pick(zone.name)}>
         <p class="lead">{about}</p>
-        <a class="back" href="#/">
-          <Icon name="back" /> {words.t("back_home")}
-        </a>
+        <BackHome />
       </Hero>
       <div class="page zone-page">
         <SoilNow site={site} zone={zone} />
@@ -64,6 +68,7 @@ function SoilNow({ site, zone }: { site: FarmSite; zone: Zone }) {
       </div>
       <dl class="facts">
         <WaterFact zone={zone} />
+        <LastFailedFact zone={zone} />
         {isKeptDry(site, zone) ? <WhyNotFact zone={zone} /> : <NextFact zone={zone} />}
         <HeardFact at={zone.moisture.observed_at} />
       </dl>
@@ -81,12 +86,12 @@ function Control({ site, zone }: { site: FarmSite; zone: Zone }) {
   if (who.is === "in" && !who.me.can_command) return <p class="card hint">{t("view_only")}</p>;
   return (
     <div class="control" tabIndex={-1} ref={whole}>
-      {mayNeedStop(zone.running, watering) && (
+      {mayNeedStop(zone, watering) && (
         <div class="stop-always">
           <StopButton place={place} name={name} unsure={zone.running === null} />
         </div>
       )}
-      <CommandStatus at={zoneKey(place)} />
+      <CommandStatus at={zoneKey(place)} zone={zone} />
       {!site.node.online && <p class="notice">{t("node_away")}</p>}
       {zone.running !== true && !watering && mayWater(site, zone) && <WaterNow place={place} name={name} max_run_s={zone.max_run_s} />}
       <LockForm at={standingKey(site, zone.id)} place={place} name={name} />
@@ -156,7 +161,7 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
   const runs = useMemo(() => withRun(history.runs, zone.run), [history, zone.run]);
   const minute = Math.floor(useNow(15_000) / 60_000) * 60;
   const found = extent(whole);
-  const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: run.ended_at ? seconds(run.ended_at) : minute }));
+  const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: ranUntil_s(run) ?? minute }));
   const gaps = useMemo(() => gapStretches(history.gaps, history.moisture), [history]);
   const [low, high, last] = found ? [found.low, found.high, found.last].map((value) => number(value, 1, language)) : [];
   const summary = found ? t("chart_moisture", { low: low ?? "", high: high ?? "", last: last ?? "", runs: runs.length }) : t("chart_empty");
@@ -201,6 +206,12 @@ function leastSpan(band: Band): { low: number; high: number } {
   const { from, to } = scaleAround(band);
   if (band.low_pct === null || band.high_pct === null) return { low: to / 4, high: to / 2 };
   return { low: (from + band.low_pct) / 2, high: (to + band.high_pct) / 2 };
+}
+
+/** When water stopped; the end of one that was cut off is told later than that. Null while it runs. */
+function ranUntil_s({ started_at, ended_at, duration_s }: Run): number | null {
+  if (!ended_at) return null;
+  return duration_s == null ? seconds(ended_at) : seconds(started_at) + duration_s;
 }
 
 const seconds = (at: string): number => Math.round(new Date(at).getTime() / 1000);

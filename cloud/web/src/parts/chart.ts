@@ -33,6 +33,8 @@ interface Span {
 
 const BANGKOK = "Asia/Bangkok";
 const DAY_S = 86_400;
+/** A bar stands for the hour that begins at its time: the newest needs that much room. */
+const HOUR_S = 3600;
 
 type Paint = (name: string) => string;
 
@@ -192,7 +194,7 @@ export function draw(into: HTMLElement, drawing: Drawing): { redraw(history: His
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 10 } },
     tzDate: (at_s) => uPlot.tzDate(new Date(at_s * 1000), BANGKOK),
-    scales: { x: { range: (_plot, from, to) => [Math.min(from, to - DAY_S), to] }, y: { range: valueRange(drawing) } },
+    scales: { x: { range: (_plot, from, to) => [Math.min(from, to - DAY_S), drawing.kind === "bars" ? to + HOUR_S : to] }, y: { range: valueRange(drawing) } },
     series: [{}, series(drawing, paint)],
     axes: axes(drawing, paint),
     hooks: {

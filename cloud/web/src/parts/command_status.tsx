@@ -1,52 +1,63 @@
 /** What became of the command that a person gave: in words, announced, with the steps that it takes. */
 
+import type { Zone } from "../api/types";
 import { dismiss, isFinal, wishes, type Stage, type Wish } from "../state/commands";
+import { useNow } from "../state/clock";
 import { useStore } from "../state/store";
 import { useWords, type Key, type Words } from "../words";
+import { number } from "../words/format";
 import { Icon, type IconName } from "./icons";
+import { doubtOf, type Doubt } from "./running";
 
 /** Which of the four steps a command stands at now; none before the cloud has it, and none is left when it is done. */
 const STEP_AT: Partial<Record<Stage, number>> = { queued: 0, sent: 0, accepted: 1, running: 2 };
 
-export function CommandStatus({ at }: { at: string }) {
+/** `zone` is the one that is watered: what a watering promises is not said on when the farm is not heard. */
+export function CommandStatus({ at, zone }: { at: string; zone?: Zone }) {
   const { t } = useWords();
   const wish = useStore(wishes).get(at);
+  const now = useNow();
+  const doubt = wish && zone && isWatering(wish) ? doubtOf(zone, now) : null;
   return (
     <div role="status" class="command-place">
       {wish && (
-        <div class={`command ${tone(wish)}`}>
+        <div class={`command ${doubt ? "is-bad" : tone(wish)}`}>
           <div class="command-head">
-            <Icon name={icon(wish)} size={28} />
-            <CommandWords wish={wish} />
+            <Icon name={doubt ? "warning" : icon(wish)} size={28} />
+            <CommandWords wish={wish} doubt={doubt} />
             {isFinal(wish.stage) && (
               <button type="button" class="close" aria-label={t("close")} onClick={() => dismiss(at)}>
                 <Icon name="cross" />
               </button>
             )}
           </div>
-          {!isFinal(wish.stage) && ofWater(wish) && <Steps wish={wish} />}
+          {!isFinal(wish.stage) && ofWater(wish) && !doubt && <Steps wish={wish} />}
         </div>
       )}
     </div>
   );
 }
 
-function CommandWords({ wish }: { wish: Wish }) {
+function CommandWords({ wish, doubt }: { wish: Wish; doubt: Doubt | null }) {
   const words = useWords();
   return (
     <div>
-      <p class="command-words">{sentence(wish, words)}</p>
+      <p class="command-words">{doubt ? words.t(`doubt_${doubt}`) : sentence(wish, words)}</p>
       {wish.reason && <p class="command-reason">{bad(wish) ? words.t("because", { reason: words.pick(wish.reason) }) : words.pick(wish.reason)}</p>}
     </div>
   );
 }
 
-function sentence(wish: Wish, { t }: Words): string {
+function sentence(wish: Wish, { t, language }: Words): string {
+  const litres = wish.amount && "litres" in wish.amount ? number(wish.amount.litres, 0, language) : null;
+  if (litres !== null && isWatering(wish)) return t("water_running_litres", { n: litres });
   if (wish.amount && wish.stage === "sending") {
-    return "litres" in wish.amount ? t("water_sending_litres", { n: wish.amount.litres }) : t("water_sending", { n: wish.amount.minutes });
+    return "litres" in wish.amount ? t("water_sending_litres", { n: litres ?? "" }) : t("water_sending", { n: wish.amount.minutes });
   }
   return t(`${wish.action}_${wish.stage}` as Exclude<Extract<Key, `${Wish["action"]}_${Stage}`>, "water_sending">);
 }
+
+const isWatering = ({ action, stage }: Wish): boolean => action === "water" && stage === "running";
 
 const ofWater = ({ action }: Wish): boolean => action === "water" || action === "stop";
 

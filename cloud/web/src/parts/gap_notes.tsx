@@ -40,5 +40,6 @@ function times(gaps: Gap[], now_ms: number, words: Words): string {
 function time({ from, to }: Gap, now_ms: number, { t }: Words): string {
   const withinTheDay = from !== null && now_ms - new Date(from).getTime() < DAY_MS;
   if (!withinTheDay) return t("gap_until", { to: clockTime(to) });
-  return t("gap_span", { from: clockTime(from), to: clockTime(to) });
+  const inOneMinute = clockTime(from) === clockTime(to);
+  return t("gap_span", { from: clockTime(from, inOneMinute), to: clockTime(to, inOneMinute) });
 }

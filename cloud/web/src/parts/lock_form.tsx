@@ -65,7 +65,7 @@ function LockQuestion(asks: { at: string; place: ZonePlace; zone: string | null;
         <Icon name="lock" /> {t("lock_yes")}
       </button>
       <button type="button" class="secondary" onClick={asks.done}>
-        {t("confirm_no")}
+        {t("lock_no")}
       </button>
     </section>
   );

@@ -1,13 +1,42 @@
 /** Whether water runs, where what the farm told of a watering is newer than the reading that says otherwise. */
 
 import type { FarmSite, Measure, Zone } from "../api/types";
-import { known } from "../words/format";
+import { known, remaining_s } from "../words/format";
 
 export type Water = "on" | "off" | "unknown" | "waiting";
 
 const OPEN_VALVE = 0.5;
 /** A watering begins with the valve, then the pump, then water: what is read meanwhile is still from before. */
 const OPENING_MS = 5_000;
+
+/** A watering that nobody ended is taken for one that is being closed for so long after its planned end. */
+const CLOSING_S = 60;
+
+export type Doubt = "overdue" | "unheard";
+
+/** Why a watering that has not been told to have ended cannot be trusted to go on as planned; null while it can. */
+export function doubtOf(zone: Zone, now_ms: number): Doubt | null {
+  if (!zone.run) return null;
+  const left_s = remaining_s(zone.run, now_ms);
+  const up = left_s !== null && left_s <= 0;
+  if (waterOf(zone) === "unknown") return up ? "overdue" : "unheard";
+  if (left_s === null || left_s > -CLOSING_S) return null;
+  const { observed_at } = zone.valve;
+  return !observed_at || time(observed_at) < now_ms + left_s * 1000 ? "overdue" : null;
+}
+
+/** True when the farm has told that a watering ended well, which is newer than what was read of the valve. */
+export function saidClosed(zone: Zone): boolean {
+  const { outcome } = zone.last_run ?? {};
+  return zone.run === null && waterOf(zone) === "waiting" && (outcome === "done" || outcome === "stopped");
+}
+
+/** True when a farm is connected but nothing that it measures has been heard for longer than it may be silent. */
+export function isSilent(site: FarmSite): boolean {
+  const soil = site.zones.flatMap(({ moisture, valve }) => [moisture, valve]);
+  const all = [...soil, ...site.measures, site.pump, site.tank, site.flow].filter((measure) => measure !== null);
+  return all.some(({ observed_at }) => observed_at) && all.every(({ fresh }) => !fresh);
+}
 
 /** `waiting`: the valve was last read before the watering began or ended, or the cloud has not yet judged what was read. */
 export function waterOf(zone: Zone): Water {

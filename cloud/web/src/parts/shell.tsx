@@ -10,6 +10,7 @@ import { speak, useWords } from "../words";
 import { clock } from "../words/format";
 import { Contours } from "./contours";
 import { Icon, Mark } from "./icons";
+import { isSilent } from "./running";
 
 export function TopBar() {
   const { t } = useWords();
@@ -39,19 +40,20 @@ export function LanguageSwitch() {
 
 const SHAPE: Record<Link, string> = { live: "is-live", connecting: "is-waiting", reconnecting: "is-waiting", offline: "is-offline" };
 
-/** True when a farm that the page shows is out of touch with the cloud. */
-function farmAway(seen: Overview | null, at: Route): boolean {
-  if (at.page !== "home" && at.page !== "zone") return false;
-  const shown = seen?.sites.filter((site) => at.page === "home" || (site.tenant === at.tenant && site.id === at.site));
-  return shown?.some((site) => !site.node.online) ?? false;
+/** What is worst of the farms that the page shows: out of touch with the cloud, or connected but silent. */
+function farmTrouble(seen: Overview | null, at: Route): "away" | "silent" | null {
+  if (at.page !== "home" && at.page !== "zone") return null;
+  const shown = seen?.sites.filter((site) => at.page === "home" || (site.tenant === at.tenant && site.id === at.site)) ?? [];
+  if (shown.some((site) => !site.node.online)) return "away";
+  return shown.some(isSilent) ? "silent" : null;
 }
 
 /** The page's own connection, but for a farm that is not heard, which matters more than a page that is well connected. */
 function Connection() {
   const { t } = useWords();
   const now = useStore(link);
-  const away = farmAway(useStore(overview), useStore(route));
-  if (now === "live" && away) return <Badge shape="is-away" word={t("farm_away")} title={t("verdict_away")} />;
+  const trouble = farmTrouble(useStore(overview), useStore(route));
+  if (now === "live" && trouble) return <Badge shape="is-away" word={t(`farm_${trouble}`)} title={t(`verdict_${trouble}`)} />;
   const word = now === "live" ? t("live") : now === "offline" ? t("offline") : t("reconnecting");
   return <Badge shape={SHAPE[now]} word={word} title={now === "live" ? t("live_long") : word} />;
 }
@@ -112,6 +114,15 @@ export function Foot() {
         <Icon name="out" /> {t("sign_out")}
       </button>
     </footer>
+  );
+}
+
+export function BackHome() {
+  const { t } = useWords();
+  return (
+    <a class="back" href="#/">
+      <Icon name="back" /> {t("back_home")}
+    </a>
   );
 }
 

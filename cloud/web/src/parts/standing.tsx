@@ -42,7 +42,7 @@ export function Standing({ site, zone }: { site: FarmSite; zone: Zone }) {
     <Section at={at} empty={!isKeptDry(site, zone)}>
       {site.emergency && <Emergency since={site.emergency.since} />}
       {zone.lockouts.map((lockout) => (
-        <Locked key={lockout.id} lockout={lockout} />
+        <Locked key={lockout.id} lockout={lockout} atSwitch={zone.mode !== null} />
       ))}
       <Switch zone={zone} />
       {zone.latches.map((latch) => (
@@ -116,12 +116,12 @@ function Emergency({ since }: { since: string | null }) {
   );
 }
 
-function Locked({ lockout: { zone, who, why, since } }: { lockout: Lockout }) {
+function Locked({ lockout: { zone, who, why, since }, atSwitch }: { lockout: Lockout; atSwitch: boolean }) {
   const { t } = useWords();
   return (
     <Stands icon="lock" title={t(zone === null ? "locked_site" : "locked_zone", { who })} since={since}>
       <p>{t("because", { reason: why })}</p>
-      <p class="hint">{t("locked_unlock")}</p>
+      <p class="hint">{t(atSwitch ? "locked_unlock" : "locked_unlock_controller")}</p>
     </Stands>
   );
 }

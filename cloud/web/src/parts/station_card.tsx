@@ -23,7 +23,7 @@ export function StationCard({ station }: { station: Station }) {
   return (
     <section class="card sensor station" aria-label={pick(station.name)}>
       <header class="sensor-head">
-        <Icon name={station.state === "unknown" ? "unknown" : "pump"} size={28} />
+        <Icon name={station.state === "unknown" ? "unknown" : isGate(station) ? "gate" : "pump"} size={28} />
         <h2>{pick(station.name)}</h2>
         <p class="hint">{heard ? t("heard", { ago: ago(heard, now, words) }) : t("never_heard")}</p>
       </header>
@@ -41,6 +41,8 @@ export function StationCard({ station }: { station: Station }) {
   );
 }
 
+const isGate = ({ state, parts }: Station): boolean => [state, ...parts.map((part) => part.state)].some((each) => each === "open" || each === "closed");
+
 function LevelFact({ station: { level } }: { station: Station }) {
   const words = useWords();
   const cm = level ? known(level) : null;
@@ -52,10 +54,11 @@ function LevelFact({ station: { level } }: { station: Station }) {
   );
 }
 
-function PartsFact({ station: { parts } }: { station: Station }) {
+function PartsFact({ station }: { station: Station }) {
+  const { parts } = station;
   const { t, pick } = useWords();
   return (
-    <Fact icon="pump" name={t("station_parts")}>
+    <Fact icon={isGate(station) ? "gate" : "pump"} name={t(isGate(station) ? "station_gates" : "station_parts")}>
       {parts.map((part) => (
         <span class="station-part" key={part.id}>
           {pick(part.name)}: <b>{t(STATES[part.state])}</b>

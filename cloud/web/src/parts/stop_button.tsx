@@ -1,8 +1,10 @@
+import type { Zone } from "../api/types";
 import { endedBy } from "../state/cloud";
 import { give, isFinal, stopping, wishes, zoneKey, type ZonePlace } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
 import { StopSign } from "./icons";
+import { saidClosed } from "./running";
 
 /** Stops at once: one press, no question. It stays pressable, since pressing stop twice does no harm. */
 export function StopButton({ place, name, unsure }: { place: ZonePlace; name: string; unsure: boolean }) {
@@ -21,8 +23,8 @@ export function StopButton({ place, name, unsure }: { place: ZonePlace; name: st
 }
 
 /** True while there may be water to stop: it runs, or nobody knows, or a command to open is under way. */
-export function mayNeedStop(running: boolean | null, watering: boolean): boolean {
-  return running !== false || watering;
+export function mayNeedStop(zone: Zone, watering: boolean): boolean {
+  return watering || (zone.running !== false && !saidClosed(zone));
 }
 
 export function useWatering(place: ZonePlace): boolean {

@@ -5,6 +5,7 @@ import type { Amount } from "../api/types";
 import { endedBy } from "../state/cloud";
 import { give, watering, type ZonePlace } from "../state/commands";
 import { useWords } from "../words";
+import { number } from "../words/format";
 import { Icon } from "./icons";
 
 const USUAL_MIN = 10;
@@ -22,7 +23,7 @@ export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: s
   const [minutes, setMinutes] = useState(Math.min(USUAL_MIN, most));
   const [litres, setLitres] = useState(USUAL_L);
   const [asking, ask] = useState(false);
-  const { t } = useWords();
+  const { t, language } = useWords();
   const amount: Amount = unit === "litres" ? { litres } : { minutes };
   if (asking) return <Confirm place={place} name={name} amount={amount} no={() => ask(false)} />;
   return (
@@ -41,7 +42,7 @@ export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: s
         <Stepper unit={unit} value={minutes} most={most} hint={most} set={setMinutes} />
       )}
       <button type="button" class="primary" onClick={() => ask(true)}>
-        <Icon name="drop" size={28} /> {unit === "litres" ? t("water_litres", { n: litres }) : t("water_for", { n: minutes })}
+        <Icon name="drop" size={28} /> {unit === "litres" ? t("water_litres", { n: number(litres, 0, language) }) : t("water_for", { n: minutes })}
       </button>
     </section>
   );
@@ -54,7 +55,7 @@ const OF = {
 
 function Stepper(props: { unit: Unit; value: number; most: number; hint: number; set(n: number): void }) {
   const { unit, value, most, hint, set } = props;
-  const { t } = useWords();
+  const { t, language } = useWords();
   const of = OF[unit];
   const bounded = (n: number) => set(Math.min(most, Math.max(of.step, n)));
   return (
@@ -64,7 +65,7 @@ function Stepper(props: { unit: Unit; value: number; most: number; hint: number;
         <button type="button" aria-label={t(of.fewer)} aria-disabled={value <= of.step} onClick={() => bounded(value - of.step)}>
           <Icon name="minus" size={32} />
         </button>
-        <output aria-live="polite">{t(unit, { n: value })}</output>
+        <output aria-live="polite">{t(unit, { n: number(value, 0, language) })}</output>
         <button type="button" aria-label={t(of.more)} aria-disabled={value >= most} onClick={() => bounded(value + of.step)}>
           <Icon name="plus" size={32} />
         </button>
@@ -74,7 +75,7 @@ function Stepper(props: { unit: Unit; value: number; most: number; hint: number;
           .filter((n) => n <= most)
           .map((n) => (
             <button type="button" key={n} aria-pressed={n === value} onClick={() => bounded(n)}>
-              {t(unit, { n })}
+              {t(unit, { n: number(n, 0, language) })}
             </button>
           ))}
       </div>
@@ -84,7 +85,7 @@ function Stepper(props: { unit: Unit; value: number; most: number; hint: number;
 }
 
 function Confirm({ place, name, amount, no }: { place: ZonePlace; name: string; amount: Amount; no(): void }) {
-  const { t } = useWords();
+  const { t, language } = useWords();
   const question = useRef<HTMLHeadingElement>(null);
   useEffect(() => question.current?.focus(), []);
   const yes = () => {
@@ -95,7 +96,7 @@ function Confirm({ place, name, amount, no }: { place: ZonePlace; name: string; 
     <section class="card water-now" aria-labelledby="confirm-question">
       <h2 id="confirm-question" tabIndex={-1} ref={question}>
         {"litres" in amount
-          ? t("confirm_litres", { zone: name, n: amount.litres })
+          ? t("confirm_litres", { zone: name, n: number(amount.litres, 0, language) })
           : t("confirm_question", { zone: name, n: amount.minutes })}
       </h2>
       <button type="button" class="primary" onClick={yes}>

@@ -9,7 +9,7 @@ import { useWords, type Words } from "../words";
 import { ago, amount, clock, clockTime, known, number, remaining_s, span, when } from "../words/format";
 import { SoilGauge } from "./gauges";
 import { Icon, SOIL_ICON, type IconName } from "./icons";
-import { waterOf } from "./running";
+import { doubtOf, saidClosed, waterOf } from "./running";
 
 export function Gauge({ zone }: { zone: Zone }) {
   const words = useWords();
@@ -75,6 +75,15 @@ export function WaterFact({ zone }: { zone: Zone }) {
   const { t } = useWords();
   const connection = useStore(link);
   const water = waterOf(zone);
+  const doubt = doubtOf(zone, useNow());
+  if (doubt) {
+    return (
+      <Fact icon="warning">
+        <b>{t("water_unknown")}</b> <span class="remaining">{t(`doubt_${doubt}`)}</span>
+      </Fact>
+    );
+  }
+  if (saidClosed(zone)) return <Fact icon="drop-off">{t("water_closed")}</Fact>;
   if (water === "unknown" || water === "waiting") return <Fact icon="unknown">{t(`water_${water}`)}</Fact>;
   if (water === "off") return <Fact icon="drop-off">{t("water_off")}</Fact>;
   return (
@@ -87,13 +96,20 @@ export function WaterFact({ zone }: { zone: Zone }) {
 export function Remaining({ run }: { run: Run | null }) {
   const words = useWords();
   const left = remaining_s(run, useNow());
-  if (left === null) return null;
+  if (!run || left === null) return null;
+  const { planned_s, planned_litres } = run;
+  if (planned_litres != null && planned_s !== null && left > 0) {
+    const limits = { n: number(planned_litres, 0, words.language), time: span(planned_s, words) };
+    return <span class="remaining">{words.t("until_litres", limits)}</span>;
+  }
   return <span class="remaining">{left > 0 ? words.t("remaining", { time: span(left, words) }) : words.t("over_time")}</span>;
 }
 
-export function NextFact({ zone: { next } }: { zone: Zone }) {
+/** What is planned next. While water runs it is not said: the farm tells its plan anew when that has ended. */
+export function NextFact({ zone: { next, run, running } }: { zone: Zone }) {
   const words = useWords();
   const now = useNow(30_000);
+  if (run || running) return null;
   if (!next) return <Fact icon="next" name={words.t("next")}>{words.t("next_none")}</Fact>;
   return (
     <Fact icon="next" name={words.t("next")}>
@@ -107,6 +123,21 @@ export function NextFact({ zone: { next } }: { zone: Zone }) {
 function besideTime(text: string, at: string): string {
   const parts = text.split(" · ");
   return parts.filter((part) => !part.includes(clockTime(at))).join(" · ");
+}
+
+/** The last watering, when it failed and none has been since. */
+export function LastFailedFact({ zone: { run, last_run } }: { zone: Zone }) {
+  const words = useWords();
+  const now = useNow(30_000);
+  if (run || last_run?.outcome !== "failed" || !last_run.ended_at) return null;
+  return (
+    <Fact icon="warning" name={words.t("last_run")}>
+      <b>
+        {when(last_run.started_at, now, words)} · {words.t("outcome_failed")}
+      </b>
+      {last_run.reason && <span class="next-why">{words.pick(last_run.reason)}</span>}
+    </Fact>
+  );
 }
 
 export function HeardFact({ at }: { at: string | null }) {

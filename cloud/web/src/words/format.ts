@@ -64,9 +64,10 @@ export function known(measure: Measure | null): number | null {
   return measure && measure.fresh ? measure.value : null;
 }
 
-/** "16:05", in Thailand. */
-export function clockTime(at: string | number): string {
-  return new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" }).format(new Date(at));
+/** "16:05", or "16:05:30" when seconds matter, in Thailand. */
+export function clockTime(at: string | number, seconds = false): string {
+  const parts: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) };
+  return new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, ...parts }).format(new Date(at));
 }
 
 export function clock(at: string | number, words: Words): string {
@@ -102,6 +103,14 @@ export function when(at: string | number, now_ms: number, words: Words): string 
       return `${date.format(at_ms)} ${time}`;
     }
   }
+}
+
+/** "วันนี้", "เมื่อวาน", else the date. */
+export function dayOf(at: string | number, now_ms: number, words: Words): string {
+  const at_ms = new Date(at).getTime();
+  const days = dayNumber(now_ms) - dayNumber(at_ms);
+  if (days === 0 || days === 1) return words.t(days === 0 ? "today" : "yesterday");
+  return new Intl.DateTimeFormat(LOCALE[words.language], { timeZone: ZONE, day: "numeric", month: "short" }).format(at_ms);
 }
 
 export function ago(at: string | number, now_ms: number, words: Words): string {
