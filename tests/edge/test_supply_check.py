@@ -118,3 +118,6 @@ def test_two_pumps_that_go_by_one_power_are_warned_of(tmp_path: Path) -> None:
     found = problems(tmp_path, farm_text(pumps=pumps, zones=ZONES[:3]) + INVERTER)
     (told,) = [each for each in found if "least_w" in each]
     assert told.startswith('warning actuator "pump-2", power: "pump-1" goes by it as well')
+    turns = '[[group]]\nid = "roof"\npumps = ["pump-1", "pump-2"]\nmost_pumps = 1\n'
+    found = problems(tmp_path, farm_text(pumps=pumps, zones=ZONES[:3]) + INVERTER + turns)
+    assert not any("least_w" in each for each in found)

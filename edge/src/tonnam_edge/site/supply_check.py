@@ -134,7 +134,7 @@ def _powers(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
         if pump.power is not None:
             _told(pump.power, told, (*path, "power"), problems)
             other = first.setdefault(pump.power, pump.id)
-            if other != pump.id:
+            if other != pump.id and not _take_turns(parts, {other, pump.id}):
                 text = f'"{other}" goes by it as well, and each compares the whole of it with its own least_w'
                 advice = (
                     "let only one run at a time (a [[group]] with most_pumps = 1), or give each a least_w for both"
@@ -148,6 +148,10 @@ def _powers(parts: Parts, told: Mapping[str, str], problems: Problems) -> None:
         watts = [point[0] for point in pump.flow_at or ()]
         if any(later <= before for before, later in pairwise(watts)):
             problems.error((*path, "flow_at"), "the watts must rise from point to point")
+
+
+def _take_turns(parts: Parts, pumps: set[str]) -> bool:
+    return any(group.most_pumps == 1 and pumps <= {*group.pumps} for _, group in parts.of(GroupPart, "group"))
 
 
 def _lines(parts: Parts, supplies: Mapping[str, list[OutletPart]], problems: Problems) -> None:
