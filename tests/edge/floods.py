@@ -1,7 +1,8 @@
 """A flood gate for tests: river, canal, two pumps and a gate behind the registers of the example's devices.
 
-Pumps run when their coil lets go (they hang on the relays' normally closed contacts); a float switch of their own
-stops them below `FLOAT_CM`. Whoever turns the key takes the relays out of the circuit: then pumps and gate stay.
+Pumps run when their coil lets go (they hang on the relays' normally closed contacts), with `runs_by_coil` while it
+is on; a float switch of their own stops them below `FLOAT_CM`. Whoever turns the key takes the relays out of the
+circuit: then pumps and gate stay.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Event, Outcome
 
 EXAMPLE = Path("edge/examples/flood-gate.toml")
+# Pumps on normally open contacts, off in doubt; a gate that lets high water out, and is closed in doubt.
+DRAIN = (
+    EXAMPLE.read_text(encoding="utf-8")
+    .replace('kind = "normally_open"\nsafe_state = "on"', 'safe_state = "off"')
+    .replace('above = "closed"', 'above = "open"')
+)
 NOON_MS = 1_795_194_000_000 + 12 * 3_600_000
 BOARD, INPUTS, RIVER, UPSTREAM, CANAL, METER_1, METER_2 = range(1, 8)
 AUTO, HAND, PUMP_KEY, GATE_OPEN, GATE_CLOSED, GATE_KEY = range(6)
@@ -30,7 +37,8 @@ PUMPS = ("pump-1", "pump-2")
 class FloodTown:
     """The field, by a clock of its own in seconds. Levels in cm."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, runs_by_coil: bool = False) -> None:
+        self.runs_by_coil = runs_by_coil
         self.now_s = 1000.0
         self.coils = [False] * 8
         self.until: dict[int, float] = {}
@@ -44,14 +52,16 @@ class FloodTown:
         self.pumps_canal = False
         self.dry_s = [0.0, 0.0]  # for how long each pump has drawn air, in a row
         self.writes: list[tuple[float, int, int]] = []  # when, coil, value
-        self._locked_pumps = [True, True]
+        self._locked_pumps = [not runs_by_coil] * 2
 
     def coil(self, n: int) -> bool:
         return self.stuck.get(n, self.coils[n])
 
     def runs(self, pump: int) -> bool:
         """Whether the motor of a pump turns."""
-        wanted = self._locked_pumps[pump] if PUMP_KEY in self.keys or self.mode != "auto" else not self.coil(pump)
+        wanted = self.coil(pump) is self.runs_by_coil
+        if PUMP_KEY in self.keys or self.mode != "auto":
+            wanted = self._locked_pumps[pump]
         return wanted and pump not in self.broken_pumps and self.levels[CANAL] >= FLOAT_CM
 
     def turn_key(self, key: int, *, locked: bool) -> None:
@@ -130,7 +140,7 @@ class Flood:
 
     def __init__(self, site: Site | None = None, memory: bytes | None = None) -> None:
         self.site = site or load_site(EXAMPLE)[0]
-        self.town = FloodTown()
+        self.town = FloodTown(runs_by_coil=not self.site.actuators[PUMPS[0]].part.safe_open)
         self.port = {"cabinet": DirectTransport(self.town.execute)}
         self.skew_ms, self.booted_ms, self.boot = 0, 0, ""
         self.memory = memory

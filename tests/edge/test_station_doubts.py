@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.floods import CANAL, EXAMPLE, METER_1, METER_2, RIVER, UPSTREAM, Flood
+from tests.edge.floods import CANAL, DRAIN, METER_1, METER_2, RIVER, UPSTREAM, Flood
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
@@ -14,15 +14,9 @@ from tonnam_link.messages import CommandAction
 
 @pytest.fixture
 def drained(tmp_path: Path) -> Flood:
-    """Pumps on normally open contacts, off in doubt; a gate that lets high water out, and is closed in doubt."""
-    return Flood(load_site(with_other_safe_states(tmp_path))[0])
-
-
-def with_other_safe_states(folder: Path) -> Path:
-    text = EXAMPLE.read_text(encoding="utf-8")
-    text = text.replace('kind = "normally_open"\nsafe_state = "on"', 'safe_state = "off"')
-    (folder / "site.toml").write_text(text.replace('above = "closed"', 'above = "open"'), encoding="utf-8")
-    return folder / "site.toml"
+    """Pumps off in doubt, and a gate that lets high water out."""
+    (tmp_path / "site.toml").write_text(DRAIN, encoding="utf-8")
+    return Flood(load_site(tmp_path / "site.toml")[0])
 
 
 def river(flood: Flood, cm: float) -> None:
