@@ -13,7 +13,9 @@ from tests.edge.farms import Play, site_of
 from tests.edge.stands import COMMON, PUMPS, ZONES, Pump, Stand, Zone, farm_text
 from tests.edge.test_plant_safety import clear_all
 from tonnam_edge.core import Step
+from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.wishes import Wish
 from tonnam_edge.site.site import Site
 
 OWN = """
@@ -219,6 +221,21 @@ def test_a_zone_that_takes_more_than_its_group_can_give_waters_alone_and_holds_n
     play.water("zone-3", 300, "c2")
     play.run(2)
     assert told(play, "c2").startswith("The main gives 65 L/min")
+
+
+def test_who_waits_for_what_never_comes_is_told_once_and_holds_back_nobody_after_a_day(tmp_path: Path) -> None:
+    play = play_of(tmp_path, farm_text())
+    stuck, other = (Wish(zone, "timer", 300.0, {}) for zone in ("zone-1", "zone-2"))
+    queue, after = play.core._queue, []
+    for hours in range(0, 30, 2):
+        now = Now(0, hours * 3_600_000 + 1)
+        image = play.core._observed.freeze(now)
+        queue.order([stuck, other], image)
+        queue.refused(stuck, now, waits=True, shared=True)
+        after += [(hours, zone) for zone in queue.overlong(now)]
+        assert (queue.behind(other, now) is None) is (hours == 0 or hours > 24)
+        queue.refused(other, now, waits=False)
+    assert after == [(26, "zone-1")]
 
 
 class Watcher:

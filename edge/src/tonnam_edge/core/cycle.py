@@ -19,6 +19,7 @@ from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.orders import Orders
 from tonnam_edge.core.people.at_site import Answer, Request
 from tonnam_edge.core.people.people import People
+from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Action
 from tonnam_edge.core.plant.runs import Phase
 from tonnam_edge.core.plant.stops import Stops
@@ -126,6 +127,7 @@ class Core:
         self._frames = Frames(site)
         self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
+        self._put_off: set[str] = set()  # zones whose plan, as told, says that water must wait
         self._run_book.rest(now.mono_ms)
         self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
@@ -289,6 +291,9 @@ class Core:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:
                 refused.setdefault(wish.zone, verdict.reason)
+        for zone in self.site.zones.keys() & self._queue.overlong(image.now):
+            text = plant_texts.waits_too_long(refused.get(zone, plant_texts.waits_its_turn()))
+            self._event("zone.waits", image.now, zone=zone, text=text)
         return refused
 
     def _standing(self, wish: Wish, image: Image) -> Standing:
@@ -339,11 +344,15 @@ class Core:
 
     def _tell_plans(self, decision: Decision, refused: dict[str, Text], image: Image) -> None:
         for zone in () if self._shutting_down else self.site.zones.values():
+            if zone.id in self._runs.active and zone.id not in self._put_off:
+                continue
             at_ms, told = plan_of(zone, decision, image, self._memory, refused, self._settings)
             plan = (at_ms if image.now.sure else None, told)
-            if zone.id in self._runs.active or self._planned.get(zone.id) == plan:
+            if self._planned.get(zone.id) == plan:
                 continue
             self._planned[zone.id] = plan
+            waits = zone.id in refused or self._memory.book.held_until_ms.get(zone.id, 0) > image.now.wall_ms
+            (self._put_off.add if waits else self._put_off.discard)(zone.id)
             self._event("zone.planned", image.now, zone=zone.id, next_at_ms=plan[0], text=plan[1])
 
     def _event(self, kind: str, now: Now, /, **body: Any) -> None:

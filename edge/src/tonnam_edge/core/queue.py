@@ -10,6 +10,9 @@ from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.wishes import Wait
 from tonnam_edge.site.site import Site
 
+# Who has waited for so long waits for something that may never come: it is told, and holds nobody back any more.
+HOLDS_BACK_MS = 86_400_000
+
 
 def ready_at(site: Site, restarted_mono_ms: int | None) -> dict[str, int]:
     """When programs of each zone may start after a restart: one after the other. The first start of all is none."""
@@ -36,6 +39,7 @@ class Queue:
         self._shared: dict[str, bool] = {}  # whether it waits for what other supplies draw on, too
         self._since: dict[str, int] = {}  # since when a zone waits
         self._seen: dict[str, int] = {}  # when it last said so
+        self._told: set[str] = set()  # who has waited too long, and was told
         self._turns: dict[str, int] = {}  # how often each has had water since it became short
 
     def order(self, wishes: Iterable[Wish], image: Image) -> list[Wish]:
@@ -48,6 +52,7 @@ class Queue:
         wanted = {wish.zone for wish in found}
         self._since = {zone: at for zone, at in self._since.items() if zone in wanted}
         self._seen = {zone: at for zone, at in self._seen.items() if zone in wanted}
+        self._told &= self._since.keys()
         return sorted(
             found,
             key=lambda w: (w.cause != "manual", self._turns.get(w.zone, 0), self._since.get(w.zone, now)),
@@ -61,7 +66,7 @@ class Queue:
         supply = self._site.supply_of(wish.zone)
         own = (self._turns.get(wish.zone, 0), self._since.get(wish.zone, now.mono_ms))
         for zone, since in self._since.items():
-            if zone == wish.zone or self._seen.get(zone) != now.mono_ms:
+            if zone == wish.zone or self._seen.get(zone) != now.mono_ms or self._too_long(zone, now):
                 continue
             same = self._site.supply_of(zone) == supply
             if not same and not (self._shared.get(zone, False) and self._rivals(zone, wish.zone)):
@@ -79,6 +84,15 @@ class Queue:
             self._seen[wish.zone], self._shared[wish.zone] = now.mono_ms, shared
         else:
             self._since.pop(wish.zone, None)
+
+    def overlong(self, now: Now) -> list[str]:
+        """Who has waited for a day, each told once."""
+        found = [zone for zone in self._since if zone not in self._told and self._too_long(zone, now)]
+        self._told.update(found)
+        return found
+
+    def _too_long(self, zone: str, now: Now) -> bool:
+        return now.mono_ms - self._since[zone] > HOLDS_BACK_MS
 
     def started(self, wish: Wish, now: Now) -> None:
         self._since.pop(wish.zone, None)

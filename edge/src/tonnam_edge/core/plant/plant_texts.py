@@ -25,6 +25,10 @@ def waits_its_turn() -> Text:
     return text("มีแปลงที่รอนานกว่า รอคิวก่อน", "Another zone has waited longer. Wait for its turn")
 
 
+def waits_too_long(why: Text) -> Text:
+    return text(f"รอน้ำมาหนึ่งวันแล้ว: {why['th']}", f"It has waited for water for a day: {why['en']}")
+
+
 def pump_deadline_too_short() -> Text:
     return text(
         "ปั๊มตั้งเวลาตัดไว้แล้ว ต่อเวลาระหว่างเดินไม่ได้ รอให้แปลงที่รดอยู่เสร็จก่อน",
