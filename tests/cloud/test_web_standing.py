@@ -79,6 +79,24 @@ async def test_the_farm_page_says_why_a_zone_gets_no_water(phone: BrowserContext
     await expect(cards.first).to_contain_text("รดครั้งต่อไป")
 
 
+@pytest.mark.parametrize(
+    ("kind", "thai", "english"),
+    [
+        ("meter_still", "มิเตอร์น้ำไม่เดิน", "The water meter stands still"),
+        ("welded", "ปั๊มหรือวาล์วไม่ยอมปิด", "A pump or valve does not turn off"),
+    ],
+)
+async def test_a_latch_has_a_title_that_says_what_it_is(
+    phone: BrowserContext, stub: Stub, kind: str, thai: str, english: str
+) -> None:
+    second(stub).update(latches=[latch(kind=kind)])
+    page = await open_page(phone, stub, ZONE_2)
+    await expect(page.locator(".stands h3")).to_have_text(thai)
+    await speak_english(phone)
+    page = await open_page(phone, stub, ZONE_2)
+    await expect(page.locator(".stands h3")).to_have_text(english)
+
+
 async def test_who_may_only_look_is_told_but_not_asked(phone: BrowserContext, stub: Stub) -> None:
     stub.can_command = False
     found_wrong(stub)

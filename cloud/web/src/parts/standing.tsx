@@ -136,7 +136,7 @@ function Switch({ zone: { mode } }: { zone: Zone }) {
   );
 }
 
-const KINDS = ["no_flow", "low_flow", "high_flow", "leak", "welded", "not_closed", "unexpected"] as const;
+const KINDS = ["no_flow", "low_flow", "high_flow", "leak", "welded", "not_closed", "unexpected", "meter_still"] as const;
 
 function latchTitle(kind: string, { t }: Words): string {
   const known = KINDS.find((each) => each === kind);
