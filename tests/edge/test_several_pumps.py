@@ -15,6 +15,7 @@ from tests.edge.test_plant_safety import clear_all
 from tonnam_edge.core import Step
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.plant.plant_texts import waters_alone
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.site.site import Site
 
@@ -232,7 +233,7 @@ def test_who_waits_for_what_never_comes_is_told_once_and_holds_back_nobody_after
         image = play.core._observed.freeze(now)
         queue.order([stuck, other], image)
         queue.refused(stuck, now, waits=True, shared=True)
-        after += [(hours, zone) for zone in queue.overlong(now)]
+        after += [(hours, zone) for zone, _ in queue.overlong({"zone-1": waters_alone()}, now)]
         assert (queue.behind(other, now) is None) is (hours == 0 or hours > 24)
         queue.refused(other, now, waits=False)
     assert after == [(26, "zone-1")]

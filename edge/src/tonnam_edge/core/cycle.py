@@ -19,7 +19,6 @@ from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.orders import Orders
 from tonnam_edge.core.people.at_site import Answer, Request
 from tonnam_edge.core.people.people import People
-from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Action
 from tonnam_edge.core.plant.runs import Phase
 from tonnam_edge.core.plant.stops import Stops
@@ -291,8 +290,7 @@ class Core:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:
                 refused.setdefault(wish.zone, verdict.reason)
-        for zone in self.site.zones.keys() & self._queue.overlong(image.now):
-            text = plant_texts.waits_too_long(refused.get(zone, plant_texts.waits_its_turn()))
+        for zone, text in self._queue.overlong(refused, image.now):
             self._event("zone.waits", image.now, zone=zone, text=text)
         return refused
 
@@ -317,8 +315,7 @@ class Core:
 
     def _making_way(self, wish: Wish) -> Text | None:
         """Why a program waits while another description of the site does; people need not."""
-        waits = self.makes_way and bool(self._runs.active) and wish.cause != "manual"
-        return texts.new_description() if waits else None
+        return texts.new_description() if self.makes_way and self._runs.active and wish.cause != "manual" else None
 
     def _begin(self, wish: Wish, granted: Granted, image: Image) -> None:
         now = image.now

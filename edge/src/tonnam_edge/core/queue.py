@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image, Now
+from tonnam_edge.core.memory import Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.wishes import Wait
 from tonnam_edge.site.site import Site
@@ -85,11 +86,12 @@ class Queue:
         else:
             self._since.pop(wish.zone, None)
 
-    def overlong(self, now: Now) -> list[str]:
-        """Who has waited for a day, each told once."""
-        found = [zone for zone in self._since if zone not in self._told and self._too_long(zone, now)]
+    def overlong(self, refused: Mapping[str, Text], now: Now) -> list[tuple[str, Text]]:
+        """What to say, once each, of zones that have waited for a day and were refused for these reasons now."""
+        zones = (self._since.keys() & self._site.zones.keys() & refused.keys()) - self._told
+        found = sorted(zone for zone in zones if self._too_long(zone, now))
         self._told.update(found)
-        return found
+        return [(zone, plant_texts.waits_too_long(refused[zone])) for zone in found]
 
     def _too_long(self, zone: str, now: Now) -> bool:
         return now.mono_ms - self._since[zone] > HOLDS_BACK_MS
