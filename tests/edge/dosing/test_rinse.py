@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.edge.dosing.rig import dose, dosed, farm, fertigated, remembered
+from tests.edge.farms import Field, Play, site_of
 from tests.edge.plants import Estate
+from tonnam_edge.core.dosing.kept import Residue
 from tonnam_edge.core.people.at_site import Request
 
 A4 = 'dose = [{ injector = "a", ml_per_l = 4 }]'
@@ -79,6 +81,49 @@ def test_where_the_line_cannot_be_rinsed_the_crop_gets_its_water_all_the_same(tm
     begun = [e.body["reason"]["en"] for e in one.events if e.kind == "run.started" and e.body["zone"] == "zone-2"]
     assert "carry what was left in the pipe" in begun[-1]
     assert remembered(one).dosing.lines["line"].liquids == []
+
+
+class StillMeter(Field):
+    """A meter that counts nothing, and a tank that falls with what is drawn."""
+
+    def pass_time(self, from_ms: int, to_ms: int) -> None:
+        if self.coil(0) and self.level_cm is not None:
+            self.level_cm -= (self.coil(1) + self.coil(2)) * 0.1 * (to_ms - from_ms) / 1000
+        litres = self.litres
+        super().pass_time(from_ms, to_ms)
+        self.litres = litres
+
+
+def rinses(play: Play) -> list[str]:
+    return [e.body["zone"] for e in play.events if e.kind == "run.started" and e.body["cause"] == "rinse"]
+
+
+def test_a_rinse_that_no_meter_counts_is_not_done_again_all_day(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, farm(dose(1, A4), probes=False, closing=False)))
+    play.field = StillMeter()
+    play.run(15)
+    play.core._memory.dosing.lines["line"] = Residue(["a"], zone="zone-1")
+    for hour in range(6):
+        play.water("zone-2", 30, f"c{hour}")
+        play.run(240)
+        play.leap(3400)
+    assert rinses(play) == ["zone-1", "zone-1"]
+    told = [e.body["text"]["en"] for e in play.events if e.kind == "dosing.stopped"]
+    assert len(told) == 1
+    assert "the meter has counted nothing" in told[0]
+    assert play.states("c5")[-1] == "done"
+    play.restart()
+    play.field = Field()
+    play.run(15)
+    play.core._memory.unproven_l.clear()
+    play.core.ask(Request("r1", "clear", "Somchai"))
+    play.water("zone-2", 30, "c6")
+    play.run(60)
+    residue = play.core._memory.dosing.lines["line"]
+    assert 0 < residue.rinsed_l < 60  # the meter counts: what is left of the rinse is due again
+    play.water("zone-2", 30, "c7")
+    play.run(5)
+    assert rinses(play) == ["zone-1"] * 3
 
 
 def test_what_fights_it_is_dosed_only_after_the_rinse_is_made_up_for(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from tonnam_edge.site.site import Site
 # A line whose rinse run did not clean it is rinsed by whoever waters next; it is tried again after so long.
 RINSE_AGAIN_S = 3600.0
 RINSE_REFUSED_S = 600.0
+# After so many rinses of which no litre was counted none is begun, until the meter counts: it would go on all day.
+RINSES_UNCOUNTED = 2
 LOOK_MS = 1000
 
 
@@ -26,7 +28,7 @@ class Dosing:
     """All mixing lines of a site. Times are since boot, in milliseconds."""
 
     def __init__(self, site: Site, memory: Memory, water: Water, tell: Tell) -> None:
-        self._site, self._memory, self._water = site, memory, water
+        self._site, self._memory, self._water, self._tell = site, memory, water, tell
         self._recipes = Recipes(site)
         self.lines = {
             part.id: Line(site, part, self._recipes, water, lambda: memory.dosing, tell)
@@ -52,6 +54,7 @@ class Dosing:
         for line in self.lines.values():
             line.ledger.look(image.now)
             line.advance(image, hold)
+            self._tell_uncounted(line, image.now)
 
     def wait(self, wish: Wish, now: Now) -> Text | None:
         """What a wish must wait for: other water in the same line, a rinse, or a dosing pump that will not stand."""
@@ -114,6 +117,7 @@ class Dosing:
             if blocked:
                 line.plain.add(intent.run_id)
             if intent.cause == "rinse":
+                line.residue.uncounted += 1
                 self._no_rinse_until[line.part.id] = now.mono_ms + round(RINSE_AGAIN_S * 1000)
 
     def ended(self, run_id: str) -> dict[str, float]:
@@ -128,6 +132,15 @@ class Dosing:
             yield now.mono_ms + LOOK_MS
 
     # ------------------------------------------------------------------------------------------------ asides
+
+    def _tell_uncounted(self, line: Line, now: Now) -> None:
+        """Once: the line is not rinsed any more, and what fights its liquids is not dosed."""
+        residue, feeds = line.residue, line.part.feeds
+        if residue.uncounted < RINSES_UNCOUNTED or residue.told or self._water.runs.on(feeds):
+            return
+        residue.told = True
+        text = texts.rinse_not_counted(line.part.id)
+        self._tell("dosing.stopped", now, line=line.part.id, zones=[residue.zone], text=text)
 
     def _feeding(self, zone: str) -> list[Line]:
         return [self.lines[part.id] for part in self._recipes.feeding(zone)]
@@ -161,6 +174,7 @@ class Dosing:
         for line in self._feeding(wish.zone) if wish.cause != "rinse" else ():
             known = line.residue.zone in self._site.zones and line.residue.zone != wish.zone
             tried = now.mono_ms < self._no_rinse_until.get(line.part.id, 0)
+            tried = tried or line.residue.uncounted >= RINSES_UNCOUNTED
             if line.owes_l > 0 and known and not tried and not self._gives(line, wish, now):
                 same = self._site.supply_of(line.residue.zone) == self._site.supply_of(wish.zone)
                 if same:

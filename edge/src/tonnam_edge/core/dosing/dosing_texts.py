@@ -39,6 +39,14 @@ def rinses(line: str, litres: float) -> Text:
     )
 
 
+def rinse_not_counted(line: str) -> Text:
+    return text(
+        f"ล้างท่อ {line} แล้วแต่มิเตอร์ไม่นับน้ำ จึงไม่รู้ว่าสะอาดหรือยัง จะไม่ล้างซ้ำจนกว่ามิเตอร์จะนับ ดูมิเตอร์น้ำ",
+        f"Line {line} was rinsed and the meter has counted nothing, so nobody knows whether it is clean. It is not "
+        "rinsed again until the meter counts: look at it",
+    )
+
+
 def rinses_itself(reason: Text, litres: float) -> Text:
     """The first water of a run carries what another zone's run has left."""
     return text(

@@ -28,13 +28,16 @@ class Stock(msgspec.Struct):
 class Residue(msgspec.Struct):
     """One line: which liquids stand in it, how much plain water has passed since, and which zone got them last.
 
-    `turn` counts the runs that had no room for all groups of their recipe, so that each group has its turn.
+    `turn` counts the runs that had no room for all groups of their recipe, so that each group has its turn;
+    `uncounted` the rinses in a row of which no litre was counted, and `told` whether that was told.
     """
 
     liquids: list[str] = []
     rinsed_l: float = 0.0
     zone: str = ""
     turn: int = 0
+    uncounted: int = 0
+    told: bool = False
 
 
 class Kept(msgspec.Struct, omit_defaults=True):

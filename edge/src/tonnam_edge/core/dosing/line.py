@@ -379,6 +379,8 @@ class Line:
         if not residue.liquids or any(doser.moves or not doser.idle for doser in self.dosers.values()):
             return
         residue.rinsed_l = round(residue.rinsed_l + self.flow.passed_l, 3)
+        if self.flow.passed_l > 0:
+            residue.uncounted, residue.told = 0, False
         if residue.rinsed_l >= self.part.rinse_l:
             residue.liquids, residue.rinsed_l = [], 0.0
 
