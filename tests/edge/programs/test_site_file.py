@@ -22,7 +22,7 @@ def replacing(before: str, after: str) -> Callable[[str], str]:
     [
         ('crop = "melon-greenhouse"', 'crop = "mellon"', '"mellon" is not a crop that comes with Tonnam'),
         ('soil = "clay-loam"', 'soil = "mud"', '"mud" is not a soil that comes with Tonnam'),
-        ('planted = "2026-10-20"', 'planted = "2026-02-30"', "day is out of range"),
+        ('planted = "2026-10-20"', 'planted = "2026-02-30"', "has the days 01 to 28"),
         ('"clay-loam"', '"clay-loam", wilting_point_pct = 40', "wilting point is below its field capacity"),
         ('"clay-loam"', '"clay-loam", root_depth_m = [0.5, 0.2]', "root_depth_initial_m of a crop"),
         (GROWING, "flow_l_min = 120", "has no growing = "),
