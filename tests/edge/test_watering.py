@@ -479,6 +479,25 @@ def test_the_plan_is_told_when_it_changes_and_only_then(tmp_path: Path) -> None:
     assert plans[0]["next_at_ms"] == MIDNIGHT_MS + 30 * HOUR_MS + 10 * MINUTE_MS
 
 
+def test_a_plan_that_says_wait_is_told_anew_when_water_runs_after_all(tmp_path: Path) -> None:
+    play = Play(site_of(tmp_path, SITE + TIMER + BAND))
+    play.run(3)
+    play.water()
+    play.run(20)
+    play.stop()
+    play.run(60)
+    play.water(command_id="c2")
+    play.run(60)
+    plans = [
+        (e.at_ms, e.body["text"]["en"])
+        for e in play.events
+        if e.kind == "zone.planned" and e.body["zone"] == "zone-1"
+    ]
+    began = [e.at_ms for e in play.events if e.kind == "run.started"]
+    assert plans[-2][1].startswith("Held because it was stopped by hand")
+    assert plans[-1] == (began[-1], "Next watering tomorrow at 06:10 · Waters when the soil is below 26%")
+
+
 def test_leaping_from_due_to_due_gives_the_same_runs_as_every_second(tmp_path: Path) -> None:
     site = site_of(tmp_path, SITE + TIMER + BAND)
     told = []
