@@ -270,7 +270,7 @@ def all_is_off_at_the_end(episode: Episode) -> Iterator[str]:
 
 def latches_have_a_cause(episode: Episode) -> Iterator[str]:
     """What is latched of the flow until a person comes was really so: a cable that was away is no broken pipe."""
-    if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD) | {"lossy_bus"}):
+    if episode.case.kinds & (BY_FORCE | POWERLESS | STREAMS | (LIARS - UNHEARD)):
         return
     for at_ms, event in episode.record.of("latch.set"):
         if event.body["of"] in FLOW_LATCHES:
