@@ -17,6 +17,9 @@ from tests.edge.test_agent import agent, coils, thirsty, until_coils
 from tonnam_edge.errors import Misconfigured
 from tonnam_edge.modbus.port_locks import PortLocks
 
+# A port is held on the whole machine: two of these tests at a time would hold it against each other.
+pytestmark = pytest.mark.xdist_group("port locks")
+
 HOLD = """
 import sys
 from pathlib import Path
