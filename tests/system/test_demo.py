@@ -47,6 +47,11 @@ class Demo:
         return self.process.wait(40)
 
 
+def hears_ctrl_c() -> None:
+    """As in a terminal: a shell lets what it runs in the background, such as these tests, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def demo(home: Path, port: int | None = None, **environment: str) -> Iterator[Demo]:
     chosen = port or servers.free_port()
@@ -58,6 +63,7 @@ def demo(home: Path, port: int | None = None, **environment: str) -> Iterator[De
             stdout=output,
             stderr=output,
             start_new_session=True,  # a group of its own, as in a terminal
+            preexec_fn=hears_ctrl_c,
         )
     run = Demo(home, chosen, process)
     try:
