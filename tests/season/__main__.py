@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.season.blows import parse_case
 from tests.season.invariants import ACTIVE
 from tests.season.site import LAYOUTS
-from tests.season.suite import Tally, explore, judge
+from tests.season.suite import Tally, explore_on, judge
 from tests.season.table import table
 
 CHUNK = 100
@@ -30,14 +30,14 @@ def chunks(episodes: int, seed: int, layouts: list[str]) -> Iterator[tuple[str, 
 
 
 def run(episodes: int, seed: int, layouts: list[str], jobs: int) -> int:
-    """All chunks, the table, and 1 when anything is wrong. A chunk ends at its first failure, made small."""
+    """All chunks, the table, and 1 when anything is wrong. What is wrong is made small, and the chunk goes on."""
     tallies = {name: Tally() for name in layouts}
     asked = list(chunks(episodes, seed, layouts))
     with ProcessPoolExecutor(jobs) as pool:
-        for (name, _, own_seed), tally in zip(asked, pool.map(explore, *zip(*asked, strict=True)), strict=True):
+        for (name, _, own_seed), tally in zip(asked, pool.map(explore_on, *zip(*asked, strict=True)), strict=True):
             tallies[name].add(tally)
             verdict = "WRONG" if tally.failures else "ok"
-            print(f"{name}, seed {own_seed}: {tally.episodes} episodes: {verdict}", flush=True)
+            print(f"{name}, seed {own_seed}: {tally.drawn} episodes: {verdict}", flush=True)
             for failure in tally.failures:
                 print(f"{failure.told()}\n", flush=True)
     print(table(tallies))

@@ -58,6 +58,13 @@ def no_exception(episode: Episode) -> Iterator[str]:
 
 def commanded_open_ends(episode: Episode) -> Iterator[str]:
     """A coil is commanded to let water through for its deadline and one transaction at most."""
+    for span, most_s in coils_and_deadlines(episode):
+        if span.seconds > most_s:
+            yield f"{span.what} was commanded open for {span.seconds:.0f} s of {most_s:.0f} at {clock(span.from_ms)}"
+
+
+def coils_and_deadlines(episode: Episode) -> Iterator[tuple[Span, float]]:
+    """When each coil was commanded open, and for how many seconds at most it may have been."""
     kinds = episode.case.kinds
     if kinds & {"foreign_write"}:
         return
@@ -70,9 +77,7 @@ def commanded_open_ends(episode: Episode) -> Iterator[str]:
         told = _told(episode, span)
         if actuator.timer_s is None and kinds & (UNHEARD | POWERLESS):
             continue  # a board without timers goes on: a cut-off ends the water
-        most_s = (told or episode.site.file.zone[0].max_run_min * 60 + MARGINS_S) * rate + TRANSACTION_S
-        if span.seconds > most_s:
-            yield f"{span.what} was commanded open for {span.seconds:.0f} s of {most_s:.0f} at {clock(span.from_ms)}"
+        yield span, (told or episode.site.file.zone[0].max_run_min * 60 + MARGINS_S) * rate + TRANSACTION_S
 
 
 def _told(episode: Episode, span: Span) -> float | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.season.blows import Case
 from tests.season.drawn import cases
-from tests.season.drive import MakeCore, live
-from tests.season.invariants import ACTIVE, Check, wrong
+from tests.season.drive import Episode, MakeCore, live
+from tests.season.invariants import ACTIVE, TRANSACTION_S, Check, coils_and_deadlines, wrong
 from tonnam_edge.core import Core
 
 
@@ -50,8 +52,15 @@ class Sums:
 
 @dataclass
 class Tally:
-    """What some episodes came to. `runs` counts outcomes, `struck` blows; `of` sums by kind of blow."""
+    """What some episodes came to. `runs` counts outcomes, `struck` blows; `of` sums by kind of blow.
 
+    `drawn` leaves out what was played to make a failure smaller. `worst_l` and `worst_coil_s` are the most litres
+    into a zone after its deadline, and the longest that a coil was commanded open after its own.
+    """
+
+    drawn: int = 0
+    worst_l: float = 0.0
+    worst_coil_s: float = 0.0
     days: float = 0.0
     steps: int = 0
     whole: Sums = field(default_factory=Sums)
@@ -66,6 +75,9 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Together with others."""
+        self.drawn += other.drawn
+        self.worst_l = max(self.worst_l, other.worst_l)
+        self.worst_coil_s = max(self.worst_coil_s, other.worst_coil_s)
         self.days += other.days
         self.steps += other.steps
         self.whole.add(other.whole)
@@ -74,6 +86,10 @@ class Tally:
         self.runs += other.runs
         self.struck += other.struck
         self.failures += other.failures
+
+
+# From the seed that has found a failure to the one that goes on after it.
+NEXT_SEED = 1_000_000
 
 
 class WentWrong(AssertionError):
@@ -104,6 +120,7 @@ def explore(
     )
     @given(cases(layout) if drawn is None else drawn)
     def play(case: Case) -> None:
+        tally.drawn += not found
         failure = judge(case, tally, with_seed, checks, make_core)
         if failure.wrong:
             found.append(failure)
@@ -113,6 +130,18 @@ def explore(
         play()
     except WentWrong:
         tally.failures.append(min(found, key=_size))
+    return tally
+
+
+def explore_on(layout: str, episodes: int, with_seed: int, **how: Any) -> Tally:
+    """Draw so many episodes: after one that goes wrong on with another seed."""
+    tally = explore(layout, episodes, with_seed, **how)
+    went_wrong = bool(tally.failures)
+    while went_wrong and tally.drawn < episodes:
+        with_seed += NEXT_SEED
+        more = explore(layout, episodes - tally.drawn, with_seed, **how)
+        went_wrong = bool(more.failures)
+        tally.add(more)
     return tally
 
 
@@ -133,6 +162,8 @@ def judge(
     began = time.process_time()
     episode = live(case, make_core=make_core)
     found = wrong(episode, checks)
+    tally.worst_l = max([tally.worst_l, *episode.record.beyond_l.values()])
+    tally.worst_coil_s = max([tally.worst_coil_s, *_beyond_s(episode)])
     tally.days += case.days
     tally.steps += episode.record.steps
     tally.struck.update(blow.kind for blow in case.blows)
@@ -149,3 +180,9 @@ def judge(
     for kind in case.kinds:
         tally.of.setdefault(kind, Sums()).add(sums)
     return Failure(case, with_seed, tuple(found), episode.record.story(story) if found or story > 40 else "")
+
+
+def _beyond_s(episode: Episode) -> Iterator[float]:
+    """For how long each coil was commanded open after its deadline; an invariant allows one transaction."""
+    for span, most_s in coils_and_deadlines(episode):
+        yield span.seconds - (most_s - TRANSACTION_S)

@@ -8,7 +8,7 @@ from tests.season.suite import Sums, Tally
 
 OUTCOMES = ("done", "stopped", "failed", "interrupted")
 SUMS = ("episodes", "runs", "litres", "latches", "findings", "seconds")
-LAYOUT_TITLES = ("layout", *SUMS, *OUTCOMES, "steps a day", "ms a day", "verdict")
+LAYOUT_TITLES = ("layout", *SUMS, *OUTCOMES, "steps a day", "ms a day", "a second", "L beyond", "s beyond", "verdict")
 BLOW_TITLES = ("blow", "struck", *SUMS, "in smallest wrong cases")
 
 
@@ -31,9 +31,11 @@ def _sums(sums: Sums) -> tuple[str, ...]:
 def _layout(name: str, tally: Tally) -> tuple[str, ...]:
     days = max(tally.days, 1e-9)
     outcomes = (str(tally.runs[each]) for each in OUTCOMES)
-    speed = (str(round(tally.steps / days)), str(round(1000 * tally.whole.seconds / days)))
+    a_day = (str(round(tally.steps / days)), str(round(1000 * tally.whole.seconds / days)))
+    speed = (*a_day, f"{tally.episodes / max(tally.whole.seconds, 1e-9):.1f}")
+    worst = (str(round(tally.worst_l)), f"{tally.worst_coil_s:.1f}")
     verdict = f"{len(tally.failures)} WRONG" if tally.failures else "ok"
-    return (name, *_sums(tally.whole), *outcomes, *speed, verdict)
+    return (name, *_sums(tally.whole), *outcomes, *speed, *worst, verdict)
 
 
 def _blow(kind: str, tally: Tally) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tests.season.blows import parse_case
 from tests.season.drawn import cases
-from tests.season.drive import live
+from tests.season.drive import Episode, live
 from tests.season.invariants import wrong
 from tests.season.mutants import LeavesThePumpOn
-from tests.season.suite import Tally, explore
+from tests.season.suite import Tally, explore, explore_on
 from tests.season.table import table
 
 
@@ -21,6 +23,15 @@ def test_a_finding_shrinks_to_few_blows_and_is_found_again_from_its_line() -> No
     assert wrong(live(parse_case(told), make_core=LeavesThePumpOn))[0].startswith("running_pump_has_a_path")
 
 
+def test_failures_leave_the_number_of_episodes_as_it_was_asked_for() -> None:
+    def nothing_is_asked(episode: Episode) -> Iterator[str]:
+        return (f"{kind} was asked" for kind in episode.case.kinds if kind == "water")
+
+    tally = explore_on("plain", 12, 3, checks=(nothing_is_asked,), drawn=cases("plain", days=0.001))
+    assert len({failure.seed for failure in tally.failures}) == len(tally.failures) > 1
+    assert tally.drawn == 12 < tally.episodes
+
+
 def test_table_has_a_line_for_each_farm_and_each_kind_of_blow() -> None:
     tally = explore("simple", 6, 5, drawn=cases("simple", days=0.1))
     both = Tally()
@@ -30,3 +41,4 @@ def test_table_has_a_line_for_each_farm_and_each_kind_of_blow() -> None:
     lines = table({"simple": tally}).splitlines()
     assert [line.split()[0] for line in lines if line.startswith(("simple", "all"))] == ["simple", "all"]
     assert {line.split()[0] for line in lines if line} >= set(tally.struck)
+    assert (both.worst_l, both.worst_coil_s) == (tally.worst_l, tally.worst_coil_s)
