@@ -6,7 +6,9 @@ import random
 import shutil
 from pathlib import Path
 
-from tests.link.harness import ORIGIN, SPECS, Identity, frame, identities
+import pytest
+
+from tests.link.harness import ORIGIN, SPECS, START_MS, Identity, frame, identities
 from tests.link.outboxes import Arrived, batches, tidy
 from tonnam_link.errors import OutboxUnavailable
 from tonnam_link.messages import Event
@@ -86,3 +88,12 @@ def used_again(path: Path) -> Outbox:
         except OutboxUnavailable:
             continue
     raise AssertionError("it is damaged again and again")
+
+
+def damage(outbox: Outbox) -> None:
+    """Let it find a garbled batch, which held nothing else."""
+    outbox.accept(events=[Event("garbled", "log", START_MS, {})])
+    sequence = outbox.accept(events=[Event("garbled", "log", START_MS, {})])[0].sequence
+    outbox._db.execute("UPDATE batch SET payload = zeroblob(50) WHERE sequence = ?", (sequence,))
+    with pytest.raises(OutboxUnavailable):
+        outbox.payload(sequence)
