@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.edge.farms import SITE, Field, Play
 from tonnam_edge.core import Observation
+from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.site import Site
+from tonnam_link.messages import Command, CommandAction
 
 INPUTS = """
 [[device]]
@@ -65,3 +69,33 @@ class SwitchPlay(Play):
 
     def of_kind(self, kind: str) -> list[dict[str, object]]:
         return [event.body for event in self.events if event.kind == kind]
+
+
+def farm(site: Site, *, dry: bool = False, **kept: Any) -> SwitchPlay:
+    play = SwitchPlay(site, **kept)
+    play.field.moisture = [20.0 if dry else 28.0, 28.0]
+    play.run(5)
+    return play
+
+
+def say(
+    play: SwitchPlay,
+    action: CommandAction,
+    command_id: str = "p1",
+    *,
+    zone: str = "",
+    latch: str = "",
+    who: str = "",
+    why: str = "",
+) -> None:
+    now = play.now_ms
+    play.core.command(Command(command_id, action, zone, now, now + 60_000, 0, play.key, latch, who, why))
+
+
+def stands(play: SwitchPlay) -> dict[str, Any]:
+    return dict(play.of_kind("site.stands")[-1])
+
+
+def memory(play: SwitchPlay) -> Memory:
+    assert play.memory is not None
+    return Memory.decode(play.memory)
