@@ -145,6 +145,19 @@ async def test_run_says_the_litres_that_it_was_asked_for_and_how_long_water_ran(
     assert [each["planned_litres"] for each in history["runs"]] == [None, 150]
 
 
+async def test_run_says_what_it_was_given_and_what_its_pump_took(scene: Scene) -> None:
+    given, older = run("run-2", 3600, 60), run("run-1", 7200, 6000)
+    tank = {"injector": "a", "liquid": "a", "name": words("Tank A"), "ml": 120.5}
+    given.doses = [tank, {"injector": "b", "ml": 3.0}]
+    given.kwh, given.baht = 0.42, 1.11
+    with scene.database.writing() as session:
+        session.add_all([given, older])
+    before, last = (await get(scene, f"/api/sites/{FARM}/zones/zone-1/history"))["runs"]
+    assert last["doses"] == [tank, {"injector": "b", "liquid": None, "name": None, "ml": 3.0}]
+    assert (last["kwh"], last["baht"]) == (0.42, 1.11)
+    assert (before["doses"], before["kwh"], before["baht"]) == ([], None, None)
+
+
 async def test_thing_history_is_bounded(scene: Scene) -> None:
     scene.reads(TANK, *[(ago_s, 100.0 + ago_s % 7) for ago_s in range(0, 86_400, 30)])
     history = await get(scene, f"/api/sites/{FARM}/things/tank/level/history?hours=24")

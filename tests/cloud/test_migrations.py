@@ -18,7 +18,7 @@ from tonnam_cloud.database import Database
 from tonnam_cloud.errors import Misconfigured, Transient
 from tonnam_cloud.migrations import newest_version, upgrade
 from tonnam_cloud.registry import repository
-from tonnam_cloud.registry.models import Gap, Quarantine
+from tonnam_cloud.registry.models import Gap, Quarantine, Run
 from tonnam_cloud.tables import metadata
 
 
@@ -94,6 +94,33 @@ TOLD_BEFORE = [
     ("node.stopped", "{}"),
 ]
 BYTES = {"sqlite": "X'0102'", "postgresql": "'\\x0102'"}
+
+
+def test_what_runs_were_given_and_took_is_taken_from_what_was_told_before(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database as the version wrote it that kept doses and electricity as a part of events only."""
+    with monkeypatch.context() as then:
+        then.setattr(command, "upgrade", lambda config, _head, upgrade=command.upgrade: upgrade(config, "0009"))
+        upgrade(empty)
+    bodies = {
+        "r-0": '{"run_id": "r-0", "dosed": {"a": 12.5, "b": "x"}, "kwh": 0.4, "baht": 1.1}',
+        "r-1": '{"run_id": "r-1", "dosed": {}, "kwh": -1, "baht": null}',
+        "r-2": "[]",
+    }
+    with empty.writing() as session:
+        for name, body in bodies.items():
+            for statement in (
+                f"INSERT INTO event VALUES ('demo-farm', 'edge-1', '{name}', 'run.ended', 9, 9, '{body}')",
+                "INSERT INTO run (tenant, run_id, node, site, zone, started_ms, suspect) "
+                f"VALUES ('demo-farm', '{name}', 'edge-1', 'farm', 'zone-1', 1, false)",
+            ):
+                session.connection().exec_driver_sql(statement)
+    upgrade(empty)
+    with empty.reading() as session:
+        runs = {run.run_id: (run.doses, run.kwh, run.baht) for run in session.scalars(select(Run))}
+    assert runs.pop("r-0") == ([{"injector": "a", "ml": 12.5}], 0.4, 1.1)
+    assert set(runs.values()) == {(None, None, None)}
 
 
 def test_two_processes_may_upgrade_at_once(database_url: str) -> None:

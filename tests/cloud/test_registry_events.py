@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 import structlog
@@ -148,6 +149,30 @@ def test_a_run_is_the_same_in_any_order_and_told_any_number_of_times(registry: D
         for run in runs:
             assert (run.started_ms, run.ended_ms, run.cause) == (NOW_MS, NOW_MS + 60_000, "manual")
             assert (run.outcome, run.litres, run.planned_s) == ("done", 61.0, 60.0)
+
+
+TANK_A = {"liquid": "a", "name": words("Tank A")}
+
+
+@pytest.mark.parametrize(
+    ("told_of", "doses", "spent"),
+    [
+        (
+            {"dosed": {"a": 120.5, "b": 0.0}, "injectors": {"a": TANK_A}, "kwh": 0.42, "baht": 1.11},
+            [{"injector": "a", "ml": 120.5, **TANK_A}, {"injector": "b", "ml": 0.0}],
+            (0.42, 1.11),
+        ),
+        ({"kwh": -0.1, "dosed": {}}, None, (None, None)),
+        ({}, None, (None, None)),
+    ],
+)
+def test_the_end_of_a_run_keeps_what_was_dosed_and_what_it_took(
+    registry: Database, told_of: dict[str, Any], doses: list[dict[str, Any]] | None, spent: tuple[float, float]
+) -> None:
+    tell(registry, event("run.ended", {**ended().body, **told_of}))
+    with registry.reading() as session:
+        run = session.get_one(Run, (TENANT, "run-1"))
+        assert (run.doses, (run.kwh, run.baht)) == (doses, spent)
 
 
 def test_a_run_whose_start_never_came_begins_its_duration_before_its_end(registry: Database) -> None:

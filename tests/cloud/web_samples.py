@@ -48,6 +48,9 @@ def run(run_id: str, zone: str, started_ago_s: float, *, planned_s: int = 600, e
         "planned_litres": None,
         "duration_s": planned_s if ended else None,
         "litres": planned_s if ended else None,
+        "doses": [],
+        "kwh": None,
+        "baht": None,
         "outcome": "done" if ended else None,
         "reason": text("ดินแห้งกว่า 26 %", "Soil was drier than 26 %") if ended else text("คนสั่ง", "Asked for"),
     }

@@ -38,6 +38,7 @@ def test_each_litre_gets_its_share_and_the_last_ones_rinse_the_line(tmp_path: Pa
     one.run(200)
     assert one.ended()[-1]["outcome"] == "done"
     assert dosed(one)["a"] == pytest.approx(4 * (300 - 65 - 5), rel=0.07)  # all but the rinse and the proof of flow
+    assert one.ended()[-1]["injectors"] == {"a": {"liquid": "a", "name": {"th": "ถัง a", "en": "Tank a"}}}
     assert one.world.truth.dosed_ml["a"] == pytest.approx(dosed(one)["a"], rel=0.03)
     assert one.world.truth.line_ec_ds_m == pytest.approx(0.6, abs=0.06)
     assert one.world.truth.injected_without_flow_l["a"] == 0

@@ -18,6 +18,17 @@ WholeNumber = Annotated[int, Field(strict=True)]
 MOST_LITRES = 1_000_000
 
 
+class Dose(BaseModel):
+    """What one injector gave in a run."""
+
+    injector: str
+    liquid: Annotated[
+        str | None, Field(description="a, b, acid, base, hypochlorite, fertiliser ...; null when it was not told")
+    ]
+    name: Words | None
+    ml: float
+
+
 class Run(BaseModel):
     """One watering of one zone; running while `ended_at` is null."""
 
@@ -32,6 +43,9 @@ class Run(BaseModel):
     ]
     duration_s: Annotated[float | None, Field(description="how long water ran; null while it runs")]
     litres: float | None
+    doses: Annotated[list[Dose], Field(description="also of a run that was cut off; empty where nothing was dosed")]
+    kwh: Annotated[float | None, Field(description="an estimate of what the pump took; null when not known")]
+    baht: Annotated[float | None, Field(description="what that cost by the site's tariffs; null when not known")]
     outcome: str | None
     reason: Words | None
 

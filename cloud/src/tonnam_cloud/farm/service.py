@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -182,9 +182,17 @@ def run_out(run: Run, litres: Mapping[str, int]) -> schemas.Run:
         planned_litres=litres.get(run.command_id or ""),
         duration_s=run.duration_s,
         litres=run.litres,
+        doses=[_dose(each) for each in run.doses or []],
+        kwh=run.kwh,
+        baht=run.baht,
         outcome=run.outcome,
         reason=Words.read(run.end_reason) or Words.read(run.start_reason),
     )
+
+
+def _dose(kept: Mapping[str, Any]) -> schemas.Dose:
+    name = Words.read(kept.get("name"))
+    return schemas.Dose(injector=kept["injector"], liquid=kept.get("liquid"), name=name, ml=kept["ml"])
 
 
 def zone_history(

@@ -262,6 +262,7 @@ def _end_run(session: Session, source: Source, event: messages.Event, content: t
         run.started_ms, run.suspect = event.at_ms - round(content.duration_s * 1000), told.is_suspect(event)
     run.ended_ms, run.outcome = event.at_ms, content.outcome
     run.duration_s, run.litres, run.end_reason = content.duration_s, content.litres, told.as_words(content.reason)
+    run.doses, run.kwh, run.baht = told.doses(content), told.spent(content.kwh), told.spent(content.baht)
 
 
 def _run(session: Session, source: Source, content: told.RunStarted | told.RunEnded) -> Run:

@@ -194,6 +194,10 @@ class Run(Base):
     outcome: Mapped[str | None] = mapped_column(String(16))
     duration_s: Mapped[float | None]
     litres: Mapped[float | None]
+    doses: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """What was dosed (`told.doses`); None for a run without, or of a node that does not tell it."""
+    kwh: Mapped[float | None]
+    baht: Mapped[float | None]
     end_reason: Mapped[Text2 | None]
 
 

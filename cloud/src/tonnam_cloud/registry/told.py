@@ -5,7 +5,7 @@ anything else that does not fit makes the event Rejected. Ids in bodies are the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -134,7 +134,18 @@ class RunStarted(msgspec.Struct, frozen=True):
         return self.site
 
 
+class InjectorTold(msgspec.Struct, frozen=True):
+    """What an injector doses, and what people call it."""
+
+    liquid: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{0,31}$")]
+    name: Words
+
+
 class RunEnded(msgspec.Struct, frozen=True):
+    """`dosed`: mL by injector. `kwh` and `baht` are estimates: without them nobody knows, nor below zero, as where a
+    current is measured the wrong way round. Older nodes tell none of these.
+    """
+
     run_id: Token
     site: Id
     zone: Id
@@ -142,6 +153,10 @@ class RunEnded(msgspec.Struct, frozen=True):
     duration_s: Seconds
     litres: Amount | None = None
     reason: Words | None = None
+    dosed: Annotated[dict[Id, Amount], msgspec.Meta(max_length=64)] = {}
+    injectors: Annotated[dict[Id, InjectorTold], msgspec.Meta(max_length=64)] = {}
+    kwh: Level | None = None
+    baht: Level | None = None
 
     @property
     def site_id(self) -> str:
@@ -312,6 +327,21 @@ def _check_streams(told: SiteDescribed) -> None:
         raise Rejected(f"event 'site.described': {unknown[0]} is not among its datastreams")
     if foreign := sorted(name for name in known if not name.startswith(f"{told.site.id}/")):
         raise Rejected(f"event 'site.described': {foreign[0]} is not of site {told.site.id}")
+
+
+def doses(content: RunEnded) -> list[dict[str, Any]] | None:
+    """What was dosed in a run, as it is kept: each {injector, ml}, with liquid and name where they were told."""
+    known = content.injectors
+    found = [
+        {"injector": name, "ml": ml, **(msgspec.to_builtins(known[name]) if name in known else {})}
+        for name, ml in content.dosed.items()
+    ]
+    return found or None
+
+
+def spent(value: float | None) -> float | None:
+    """What a run took of something, or None where that cannot be."""
+    return value if value is not None and value >= 0 else None
 
 
 def as_words(words: Words | None) -> dict[str, str] | None:

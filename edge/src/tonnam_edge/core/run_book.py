@@ -105,8 +105,17 @@ class RunBook:
             self._commands.say(run.intent.command_id, state, reason, run.intent.run_id)
 
     def _dosed(self, run_id: str) -> dict[str, Any]:
-        """What was dosed in a run that is over, mL by injector, as a part of its event; nothing without injectors."""
-        return {"dosed": self._dosing.ended(run_id)} if self._site.file.injector else {}
+        """What was dosed in a run that is over, as a part of its event: mL by injector, and what each of them is.
+
+        Nothing without injectors.
+        """
+        parts = {part.id: part for part in self._site.file.injector}
+        if not parts:
+            return {}
+        dosed = self._dosing.ended(run_id)
+        mine = [parts[name] for name in dosed if name in parts]
+        told = {each.id: {"liquid": each.liquid, "name": {"th": each.name.th, "en": each.name.en}} for each in mine}
+        return {"dosed": dosed, "injectors": told}
 
     def _soak(self, zone: str, failed: bool, mono_ms: int) -> None:
         """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
