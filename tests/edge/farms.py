@@ -11,7 +11,7 @@ from tonnam_edge.site.check import load_site
 from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandAction, Event, Outcome
 
-SITE = """
+PLACE = """
 [node]
 tenant = "farm"
 id = "edge-1"
@@ -25,11 +25,8 @@ longitude = 101.8
 [[bus]]
 id = "cabinet"
 address = "tcp://127.0.0.1:1502"
-
-[[bus]]
-id = "soil"
-address = "tcp://127.0.0.1:1503"
-
+"""
+CABINET = """
 [[device]]
 id = "relay"
 bus = "cabinet"
@@ -43,6 +40,14 @@ bus = "cabinet"
 unit = 2
 profile = "qdy30a"
 name = { th = "ถัง", en = "Tank" }
+"""
+SITE = (
+    PLACE
+    + CABINET
+    + """
+[[bus]]
+id = "soil"
+address = "tcp://127.0.0.1:1503"
 
 [[device]]
 id = "flow"
@@ -123,6 +128,7 @@ band = { low_pct = 26, high_pct = 31 }
 max_run_min = 20
 max_day_min = 60
 """
+)
 TIMER = """
 [[program]]
 id = "morning"

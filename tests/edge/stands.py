@@ -5,43 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.edge.farms import MINUTE_MS, Field
+from tests.edge.farms import CABINET, MINUTE_MS, PLACE, Field
 from tonnam_edge.core import Observation
 
-HEAD = """
-[node]
-tenant = "farm"
-id = "edge-1"
-
-[site]
-id = "plot"
-name = { th = "แปลงทดลอง", en = "Plot" }
-latitude = 14.4
-longitude = 101.8
-
-[[bus]]
-id = "cabinet"
-address = "tcp://127.0.0.1:1502"
-
-[[device]]
-id = "relay"
-bus = "cabinet"
-unit = 1
-profile = "waveshare-relay-8ch"
-name = { th = "ตู้", en = "Cabinet" }
-
-[[device]]
-id = "tank"
-bus = "cabinet"
-unit = 2
-profile = "qdy30a"
-name = { th = "ถัง", en = "Tank" }
-
+HEAD = (
+    PLACE
+    + CABINET
+    + """
 [tank]
 level = "tank/level"
 full_cm = 200
 low_cm = 20
 """
+)
 METER = """
 [[device]]
 id = "{0}"
