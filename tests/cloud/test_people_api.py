@@ -39,6 +39,7 @@ async def test_signing_in_tells_who_one_is(scene: Scene) -> None:
             "tenants": ["demo-farm", "demo-town"],
         },
         "can_command": True,
+        "commands_in": ["demo-farm"],
     }
 
 

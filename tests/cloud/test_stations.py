@@ -68,7 +68,33 @@ async def test_the_town_shows_each_station_how_it_stands_and_why(scene: Scene, f
     assert [(part["id"], part["state"]) for part in pumps["parts"]] == [("pump-1", "on"), ("pump-2", "off")]
     assert pumps["text"]["en"] == "The water is at 260 cm; from 250 cm up it is on"
     assert (gate["state"], gate["alarm"], gate["latches"]) == ("closed", None, [])
+    assert (pumps["order_state"], pumps["max_order_s"]) == ("on", 3600)
+    assert (gate["order_state"], gate["fresh"], gate["heard_at"]) == ("closed", True, pumps["heard_at"])
     assert alerts(scene.database) == []
+
+
+async def test_a_station_whose_controller_is_silent_is_not_shown_as_fresh(scene: Scene, flood: Flood) -> None:
+    tell(scene.database, flood.events)
+    assert (await station(scene, "flood-pumps"))["heard_at"] is None
+    scene.reads("demo-town/flood-gate/river/level", (300, 260.0))
+    pumps = await station(scene, "flood-pumps")
+    assert (pumps["fresh"], pumps["heard_at"]) == (False, "2026-11-20T05:55:00.000Z")
+    scene.reads("demo-town/flood-gate/pump-1/running", (5, 0.0))
+    assert (await station(scene, "flood-pumps"))["fresh"] is True
+
+
+async def test_an_order_that_no_controller_answers_expires_in_a_stations_words(scene: Scene, flood: Flood) -> None:
+    tell(scene.database, flood.events)
+    scene.parts.people.put_account("ploy", display_name="Ploy", roles={"demo-town": Role.FARMER}, password=PASSWORD)
+    where = "/api/sites/demo-town/flood-gate/zones/flood-pumps/commands"
+    async with scene.client("ploy") as client:
+        too_long = (await client.post(where, json={"action": "water", "minutes": 61})).json()["error"]
+        assert too_long["message"]["en"] == "This station takes an order for 1 to 60 minutes."
+        sent = (await client.post(where, json={"action": "water", "minutes": 60})).json()
+        scene.clock.pass_s(80)
+        await scene.parts.commands.round()
+        told = (await client.get(f"/api/commands/{sent['id']}")).json()
+        assert (told["state"], told["reason"]["en"][:21]) == ("expired", "The station's cabinet")
 
 
 async def test_a_locked_station_is_shown_as_locked(scene: Scene, flood: Flood) -> None:

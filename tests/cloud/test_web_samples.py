@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.cloud.web_samples import alert, farm, iso, thing_history, town, zone_history
-from tests.cloud.web_stub import USER, Stub
+from tests.cloud.web_stub import Stub
 from tonnam_cloud.alerts.schemas import Alert
 from tonnam_cloud.city.schemas import Town
 from tonnam_cloud.farm.schemas import Command, Overview, ZoneHistory
@@ -35,4 +35,4 @@ def test_histories_are_as_the_cloud_tells_them() -> None:
 
 def test_commands_and_people_are_as_the_cloud_tells_them() -> None:
     Command.model_validate(Stub().take_command("zone-1", {"action": "water", "minutes": 5}, "key"))
-    Me.model_validate({"user": USER, "can_command": True})
+    Me.model_validate(Stub().me())

@@ -168,6 +168,7 @@ def town() -> Json:
                 "tenant": "demo-town",
                 "id": "town",
                 "name": text("เทศบาลตัวอย่าง", "Sample town"),
+                "node": {"id": "gateway-1", "online": True, "last_heard_at": iso(datetime.now(UTC))},
                 "stations": [],
                 "sensors": [
                     {

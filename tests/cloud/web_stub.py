@@ -23,7 +23,7 @@ from tests.cloud.web_samples import Json, farm, iso, run, text, thing_history, t
 
 DIST = Path(tonnam_cloud.__file__).parent / "web_dist"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-USER = {"name": "somchai", "display_name": "สมชาย ใจดี", "role": "farmer", "tenants": ["demo-farm", "demo-town"]}
+USER: Json = {"name": "somchai", "display_name": "สมชาย ใจดี", "role": "farmer", "tenants": ["demo-farm", "demo-town"]}
 PASSWORD = "water-and-earth"
 LINK_TOKEN = "one-time-token"
 
@@ -59,6 +59,9 @@ class Stub:
 
     def overview(self) -> Json:
         return {"now": iso(datetime.now(UTC)), **self.farm}
+
+    def me(self) -> Json:
+        return {"user": USER, "can_command": self.can_command, "commands_in": USER["tenants"] * self.can_command}
 
     def begin_run(self, number: int = 1, *, minutes: int = 10, gone_s: float = 100) -> None:
         """Lets water run in a zone."""
@@ -138,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         stub = self.stub
         match parts:
             case ["me"]:
-                self.say(HTTPStatus.OK, {"user": USER, "can_command": stub.can_command})
+                self.say(HTTPStatus.OK, stub.me())
             case ["overview"]:
                 self.say(HTTPStatus.OK, stub.overview())
             case ["town"]:

@@ -7,12 +7,18 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tonnam_cloud.registry.models import Datastream, Sensor, Site
+from tonnam_cloud.registry.models import Datastream, Node, Sensor, Site
 
 
 def sites(session: Session, tenants: Collection[str]) -> Sequence[Site]:
     wanted = select(Site).where(Site.tenant.in_(tenants), Site.kind == "city")
     return session.scalars(wanted.order_by(Site.tenant, Site.id)).all()
+
+
+def nodes(session: Session, tenants: Collection[str]) -> dict[tuple[str, str], Node]:
+    """The machines at the sites, by (tenant, id)."""
+    rows = session.scalars(select(Node).where(Node.tenant.in_(tenants)))
+    return {(row.tenant, row.id): row for row in rows}
 
 
 def sensors(session: Session, tenants: Collection[str]) -> Sequence[Sensor]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from tonnam_cloud.farm.schemas import NodeStatus
 from tonnam_cloud.measures.schemas import Measure
 from tonnam_cloud.times import Instant
 from tonnam_cloud.words import Words
@@ -88,7 +89,13 @@ class Station(BaseModel):
     mode: Annotated[Literal["off", "hand", "auto", "unknown"] | None, Field(description="null without a switch")]
     locked: Annotated[bool | None, Field(description="by the key at the cabinet; null without one, or not read")]
     in_hand: Annotated[bool, Field(description="nobody afar moves it, nor does the program")]
-    ordered: bool
+    ordered: Annotated[bool, Field(description="somebody afar has asked for it to act for a time")]
+    order_state: Annotated[
+        Literal["on", "open", "closed"] | None, Field(description="what an order makes of it; null when not told")
+    ]
+    max_order_s: Annotated[float, Field(description="the longest that an order may be")]
+    heard_at: Annotated[Instant | None, Field(description="the newest reading of its level, pumps or gate")]
+    fresh: Annotated[bool, Field(description="whether any of those is; else all of this is from then")]
     alarm: Annotated[Words | None, Field(description="what somebody must look after at once")]
     latches: list[StationLatch]
 
@@ -99,6 +106,7 @@ class TownSite(BaseModel):
     tenant: str
     id: str
     name: Words
+    node: NodeStatus
     sensors: list[TownSensor]
     stations: list[Station]
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from tonnam_cloud.city import air, rain, repository, river, schemas, stations
 from tonnam_cloud.database import Database
+from tonnam_cloud.farm.service import node_status
 from tonnam_cloud.measures import service as measures
 from tonnam_cloud.measures.schemas import Measure
 from tonnam_cloud.measures.service import words_of
 from tonnam_cloud.people.person import Person
 from tonnam_cloud.registry import standing
-from tonnam_cloud.registry.models import Datastream, Sensor, Site
+from tonnam_cloud.registry.models import Datastream, Node, Sensor, Site
 from tonnam_cloud.store import arrays
 from tonnam_cloud.store.hours import HourMeans
 from tonnam_cloud.store.port import Series, Store
@@ -42,13 +43,17 @@ def town(database: Database, store: Store, hours: HourMeans, person: Person, now
     """Every town of the person's tenants."""
     with database.reading() as session:
         sites = repository.sites(session, person.tenants)
+        nodes = repository.nodes(session, person.tenants)
         sensors = repository.sensors(session, person.tenants)
         streams = repository.datastreams(session, person.tenants)
     known = _read(store, hours, streams, now_ms)
     by_place: dict[tuple[str, str], list[schemas.TownSensor]] = {}
     for row in sensors:
         by_place.setdefault((row.tenant, row.site), []).append(_sensor(known, row))
-    towns = [_site(site, by_place.get((site.tenant, site.id), []), known.newest) for site in sites]
+    towns = [
+        _site(site, nodes.get((site.tenant, site.node)), by_place.get((site.tenant, site.id), []), known.newest)
+        for site in sites
+    ]
     return schemas.Town(now=utc(now_ms), sites=towns)
 
 
@@ -68,10 +73,16 @@ def _read(store: Store, hours: HourMeans, streams: Sequence[Datastream], now_ms:
     )
 
 
-def _site(site: Site, sensors: list[schemas.TownSensor], newest: Mapping[str, Measure]) -> schemas.TownSite:
-    found = stations.stations(site.tenant, standing.of(site), newest)
+def _site(
+    site: Site, node: Node | None, sensors: list[schemas.TownSensor], newest: Mapping[str, Measure]
+) -> schemas.TownSite:
     return schemas.TownSite(
-        tenant=site.tenant, id=site.id, name=words_of(site.name, site.id), sensors=sensors, stations=found
+        tenant=site.tenant,
+        id=site.id,
+        name=words_of(site.name, site.id),
+        node=node_status(site, node),
+        sensors=sensors,
+        stations=stations.stations(site.tenant, standing.of(site), newest),
     )
 
 

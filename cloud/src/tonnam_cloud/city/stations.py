@@ -19,6 +19,8 @@ def stations(tenant: str, stands: SiteStands, newest: Mapping[str, Measure]) -> 
 
 def _station(tenant: str, told: StationStands, stands: SiteStands, newest: Mapping[str, Measure]) -> schemas.Station:
     mine = {told.id, *(part.id for part in told.parts)}
+    names = [told.level, *(part.datastream for part in told.parts)]
+    heard = [newest[name] for name in (f"{tenant}/{name}" for name in names) if name in newest]
     return schemas.Station(
         id=told.id,
         name=_words(told.name),
@@ -30,6 +32,10 @@ def _station(tenant: str, told: StationStands, stands: SiteStands, newest: Mappi
         locked=told.locked,
         in_hand=told.in_hand,
         ordered=told.ordered,
+        order_state=told.order_state,
+        max_order_s=told.max_order_s,
+        heard_at=max((each.observed_at for each in heard if each.observed_at is not None), default=None),
+        fresh=any(each.fresh for each in heard),
         alarm=None if told.alarm is None else _words(told.alarm),
         latches=[
             schemas.StationLatch(id=each.id, kind=each.of, text=_words(each.text), since=utc_or_none(each.since_ms))

@@ -40,19 +40,24 @@ UNANSWERED = Words(
     en="The farm's cabinet did not answer in time. This command will not start water any more; if it had started "
     "before the link was lost, the cabinet stops it in time. Check the cabinet's power and signal, then try again.",
 )
+STATION_UNANSWERED = Words(
+    th="ตู้ควบคุมของสถานีไม่ตอบภายในเวลา คำสั่งนี้จะไม่เริ่มอีกแล้ว ถ้าเริ่มไปก่อนสัญญาณขาด จะจบเองตามเวลา ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    en="The station's cabinet did not answer in time. This order will not begin any more; if it had begun before the "
+    "link was lost, it ends in time. Check the cabinet's power and signal, then try again.",
+)
 UNTRUSTED = Words(
-    th="ตู้ควบคุมที่ฟาร์มไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง น้ำยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
-    en="The farm's cabinet does not know this cloud's key, so it obeyed nothing and the water is as it was. "
+    th="ตู้ควบคุมไม่รู้จักกุญแจของระบบนี้ จึงไม่ทำตามคำสั่ง ทุกอย่างยังเหมือนเดิม บอกผู้ดูแลให้ใส่ TONNAM_CLOUD_KEY ที่ตู้ใหม่",
+    en="The cabinet does not know this cloud's key, so it obeyed nothing and all is as it was. "
     "Ask whoever looks after it to give the cabinet TONNAM_CLOUD_KEY anew.",
 )
 KEYS_CHANGED = Words(
-    th="กุญแจของระบบเปลี่ยนขณะที่คำสั่งนี้กำลังส่ง คำสั่งนี้จะไม่เริ่มรดน้ำอีกแล้ว ถ้าเริ่มไปก่อนหน้านั้น ตู้จะปิดน้ำเองตามเวลา สั่งใหม่ได้เลย",
-    en="The cloud's keys changed while this command was on its way. It will not start water any more; if it had "
-    "started before, the cabinet stops it in time. Try again now.",
+    th="กุญแจของระบบเปลี่ยนขณะที่คำสั่งนี้กำลังส่ง คำสั่งนี้จะไม่เริ่มอีกแล้ว ถ้าเริ่มไปก่อนหน้านั้น ตู้จะจบเองตามเวลา สั่งใหม่ได้เลย",
+    en="The cloud's keys changed while this command was on its way. It will not begin any more; if it had begun "
+    "before, the cabinet ends it in time. Try again now.",
 )
 NOT_DONE = Words(
-    th="ตู้ควบคุมที่ฟาร์มไม่ตอบภายในเวลา และจะไม่ทำคำสั่งนี้อีกแล้ว ดูที่หน้านี้ว่าปลดหรือล็อกแล้วหรือยัง ถ้ายัง ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
-    en="The farm's cabinet did not answer in time and will not do this any more. See here whether it was done; "
+    th="ตู้ควบคุมไม่ตอบภายในเวลา และจะไม่ทำคำสั่งนี้อีกแล้ว ดูที่หน้านี้ว่าปลดหรือล็อกแล้วหรือยัง ถ้ายัง ดูไฟและสัญญาณที่ตู้ แล้วสั่งใหม่",
+    en="The cabinet did not answer in time and will not do this any more. See here whether it was done; "
     "if not, check the cabinet's power and signal, then try again.",
 )
 NEEDS_MINUTES = Words(
@@ -60,6 +65,9 @@ NEEDS_MINUTES = Words(
 )
 NO_MINUTES = Words(th="คำสั่งหยุดไม่ต้องบอกเวลาหรือลิตร", en="A stop takes no minutes or litres.")
 NEEDS_LITRES = Words(th="สั่งรดได้ครั้งละ {low} ถึง {high} ลิตร", en="Ask for {low} to {high} litres at a time.")
+STATION_MINUTES = Words(
+    th="สั่งสถานีนี้ได้ครั้งละ {low} ถึง {high} นาที", en="This station takes an order for {low} to {high} minutes."
+)
 NO_LITRES = Words(th="สถานีสูบน้ำและประตูสั่งเป็นนาที", en="A pumping station or a gate is asked by minutes.")
 OTHER_WISH = Words(th="รหัสคำสั่งนี้ใช้กับคำสั่งอื่นไปแล้ว", en="This Idempotency-Key was already used for another command.")
 
@@ -67,11 +75,9 @@ OTHER_WISH = Words(th="รหัสคำสั่งนี้ใช้กับ
 class OutOfRange(Invalid):
     """`low` to `high` of something are allowed."""
 
-    needs = NEEDS_MINUTES
-
-    def __init__(self, low: int, high: int) -> None:
+    def __init__(self, low: int, high: int, needs: Words) -> None:
         self.low, self.high = low, high
-        super().__init__(self.needs.filled(low=low, high=high))
+        super().__init__(needs.filled(low=low, high=high))
 
 
 class MinutesOutOfRange(OutOfRange):
@@ -79,7 +85,7 @@ class MinutesOutOfRange(OutOfRange):
 
 
 class LitresOutOfRange(OutOfRange):
-    code, needs = "litres_out_of_range", NEEDS_LITRES
+    code = "litres_out_of_range"
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,9 @@ class Commands:
                 raise NotFound
             if ground is None:
                 _require(wish.litres is None, lambda: Invalid(NO_LITRES))
+            needs = STATION_MINUTES if ground is None else NEEDS_MINUTES
             action = messages.CommandAction(wish.action)
-            return Wanted(action, zone, lambda: _max_run_s(longest_s, wish), wish.litres or 0)
+            return Wanted(action, zone, lambda: _max_run_s(longest_s, wish, needs), wish.litres or 0)
 
         return self._take(person, (tenant, site), wanted, key)
 
@@ -275,16 +282,19 @@ class Commands:
             for each in over:
                 row = each.command
                 row.state, row.changed_ms = messages.CommandState.EXPIRED.value, now_ms
-                row.reason = self._why_unheard(each).model_dump()
+                of_zone = repository.zone(session, row.tenant, row.site, row.zone) is not None
+                row.reason = self._why_unheard(each, of_zone=of_zone).model_dump()
             return [each.command.id for each in over]
 
-    def _why_unheard(self, each: repository.Addressed) -> Words:
-        """Why the node may not have answered, in words."""
+    def _why_unheard(self, each: repository.Addressed, *, of_zone: bool) -> Words:
+        """Why the node may not have answered, in words; `of_zone`: of water, and not of a station."""
         if each.trusts is not None and self._vault.trusted_by(each.trusts) is None:
             return UNTRUSTED
         if each.command.action in NAMED:
             return NOT_DONE
-        return UNANSWERED if self._signer(each) is not None else KEYS_CHANGED
+        if self._signer(each) is None:
+            return KEYS_CHANGED
+        return UNANSWERED if of_zone else STATION_UNANSWERED
 
     def _mark_sent(self, sent: Mapping[str, str]) -> None:
         """Note commands that were published, each with the id of its key."""
@@ -340,7 +350,7 @@ def _longest_order_s(session: Session, tenant: str, site: str, station: str) -> 
     return next((each.max_order_s for each in found if each.id == station), None)
 
 
-def _max_run_s(longest_s: float, wish: schemas.CommandWish) -> int:
+def _max_run_s(longest_s: float, wish: schemas.CommandWish, needs: Words) -> int:
     """How long the water may run for this wish, in seconds; 0 for a stop. Raises Invalid.
 
     Litres end it before; without minutes the longest time is its end in any case.
@@ -350,11 +360,11 @@ def _max_run_s(longest_s: float, wish: schemas.CommandWish) -> int:
         return 0
     longest = int(longest_s // 60)
     if wish.litres is not None and not 1 <= wish.litres <= schemas.MOST_LITRES:
-        raise LitresOutOfRange(1, schemas.MOST_LITRES)
+        raise LitresOutOfRange(1, schemas.MOST_LITRES, NEEDS_LITRES)
     if wish.litres is not None and wish.minutes is None:
         return int(longest_s)
     if wish.minutes is None or not 1 <= wish.minutes <= longest:
-        raise MinutesOutOfRange(1, longest)
+        raise MinutesOutOfRange(1, longest, needs)
     return wish.minutes * 60
 
 

@@ -97,7 +97,7 @@ def _farm(known: _Registry, site: Site, newest: Mapping[str, Measure]) -> schema
         id=site.id,
         kind="farm",
         name=words_of(site.name, site.id),
-        node=_node(site, known.nodes.get((site.tenant, site.node))),
+        node=node_status(site, known.nodes.get((site.tenant, site.node))),
         zones=[_zone(known, zone, found, standing) for zone in zones],
         pump=measures.pick(found, site.pump),
         tank=_tank(measures.pick(found, site.tank), site.tank_full_cm),
@@ -109,7 +109,8 @@ def _farm(known: _Registry, site: Site, newest: Mapping[str, Measure]) -> schema
     )
 
 
-def _node(site: Site, node: Node | None) -> schemas.NodeStatus:
+def node_status(site: Site, node: Node | None) -> schemas.NodeStatus:
+    """Whether the machine at a site is there, and when it was last heard."""
     if node is None:
         return schemas.NodeStatus(id=site.node, online=False, last_heard_at=None)
     return schemas.NodeStatus(id=node.id, online=node.online, last_heard_at=utc_or_none(node.last_heard_ms))

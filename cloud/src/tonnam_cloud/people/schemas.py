@@ -37,12 +37,14 @@ class User(BaseModel):
 
 
 class Me(BaseModel):
-    """Who is signed in, and whether they may start and stop water anywhere."""
+    """Who is signed in, and whether they may start and stop water anywhere; and where."""
 
     user: User
     can_command: bool
+    commands_in: Annotated[list[str], Field(description="the tenants in which they may")]
 
     @classmethod
     def of(cls, person: Person) -> Self:
         user = User(name=person.name, display_name=person.display_name, role=person.main_role, tenants=person.tenants)
-        return cls(user=user, can_command=any(person.may_command(tenant) for tenant in person.tenants))
+        mine = [tenant for tenant in person.tenants if person.may_command(tenant)]
+        return cls(user=user, can_command=bool(mine), commands_in=mine)

@@ -209,7 +209,10 @@ class ModeTold(msgspec.Struct, frozen=True):
 
 
 class StationStands(msgspec.Struct, frozen=True):
-    """How a station stands and why. In hand nobody afar moves it. `alarm`: what somebody must look after at once."""
+    """How a station stands and why. In hand nobody afar moves it. `alarm`: what somebody must look after at once.
+
+    `order_state` is what an order from afar makes of it, for at most `max_order_s`; older nodes do not tell it.
+    """
 
     id: Id
     name: Words
@@ -222,6 +225,7 @@ class StationStands(msgspec.Struct, frozen=True):
     locked: bool | None = None
     in_hand: bool = False
     ordered: bool = False
+    order_state: Literal["on", "open", "closed"] | None = None
     max_order_s: Seconds = 0.0
     alarm: Words | None = None
 

@@ -319,6 +319,7 @@ class Station:
             "locked": None if self.part.lock is None else self.hands.locked,
             "in_hand": self.left is not None,
             "ordered": self._order is not None,
+            "order_state": active,
             "max_order_s": round(self.part.max_order_min * 60),
             "level_by": self._level.by,
             "text": self._told[1],
