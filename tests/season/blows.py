@@ -83,13 +83,21 @@ class Visit(EdgeBlow):
     fault: Literal["visit"] = "visit"
 
 
+class LockHere(EdgeBlow):
+    """A person at a station locks it, or with none the whole site. Nobody can lock a station from afar."""
+
+    fault: Literal["lock_here"] = "lock_here"
+    zone: str = ""
+
+
 EDGE_BLOWS: tuple[type[EdgeBlow], ...] = (Kill, EdgePower, ClockStep, DiskFails, Water, Stop, Clear, Lock, Visit)
 _EDGE: TypeAdapter[Any] = TypeAdapter(
     Annotated[
-        Kill | EdgePower | ClockStep | DiskFails | Water | Stop | Clear | Lock | Visit, Field(discriminator="fault")
+        Kill | EdgePower | ClockStep | DiskFails | Water | Stop | Clear | Lock | Visit | LockHere,
+        Field(discriminator="fault"),
     ]
 )
-_EDGE_NAMES = {kind.model_fields["fault"].default for kind in EDGE_BLOWS}
+_EDGE_NAMES = {*(kind.model_fields["fault"].default for kind in EDGE_BLOWS), "lock_here"}
 
 
 @dataclass(frozen=True)

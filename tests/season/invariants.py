@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
 from tests.season.record import Span, clock
-from tests.season.spans import both, no_path, of_subject, pumping
+from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
+from tests.season.spans import both, no_path, of_subject, pumping, pumps
+from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.site.site_file import ActuatorPart
 from tonnam_link.messages import CommandAction, CommandState
 from tonnam_sim.world.faults import conditions
@@ -147,25 +149,31 @@ def one_fault_spills_little(episode: Episode) -> Iterator[str]:
 
 def running_pump_has_a_path(episode: Episode) -> Iterator[str]:
     """A running pump has an open path, also when deadlines expire. Where a fault closes it, flow's proof stops it."""
+    for pump in pumps(episode):
+        yield from _has_a_path(episode, pump, [span for span in no_path(episode, pump) if span.seconds > 0.0])
+
+
+def _has_a_path(episode: Episode, pump: str, spans: list[Span]) -> Iterator[str]:
     kinds = episode.case.kinds
     faults = [blow for blow in episode.case.blows if blow.kind not in COMMANDS]
-    spans = [span for span in no_path(episode) if span.seconds > 0.0]
     if not kinds & (BY_FORCE | POWERLESS | {"blocked_zone", "board_clock"}):
-        most_s = _shut_by_another_board(episode)
+        most_s = _shut_by_another_board(episode, pump)
         for span in (each for each in spans if each.seconds > most_s):
-            yield f"the pump ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
+            yield f"{pump} ran for {span.seconds:.1f} s without a path at {clock(span.from_ms)}"
     elif len(faults) <= 1 and not kinds & {"stuck_coil", "welded_contact", "cabinet_switch", "foreign_write"}:
         for span in spans:
             if span.seconds > NO_FLOW_S:
-                yield f"one fault, and the pump ran for {span.seconds:.0f} s without a path at {clock(span.from_ms)}"
+                yield f"one fault, and {pump} ran for {span.seconds:.0f} s without a path at {clock(span.from_ms)}"
 
 
-def _shut_by_another_board(episode: Episode) -> float:
+def _shut_by_another_board(episode: Episode, pump: str) -> float:
     """For how long a pump may push whose board hears nothing while the board of its path does: until its deadline."""
-    boards = {each.part.device for each in episode.site.actuators.values() if each.part.role in {"pump", "master"}}
+    fed = [zone.part for zone in episode.site.zones.values() if zone.part.pump == pump]
+    path = {pump} | {name for part in fed for name in (part.valve, part.master) if name is not None}
+    boards = {episode.site.actuators[name].part.device for name in path}
     if len(boards) < 2 or not episode.case.kinds & MUTE:
         return 0.0
-    acts = [act.action for act in episode.record.acts if act.action.actuator == "pump"]
+    acts = [act.action for act in episode.record.acts if act.action.actuator == pump]
     return max((action.hold_s or 0.0 for action in acts), default=0.0)
 
 
@@ -182,7 +190,8 @@ def tank_is_not_pumped_dry(episode: Episode) -> Iterator[str]:
     if kinds & (BY_FORCE | {"lossy_bus", "bus_loss", "dead_unit", "refusing_unit"}):
         return
     lied = kinds & {"sensor_offset", "sensor_gain", "sensor_frozen"}
-    most_s = len(episode.record.of("run.started")) * NO_FLOW_S if lied else 0.0
+    begun = [*episode.record.of("run.started"), *episode.record.of("flush.started")]
+    most_s = len(begun) * NO_FLOW_S if lied else 0.0
     if kinds & {"meter_blind", "meter_phantom", "meter_reset"} and lied:
         return
     if dry_s > most_s:
@@ -224,10 +233,9 @@ def days_have_a_limit(episode: Episode) -> Iterator[str]:
     """No zone is watered for longer than its day allows, whatever restarts; slack is one close that took its time."""
     if episode.case.kinds & (BY_FORCE | CLOCKS | {"board_clock", "siphon"}):
         return
-    pumps = pumping(episode)
     for zone, where in episode.site.zones.items():
         used: Counter[int] = Counter()
-        for span in both(of_subject(episode, f"path:{zone}", "open"), pumps):
+        for span in both(of_subject(episode, f"path:{zone}", "open"), pumping(episode, where.part.pump or "")):
             used[span.from_ms // DAY_MS] += span.to_ms - span.from_ms
         for day, used_ms in used.items():
             if used_ms / 1000 > where.max_day_s + 2 * MARGINS_S:
@@ -375,6 +383,9 @@ ACTIVE: tuple[Check, ...] = (
     visits_clear_everything,
     nothing_fails_without_a_fault,
     pulled_probes_drown_nobody,
+    groups_keep_their_limits,
+    litres_are_told_of_who_got_them,
+    crops_are_not_thirsty,
     doses,
     steps_are_few,
 )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+from tests.season.layout import Layout, balance, band, timer, zone
+from tests.season.site_group import GROUPS
 from tests.season.site_text import FIRST_DAY, MAX_DAY_MIN, MAX_RUN_MIN, TOLD_FLOW_L_MIN, site_text
-from tonnam_edge.site.check import load_site
-from tonnam_edge.site.site import Site
 from tonnam_sim.world.config import (
     COCO_BAG,
     BoardConfig,
@@ -19,62 +15,15 @@ from tonnam_sim.world.config import (
     InjectorConfig,
     Liquid,
     MixingConfig,
-    ProbeConfig,
     PumpConfig,
     TankConfig,
     ValveConfig,
     ValveKind,
     WeatherConfig,
     WorldConfig,
-    ZoneConfig,
 )
 
 __all__ = ["FIRST_DAY", "LAYOUTS", "MAX_DAY_MIN", "MAX_RUN_MIN", "SEASONS", "TOLD_FLOW_L_MIN", "Layout", "site_text"]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A farm: its world, and the programs of its site file as tables of keys and values; `recipes` by zone.
-
-    Without `pumped` the water comes by itself, without `metered` nobody knows how much.
-    """
-
-    name: str
-    config: WorldConfig
-    programs: tuple[dict[str, Any], ...]
-    recipes: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    pumped: bool = True
-    metered: bool = True
-    told_flow_l_min: float = TOLD_FLOW_L_MIN
-    capacity_l_min: float = 130.0
-    stock_l: float = 4.0
-    pump_current: bool = False
-
-    @cached_property
-    def site(self) -> Site:
-        """The checked site, made once in a process."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "site.toml"
-            path.write_text(site_text(self), encoding="utf-8")
-            return load_site(path)[0]
-
-
-def _zone(number: int, valve: ValveConfig, **changes: Any) -> ZoneConfig:
-    probes = tuple(ProbeConfig(f"probe-{number}-{twin}", at, 1) for twin, at in (("a", 2), ("b", 5)))
-    return ZoneConfig(f"zone-{number}", valve, probes, **{"area_m2": 800.0, **changes})
-
-
-def _timer(zone: int, at: str, run_min: float) -> dict[str, Any]:
-    return {"id": f"timer-{zone}", "kind": "timer", "zone": f"zone-{zone}", "at": at, "run_min": run_min}
-
-
-def _band(zone: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"band-{zone}", "kind": "moisture", "zone": f"zone-{zone}", "pulse_min": 8, "rest_min": 30} | more
-
-
-def _balance(zone: int, **more: Any) -> dict[str, Any]:
-    more = {"pulse_min": 15, "rest_min": 30, **more}
-    return {"id": f"balance-{zone}", "kind": "balance", "zone": f"zone-{zone}", **more}
 
 
 def _light(zone: int, plants: int) -> dict[str, Any]:
@@ -85,16 +34,16 @@ def _light(zone: int, plants: int) -> dict[str, Any]:
 
 def _plain() -> Layout:
     """Two zones, a pump, one board that holds deadlines."""
-    zones = (_zone(1, ValveConfig(Coil(0, 1))), _zone(2, ValveConfig(Coil(0, 2), travel_s=6.0)))
-    return Layout("plain", WorldConfig(zones=zones), (_timer(1, "06:10", 12), _band(1), _balance(2)))
+    zones = (zone(1, ValveConfig(Coil(0, 1))), zone(2, ValveConfig(Coil(0, 2), travel_s=6.0)))
+    return Layout("plain", WorldConfig(zones=zones), (timer(1, "06:10", 12), band(1), balance(2)))
 
 
 def _master() -> Layout:
     """Three zones behind a master valve on a board of its own, and a pump with a contactor in series."""
     zones = (
-        _zone(1, ValveConfig(Coil(0, 1))),
-        _zone(2, ValveConfig(Coil(0, 2), travel_s=6.0)),
-        _zone(3, ValveConfig(Coil(1, 3)), soil=COCO_BAG, wetted_fraction=0.08),
+        zone(1, ValveConfig(Coil(0, 1))),
+        zone(2, ValveConfig(Coil(0, 2), travel_s=6.0)),
+        zone(3, ValveConfig(Coil(1, 3)), soil=COCO_BAG, wetted_fraction=0.08),
     )
     config = WorldConfig(
         zones=zones,
@@ -102,26 +51,26 @@ def _master() -> Layout:
         pump=PumpConfig(contactor=Coil(0, 7)),
         master=ValveConfig(Coil(1, 0), travel_s=4.0),
     )
-    return Layout("master", config, (_timer(1, "06:10", 12), _band(2), _light(3, 1500)))
+    return Layout("master", config, (timer(1, "06:10", 12), band(2), _light(3, 1500)))
 
 
 def _kinds() -> Layout:
     """A valve that closes when energised, a latching one and a motorised one; outside, in the rain."""
     zones = (
-        _zone(1, ValveConfig(Coil(0, 1), ValveKind.NORMALLY_OPEN)),
-        _zone(2, ValveConfig(Coil(0, 2), ValveKind.LATCHING, 0.5, Coil(0, 3), cut_off_s=1800.0)),
-        _zone(3, ValveConfig(Coil(0, 4), ValveKind.MOTORISED, 8.0)),
+        zone(1, ValveConfig(Coil(0, 1), ValveKind.NORMALLY_OPEN)),
+        zone(2, ValveConfig(Coil(0, 2), ValveKind.LATCHING, 0.5, Coil(0, 3), cut_off_s=1800.0)),
+        zone(3, ValveConfig(Coil(0, 4), ValveKind.MOTORISED, 8.0)),
     )
     weather = WeatherConfig(cover=False, wet_days=0.3)
     config = WorldConfig(zones=zones, weather=weather, tank=TankConfig(start_l=6_000.0))
-    return Layout("kinds", config, (_timer(1, "06:10", 12), _balance(2, at="05:30"), _band(3)))
+    return Layout("kinds", config, (timer(1, "06:10", 12), balance(2, at="05:30"), band(3)))
 
 
 def _simple() -> Layout:
     """A board that knows no deadlines: the valves have cut-offs of their own, and the pump too."""
-    zones = tuple(_zone(number, ValveConfig(Coil(0, number), cut_off_s=1800.0)) for number in (1, 2))
+    zones = tuple(zone(number, ValveConfig(Coil(0, number), cut_off_s=1800.0)) for number in (1, 2))
     config = WorldConfig(zones=zones, boards=(BoardConfig(1, timer=False),), pump=PumpConfig(cut_off_s=1500.0))
-    return Layout("simple", config, (_timer(1, "06:10", 12), _band(2)))
+    return Layout("simple", config, (timer(1, "06:10", 12), band(2)))
 
 
 def _fertigated() -> Layout:
@@ -145,7 +94,7 @@ def _fertigated() -> Layout:
         for number, (liquid, ml_min, ec_ds_m, alkalinity) in enumerate(liquids)
     )
     config = WorldConfig(
-        zones=(_zone(1, ValveConfig(Coil(0, 1))), _zone(2, ValveConfig(Coil(0, 2)))),
+        zones=(zone(1, ValveConfig(Coil(0, 1))), zone(2, ValveConfig(Coil(0, 2)))),
         boards=(BoardConfig(1), BoardConfig(11)),
         injectors=injectors,
         mixing=MixingConfig(),
@@ -155,37 +104,37 @@ def _fertigated() -> Layout:
         "zone-1": {"dose": fixed},
         "zone-2": {"dose": [{"injector": "acid", "ml_per_l": 1.0, "most_ml_per_l": 2.0}], "ph": {"target": 6.2}},
     }
-    return Layout("fertigated", config, (_timer(1, "06:10", 5), _timer(2, "07:00", 4)), recipes)
+    return Layout("fertigated", config, (timer(1, "06:10", 5), timer(2, "07:00", 4)), recipes)
 
 
 def _together() -> Layout:
     """Three zones that ask for water at once, two of which the pump can feed; what it draws is measured."""
-    zones = tuple(_zone(number, ValveConfig(Coil(0, number), travel_s=2.0 * number)) for number in (1, 2, 3))
-    programs = (_timer(1, "06:10", 12), _timer(2, "06:10", 9), _timer(3, "06:10", 6), _band(1), _balance(3))
+    zones = tuple(zone(number, ValveConfig(Coil(0, number), travel_s=2.0 * number)) for number in (1, 2, 3))
+    programs = (timer(1, "06:10", 12), timer(2, "06:10", 9), timer(3, "06:10", 6), band(1), balance(3))
     return Layout("together", WorldConfig(zones=zones), programs, pump_current=True)
 
 
 def _solar() -> Layout:
     """A pump that has nothing but the sun, and flows with it."""
-    zones = tuple(_zone(number, ValveConfig(Coil(0, number))) for number in (1, 2))
+    zones = tuple(zone(number, ValveConfig(Coil(0, number))) for number in (1, 2))
     config = WorldConfig(zones=zones, pump=PumpConfig(supply="solar", solar_w=2000.0))
-    return Layout("solar", config, (_timer(1, "09:30", 10), _band(2, pulse_min=10)))
+    return Layout("solar", config, (timer(1, "09:30", 10), band(2, pulse_min=10)))
 
 
 def _gravity() -> Layout:
     """A tank on a tower: no pump, no meter; a master valve and zones."""
-    zones = tuple(_zone(number, ValveConfig(Coil(0, number))) for number in (1, 2))
+    zones = tuple(zone(number, ValveConfig(Coil(0, number))) for number in (1, 2))
     config = WorldConfig(zones=zones, master=ValveConfig(Coil(0, 0), travel_s=4.0), pump=PumpConfig(Coil(0, 7)))
     config = replace(config, tank=TankConfig(siphon_m=6.0))
-    programs = (_timer(1, "06:10", 12), _band(2))
+    programs = (timer(1, "06:10", 12), band(2))
     return Layout("gravity", config, programs, pumped=False, metered=False, told_flow_l_min=33.0)
 
 
 def _season(name: str, *, cover: bool) -> Layout:
     """A whole season from planting: one zone by the balance and one by its probes, with pulses as on a farm."""
-    zones = tuple(_zone(number, ValveConfig(Coil(0, number)), age_days=2.0) for number in (1, 2))
+    zones = tuple(zone(number, ValveConfig(Coil(0, number)), age_days=2.0) for number in (1, 2))
     config = WorldConfig(zones=zones, weather=WeatherConfig(cover=cover, wet_days=0.05 if cover else 0.25))
-    return Layout(name, config, (_balance(1, at="05:30", pulse_min=20), _band(2, pulse_min=15, rest_min=60)))
+    return Layout(name, config, (balance(1, at="05:30", pulse_min=20), band(2, pulse_min=15, rest_min=60)))
 
 
 LAYOUTS = {
@@ -199,6 +148,7 @@ LAYOUTS = {
         _gravity(),
         _solar(),
         _fertigated(),
+        *GROUPS,
     )
 }
 SEASONS = {layout.name: layout for layout in (_season("covered", cover=True), _season("open", cover=False))}

@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tonnam_sim.world.config import COCO_BAG, Coil, InjectorConfig, ValveConfig, WorldConfig, ZoneConfig
+from tonnam_sim.world.config import (
+    COCO_BAG,
+    Coil,
+    InjectorConfig,
+    PumpConfig,
+    ValveConfig,
+    WorldConfig,
+    ZoneConfig,
+)
 from tonnam_sim.world.solution import UNITS
-from tonnam_sim.world.wiring import LEVEL, METER, PUMP_METER, inputs_of
+from tonnam_sim.world.wiring import LEVEL, METER, METERS_FROM, PUMP_METER, PUMP_METERS_FROM, inputs_of
 
 if TYPE_CHECKING:
-    from tests.season.site import Layout
+    from tests.season.layout import Layout
 
 PROBE_POLL_S = 60
 WEATHER_POLL_S = 300
@@ -82,7 +90,8 @@ def site_text(layout: Layout) -> str:
     """The site file of a layout."""
     cover = layout.config.weather.cover
     head = HEAD.replace("COVER", "greenhouse" if cover else "none")
-    head += (UNDER_COVER if cover else OUTSIDE) + (METERED if layout.metered else "")
+    common = layout.metered and not _own_meters(layout.config)
+    head += (UNDER_COVER if cover else OUTSIDE) + (METERED if common else "")
     return head + "".join(_table(kind, keys) for kind, keys in _tables(layout))
 
 
@@ -93,7 +102,7 @@ def _tables(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "device", _device(f"relay-{number}", "cabinet", board.unit, profile)
     yield "device", _device("tank", "cabinet", LEVEL, "qdy30a", poll_s=10)
     if layout.metered:
-        yield "device", _device("flow", "cabinet", METER, "pulse-counter", parameters={"pulse_l": config.pulse_l})
+        yield from _meters(config)
     probes = [probe.id for zone in config.zones for probe in zone.probes]
     for unit, probe in enumerate(probes, start=1):
         more = {"tells": ["soil_moisture"], "poll_s": PROBE_POLL_S}
@@ -107,10 +116,29 @@ def _tables(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "device", _device(f"inputs-{unit}", "cabinet", unit, "digital-input-8ch", tells=tells)
     yield from _actuators(layout)
     yield from _dosing(layout)
+    if layout.group:
+        yield "group", dict(layout.group)
+    if layout.filter:
+        yield "filter", {"id": "sand", "name": _words("sand"), "valve": "flush", "pump": "pump", **layout.filter}
     for zone in config.zones:
         yield "zone", _zone_keys(zone, layout)
     for program in layout.programs:
         yield "program", program
+
+
+def _own_meters(config: WorldConfig) -> bool:
+    """Whether each main has a meter of its own."""
+    return bool(config.more_pumps) and not config.common_meter
+
+
+def _meters(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One for all, or one for each main: those are named as the world's sensors are."""
+    for number, pump in enumerate(config.pumps if _own_meters(config) else (config.pump,)):
+        name, unit = (f"flow-{number}", METERS_FROM + number) if number else ("flow", METER)
+        yield "device", _device(name, "cabinet", unit, "pulse-counter", parameters={"pulse_l": config.pulse_l})
+        if _own_meters(config):
+            streams = {"rate": f"{name}/rate", "total": f"{name}/total"}
+            yield "meter", {"id": f"meter-{number}", **streams, "supplies": [pump.id]}
 
 
 def _weather(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -129,35 +157,40 @@ def _weather(config: WorldConfig) -> Iterator[tuple[str, dict[str, Any]]]:
 def _actuators(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
     config = layout.config
     if layout.pumped:
-        yield from _pump(config, layout)
+        for number, each in enumerate(config.pumps):
+            yield from _pump(number, each, layout)
+    if config.filter.flush is not None:
+        yield "actuator", _valve("flush", "valve", config.filter.flush)
     if config.master is not None:
         yield "actuator", _valve("master", "master", config.master) | {"lead_s": 2, "lag_s": 2}
     for zone in config.zones:
         yield "actuator", _valve(f"valve-{zone.id}", "valve", zone.valve)
 
 
-def _pump(config: WorldConfig, layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
+def _pump(number: int, part: PumpConfig, layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
     pump: dict[str, Any] = {"capacity_l_min": layout.capacity_l_min}
     if layout.pump_current:
+        name = f"{part.id}-meter"
         told = {"tells": ["current"], "poll_s": 2}
-        yield "device", _device("pump-meter", "cabinet", PUMP_METER, "eastron-sdm120", **told)
-        pump |= {"current": "pump-meter/current", "runs_above": 0.8, "dry_below": 1.2}
-    if config.pump.supply == "solar":
+        unit = PUMP_METERS_FROM + number if number else PUMP_METER
+        yield "device", _device(name, "cabinet", unit, "eastron-sdm120", **told)
+        pump |= {"current": f"{name}/current", "runs_above": 0.8, "dry_below": 1.2}
+    if part.supply == "solar":
         yield "bus", {"id": "inverter", "address": "tcp://127.0.0.1:1505"}
         yield "device", _device("roof", "inverter", 1, "sunspec-103", tells=["ac_power"])
-        pump |= {"power": "roof/ac_power", "least_w": _roof_w(config, LEAST_SPEED)}
-        pump["flow_at"] = [[_roof_w(config, speed), 100 * speed] for speed in (LEAST_SPEED, 0.85, 1.0)]
-    if config.pump.cut_off_s is not None:
-        pump["cut_off_min"] = config.pump.cut_off_s / 60
-    if config.pump.contactor is not None:
-        yield "actuator", _actuator("contactor", "contactor", config.pump.contactor)
+        pump |= {"power": "roof/ac_power", "least_w": _roof_w(part, LEAST_SPEED)}
+        pump["flow_at"] = [[_roof_w(part, speed), 100 * speed] for speed in (LEAST_SPEED, 0.85, 1.0)]
+    if part.cut_off_s is not None:
+        pump["cut_off_min"] = part.cut_off_s / 60
+    if part.contactor is not None:
+        yield "actuator", _actuator("contactor", "contactor", part.contactor)
         pump["contactor"] = "contactor"
-    yield "actuator", _actuator("pump", "pump", config.pump.coil, **pump)
+    yield "actuator", _actuator(part.id, "pump", part.coil, **pump)
 
 
-def _roof_w(config: WorldConfig, speed: float) -> int:
+def _roof_w(pump: PumpConfig, speed: float) -> int:
     """What a roof of 10 kW gives while the sun turns the pump so fast: its power goes with the cube of its speed."""
-    return round(config.pump.full_load_a * 230.0 * 0.85 * speed**3 / config.pump.solar_w * 10_000.0)
+    return round(pump.full_load_a * 230.0 * 0.85 * speed**3 / pump.solar_w * 10_000.0)
 
 
 def _dosing(layout: Layout) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -207,10 +240,11 @@ def _zone_keys(zone: ZoneConfig, layout: Layout) -> dict[str, Any]:
     config = layout.config
     keys: dict[str, Any] = {"id": zone.id, "name": _words(zone.id), "crop": {"th": "เมลอน", "en": "Melon"}}
     keys |= {"area_m2": zone.area_m2, "valve": f"valve-{zone.id}"}
-    keys |= {"pump": "pump"} if layout.pumped else {}
+    if layout.pumped:
+        keys["pump"] = next(pump.id for pump in config.pumps if pump.main == zone.main)
     if config.master is not None:
         keys["master"] = "master"
-    keys |= {"probes": [probe.id for probe in zone.probes], "flow_l_min": layout.told_flow_l_min}
+    keys |= {"probes": [probe.id for probe in zone.probes], "flow_l_min": layout.told_flow_l_min or zone.flow_l_min}
     low, high = (40, 55) if zone.soil is COCO_BAG else (26, 31)
     keys["band"] = {"low_pct": low, "high_pct": high}
     keys["growing"] = _growing(zone)

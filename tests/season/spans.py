@@ -25,16 +25,25 @@ def of_subject(episode: Episode, subject: str, *states: str) -> list[Span]:
     return found
 
 
-def pumping(episode: Episode) -> list[Span]:
-    """When the pump had current."""
-    return of_subject(episode, "pump", "on")
+def pumps(episode: Episode) -> list[str]:
+    """The pumps that feed zones; the world's are called the same."""
+    return sorted({zone.part.pump for zone in episode.site.zones.values() if zone.part.pump is not None})
 
 
-def no_path(episode: Episode) -> list[Span]:
-    """When the pump had current and no zone was open."""
-    spans = pumping(episode)
-    for zone in episode.site.zones:
-        spans = without(spans, of_subject(episode, f"path:{zone}", "open"))
+def pumping(episode: Episode, pump: str) -> list[Span]:
+    """When a pump had current."""
+    return of_subject(episode, pump, "on")
+
+
+def no_path(episode: Episode, pump: str) -> list[Span]:
+    """When a pump had current and nothing behind it was open: no zone, and no filter's drain."""
+    spans = pumping(episode, pump)
+    for zone in episode.site.zones.values():
+        if zone.part.pump == pump:
+            spans = without(spans, of_subject(episode, f"path:{zone.id}", "open"))
+    for part in episode.site.file.filter:
+        if part.pump == pump:
+            spans = without(spans, of_subject(episode, part.valve, "opening", "open", "closing"))
     return spans
 
 

@@ -17,14 +17,16 @@ SEED = 20261121
 EPISODES = {
     "plain": 60,
     "master": 36,
-    "kinds": 60,
+    "kinds": 52,
     "simple": 40,
-    "together": 40,
+    "together": 32,
     "gravity": 32,
     "solar": 24,
-    "fertigated": 8,
+    "fertigated": 6,
+    "group": 8,
+    "common": 10,
 }
-AT_A_TIME = {"fertigated": 4}
+AT_A_TIME = {"fertigated": 3}
 
 
 def parts() -> Iterator[tuple[str, int, int]]:

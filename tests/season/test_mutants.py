@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.season import doses, invariants, mutants, mutants_more
+from tests.season import doses, invariants, mutants, mutants_group, mutants_more
 from tests.season.blows import Blow, Case, EdgeBlow, Kill, Stop, Visit, Water
 from tests.season.drive import MakeCore, live
 from tests.season.invariants import Check
+from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
+from tests.season.site import LAYOUTS
+from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.core import Core
 from tonnam_sim.world import Fault
 from tonnam_sim.world.faults import (
@@ -51,6 +54,9 @@ DEAD = Blow(PumpDead(at_s=0.0), 60, lasts_s=600)
 # Five hours of people who water by the injectors' farm, and of restarts between them.
 FED = [blow for part in range(4) for blow in (water(900, at_s=60 + 1200 * part), kill(1100 + 1200 * part, 1))]
 PULLED = [at(600, ProbePulled(at_s=0.0, probe=f"probe-1-{twin}")) for twin in ("a", "b")]
+AT_ONCE = (water(600, "zone-1"), water(600, "zone-3", at_s=70))
+SOON = (water(600, "zone-1"), water(600, "zone-2", at_s=120))
+ALL_PUMPS = (water(600, "zone-2"), water(600, "zone-3", at_s=120), water(600, "zone-4", at_s=180))
 
 CASES: dict[str, Found] = {
     "raises": (mutants_more.Raises, case(water(1200)), invariants.no_exception),
@@ -94,6 +100,32 @@ CASES: dict[str, Found] = {
         case(*PULLED, days=1.2),
         invariants.pulled_probes_drown_nobody,
     ),
+    "second": (
+        mutants_group.LeavesTheSecondPumpOn,
+        case(water(1200, "zone-3"), at(300, Stop(zone="zone-3")), layout="common"),
+        invariants.running_pump_has_a_path,
+    ),
+    "apart": (
+        mutants_group.with_group(LAYOUTS["common"], least_s=0),
+        case(*AT_ONCE, layout="common"),
+        groups_keep_their_limits,
+    ),
+    "much": (
+        mutants_group.with_group(LAYOUTS["common"], capacity_l_min=500),
+        case(*SOON, layout="common"),
+        groups_keep_their_limits,
+    ),
+    "many": (
+        mutants_group.with_group(LAYOUTS["group"], most_pumps=3),
+        case(*ALL_PUMPS, layout="group"),
+        groups_keep_their_limits,
+    ),
+    "half": (
+        mutants_group.TellsHalf,
+        case(*ALL_PUMPS, layout="group"),
+        litres_are_told_of_who_got_them,
+    ),
+    "thirst": (mutants_more.NeverBegins, case(layout="common", days=3.0), crops_are_not_thirsty),
     "doses": (
         mutants_more.ForgetsDoses,
         case(*FED, layout="fertigated"),
