@@ -13,6 +13,7 @@ from tonnam_edge.core.plant.flow import Expected
 from tonnam_edge.core.plant.runs import Runs
 from tonnam_edge.core.plant.supply import Supply
 from tonnam_edge.limits import CURRENT_SETTLES_S, DECAY_S, DRY_S
+from tonnam_edge.site.site import Site
 
 # A pump that does not stop gives as much as before; water that falls from a tank through it gives less.
 AS_BEFORE = 0.9
@@ -25,14 +26,20 @@ Fail = Callable[[Supply, Text, Now], None]
 class Motors:
     """Watches the pumps. Times are since boot, in milliseconds."""
 
-    def __init__(self, runs: Runs, expected: Expected, actuators: Actuators, latches: Latches, fail: Fail) -> None:
-        self._runs, self._expected, self._actuators = runs, expected, actuators
+    def __init__(
+        self, site: Site, runs: Runs, expected: Expected, actuators: Actuators, latches: Latches, fail: Fail
+    ) -> None:
+        self._site, self._runs, self._expected, self._actuators = site, runs, expected, actuators
         self._latches, self._fail = latches, fail
         self._dry_since: dict[str, int] = {}
+        self._stood: set[str] = set()  # pumps whose current was seen to fall since they were told to stop
 
     def look_for_weld(self, supply: Supply, image: Image, *, by_hand: bool) -> None:
         """The relay is off, and water or current goes on: the contactor in series is opened with the rest."""
-        if by_hand or supply.pump is None or self._actuators.held(supply.pump.id) is not False:
+        if supply.pump is None or self._actuators.held(supply.pump.id) is not False:
+            self._stood.discard(supply.name)
+            return
+        if by_hand:
             return
         if self._flows_on(supply, image) or self._draws_on(supply, image):
             text = plant_texts.welded(supply.pump.part.name)
@@ -42,6 +49,7 @@ class Motors:
     def watch_currents(self, image: Image) -> None:
         """A pump that runs but draws little has no water. It is the witness that needs no level and no meter."""
         for supply in self._runs.supplies.values():
+            supply.may_draw = supply.contactor is not None and self._may_draw(supply, image)
             pump = supply.pump
             if pump is None or pump.part.dry_below is None or not supply.on:
                 self._dry_since.pop(supply.name, None)
@@ -82,8 +90,29 @@ class Motors:
         return enough and stream.l_min(settled, now) + pulse_l_min >= AS_BEFORE * before_l_min
 
     def _draws_on(self, supply: Supply, image: Image) -> bool:
-        """Whether the pump draws current some seconds after it stopped, and nobody has started it by hand since."""
-        return not supply.off and self._runs_by_current(supply, image) is True
+        """Whether the pump draws current some seconds after it was told to stop, also when that was long ago or by an
+        earlier process.
+
+        One that was seen to stand and draws again was started by somebody at the cabinet, unless every zone's switch
+        there would have told of that.
+        """
+        runs = self._runs_by_current(supply, image)
+        if runs is False:
+            self._stood.add(supply.name)
+        return runs is True and (supply.name not in self._stood or self._hand_is_told(supply))
+
+    def _hand_is_told(self, supply: Supply) -> bool:
+        zones = [self._site.zones[name] for name in supply.outlets if name in self._site.zones]
+        return all(zone.part.mode is not None for zone in zones)
+
+    def _may_draw(self, supply: Supply, image: Image) -> bool:
+        """Whether a pump that was told to stop is yet to be seen standing: once its contactor is open, nobody can see
+        any more that its own contact is welded."""
+        pump = supply.pump
+        if pump is None or self._actuators.said_open(pump.id) or image.value(pump.current) is None:
+            return False
+        told, read = self._actuators.told_mono_ms(pump.id), image.read_mono_ms.get(pump.current or "", 0)
+        return read < told + 1000 or (image.value(pump.current) or 0.0) >= (pump.part.runs_above or 0.5)
 
     def _runs_by_current(self, supply: Supply, image: Image) -> bool | None:
         """Whether the pump's motor runs still, by its current some seconds after it was told to stop; None when that

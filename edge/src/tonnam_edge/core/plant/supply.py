@@ -81,6 +81,7 @@ class Supply:
         self.on_since = 0
         self.failed: Text | None = None  # why it could not stop as it should
         self.flows_on = False  # whether water went on for long after its pump was proven off
+        self.may_draw = False  # whether its pump, told to stop, is yet to be seen standing by its current
         self.stopped_at: int | None = None  # when the pump was told to stop last, since it was started
         self._since = 0
         self._run_s = 0.0
@@ -281,8 +282,9 @@ class Supply:
             return True
         if self._actuators.proven(self.pump.id):
             rest_s = self.pump.part.rest_s or 0.0 if self.stage is Stage.PAUSING else 0.0
-            self.flows_on = flows and waited_s >= WELD_LOOK_S
-            return waited_s >= max(DECAY_S, rest_s) and (not flows or self.flows_on)
+            looked = waited_s >= WELD_LOOK_S
+            self.flows_on = flows and looked
+            return waited_s >= max(DECAY_S, rest_s) and (looked or not (flows or self.may_draw))
         return self._is_closed(self.pump, waited_s)
 
     def _is_closed(self, actuator: Actuator, waited_s: float) -> bool:

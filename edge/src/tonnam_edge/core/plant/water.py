@@ -46,7 +46,7 @@ class Water:
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
         self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
         self._guard = CoilGuard(site, self.actuators, self.runs, self.latches, tell)
-        self._motors = Motors(self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
+        self._motors = Motors(site, self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
         self._proofs = [
             Proof(
                 site,
