@@ -1,4 +1,4 @@
-"""A pump's contact that is welded, seen by its current: with no meter, slow drips, old welds and boards in disorder."""
+"""A welded pump that its current tells of: with no meter, slow drips, old welds and boards in disorder."""
 
 from __future__ import annotations
 
