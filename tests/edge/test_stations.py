@@ -55,6 +55,22 @@ def test_a_pump_runs_and_the_gate_closes_when_the_river_comes_up_and_both_go_bac
     assert moved == [("pump-1", "on"), ("gate", "closed"), ("pump-1", "off"), ("gate", "open")]
 
 
+def test_a_new_site_file_must_wait_for_a_flood_and_for_what_somebody_asked_for(flood: Flood) -> None:
+    """Another core would begin with the safe state: the gate half way, every pump on."""
+    assert flood.core.rests
+    river(flood, 251)
+    flood.run(2)
+    assert not flood.core.rests
+    river(flood, 219)
+    flood.run(2)
+    assert flood.core.rests
+    flood.command(CommandAction.WATER, seconds=60)
+    flood.run(2)
+    assert not flood.core.rests
+    flood.run(70)
+    assert flood.core.rests
+
+
 def test_what_is_held_out_of_its_safe_state_is_held_by_the_board_and_a_kill_brings_it_back(flood: Flood) -> None:
     assert set(flood.town.until) == {0, 1, 2}
     assert all(0 < until - flood.town.now_s <= 120 for until in flood.town.until.values())

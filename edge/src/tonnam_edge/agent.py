@@ -213,7 +213,7 @@ class Agent:
     def _may_change(self, site: Site) -> bool:
         """Nothing runs or waits, the disk takes everything, and what is not proven off will be turned off still."""
         kept = all(site.moved_by(name) == self.site.moved_by(name) for name in self.core.not_off)
-        still = not self.core.running and self._link.commands.empty() and not self.core.unread
+        still = self.core.rests and self._link.commands.empty() and not self.core.unread
         return kept and still and self._custody.well
 
     def _makes_way(self) -> bool:

@@ -106,14 +106,7 @@ class Core:
         self._queue = Queue(site, ready_at(site, restarted), self._water.sharing.rivals)
         self._commands = Commands(self._memory, now)
         self._run_book = RunBook(
-            site,
-            self._memory,
-            self._settings,
-            self._books,
-            self._growth,
-            self._dosing,
-            self._commands,
-            self._event,
+            site, self._memory, self._settings, self._books, self._growth, self._dosing, self._commands, self._event
         )
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._people = People(
@@ -145,6 +138,11 @@ class Core:
     def running(self) -> frozenset[str]:
         """The zones with a run in progress, closing included."""
         return frozenset(self._runs.active)
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing runs, and no station does what somebody asked for or keeps a flood out."""
+        return not self._runs.active and not self._stations.busy
 
     @property
     def not_off(self) -> frozenset[str]:

@@ -87,6 +87,11 @@ class Station:
         """What survives a restart."""
         return self._memory.stations.setdefault(self.part.id, StationKept())
 
+    @property
+    def busy(self) -> bool:
+        """Whether it follows an order, or its level said start and has not said stop."""
+        return self._order is not None or bool(self.kept.above) or self.kept.flooded
+
     def look(self, image: Image, outside: Text | None) -> bool:
         """See who has it in hand. `outside`: why nothing is to be moved on the whole site. True: it is ours again."""
         self.hands.look(image)

@@ -33,6 +33,11 @@ class Stations:
     def __contains__(self, name: str | None) -> bool:
         return name in self._all
 
+    @property
+    def busy(self) -> bool:
+        """Whether one does what somebody asked for, or its level said start and has not said stop."""
+        return any(station.busy for station in self._all.values())
+
     def begin(self) -> None:
         """What an earlier process was asked for is over."""
         for station in self._all.values():
