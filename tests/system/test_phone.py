@@ -12,7 +12,7 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from tests import servers
 from tests.cloud.web_browser import PHONE, ZONE_2
-from tests.cloud.web_fixtures import CHROMIUM, FLAGS
+from tests.cloud.web_fixtures import FLAGS, chromium
 from tests.system.stack import PASSWORD, USER, Client, Stack, plan_in, running
 
 PUMP, VALVE_2 = 0, 2
@@ -25,7 +25,7 @@ NUMBER = re.compile(r"\d+\.\d")
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = await browser.new_page(viewport=PHONE, locale="th-TH")
         page.set_default_timeout(20_000)
         yield page
