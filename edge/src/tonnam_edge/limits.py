@@ -22,8 +22,6 @@ LATE_S = 3.0
 DRY_S = 10.0
 # Coils that somebody else moves so often within an hour are latched.
 UNEXPECTED_TIMES = 3
-# Without a deadline of its own an actuator is opened by a person only, and for no longer than this.
-ATTENDED_MAX_S = 600.0
 # Water pressure falls for this long between pump and valve.
 DECAY_S = 2.0
 # The valve's own deadline is the planned run, its travels and these two: so that it outlasts the pump's.

@@ -5,10 +5,14 @@ What unknown means, by input:
     tank level                  limited: so many minutes a run and litres in all; flow and current are witnesses
     current of the pump         the next witness: the flow
     flow                        the next witness: the current; with neither the tank level's limit alone counts
-    a meter that stands still   limited: so many litres until somebody has looked, see `core.proof`
-    power of a solar pump       no start; a run in progress goes on while the meter moves, see `core.power`
+    a meter that stands still   limited: so many litres until somebody has looked, see `plant.proof`
+    power of a solar pump       no start; a run in progress goes on while the meter moves, see `plant.power`
+    emergency stop              stop: nothing starts before it was read; while silent, as it was last seen
+    switch of a zone            one last seen off or on hand stays so; else programs wait, people need not
+    lock-outs and latches       none: they are remembered; while the memory is unread nothing starts
+    the disk                    stop: what cannot be written down does not start
     water given before a start  counts as given in full
-    time of day                 limited: see `core.books`
+    time of day                 limited: see `books`
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.wishes import Wait
-from tonnam_edge.limits import ATTENDED_MAX_S, SHORTEST_RUN_S
+from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.deadlines import longest_run_s
 from tonnam_edge.site.paths import Outlet
 from tonnam_edge.site.site import Site
@@ -107,20 +111,17 @@ def _not_now(wish: Wish, zone: Outlet, image: Image, memory: Memory, standing: S
 
 
 def _nobody_would_close(wish: Wish, site: Site) -> Text | None:
-    """No program opens what would stay open if this machine died."""
-    if wish.cause == "manual":
-        return None
+    """Nothing opens what would stay open if this machine died. Whoever asks for water from afar is not beside it."""
     open_ended = [name for name in site.path_of(wish.zone) if not site.actuators[name].unattended]
     return plant_texts.nobody_would_close(site.actuators[open_ended[0]].part.name) if open_ended else None
 
 
 def _limit_by_cut_offs(granted: Granted, zone: Outlet, site: Site) -> Granted:
-    """No longer than every part of the path can guard; without a guard, as long as a person stays beside it."""
+    """No longer than every part of the path can guard."""
     for name in site.path_of(zone.id):
         actuator = site.actuators[name]
         most_s = longest_run_s(actuator.part, actuator.timer_s, site.feed_of(zone.id))
-        most_s = ATTENDED_MAX_S if most_s is None else most_s
-        if granted.seconds > most_s:
+        if most_s is not None and granted.seconds > most_s:
             why = plant_texts.guarded_for(actuator.part.name)
             granted = Granted(most_s, texts.limited(granted.reason, most_s, why))
     return granted

@@ -169,8 +169,8 @@ def _unguarded(actuator: ActuatorPart, board: str, relay: Relay) -> str:
         why = f"no timer of {board} ends with it {state}"
     other = "" if actuator.kind == "latching" else ", or put it on a board with a timer"
     return (
-        f"{why}: if this machine dies, it stays as it is. No program will water with it, and a person for 10 minutes "
-        f"at most. Add a cut-off of its own and say so with cut_off_min{other}"
+        f"{why}: if this machine dies, it stays as it is. Neither a program nor a command from afar will water with "
+        f"it. Add a cut-off of its own and say so with cut_off_min{other}"
     )
 
 

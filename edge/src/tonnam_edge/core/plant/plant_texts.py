@@ -76,9 +76,9 @@ def after_restart() -> Text:
 
 def nobody_would_close(name: Words) -> Text:
     return text(
-        joined(name.th, "ไม่มีเวลาตัดของตัวเอง ถ้าเครื่องควบคุมดับจะเปิดค้าง จึงรดเองอัตโนมัติไม่ได้ สั่งรดเองได้ไม่เกิน 10 นาที"),
-        f"{name.en} has no cut-off of its own: if the controller dies it stays open. So no program waters with it; a "
-        "person may for 10 minutes",
+        joined(name.th, "ไม่มีเวลาตัดของตัวเอง ถ้าเครื่องควบคุมดับจะเปิดค้าง จึงไม่เปิดให้ ทั้งรดอัตโนมัติและสั่งจากโทรศัพท์ ใช้สวิตช์ที่ตู้แทน"),
+        f"{name.en} has no cut-off of its own: if the controller dies it stays open. So nothing waters with it, "
+        "neither a program nor a command from afar; use the switch at the cabinet",
     )
 
 
