@@ -106,6 +106,7 @@ class Episode:
         settled_ms = self.ends_ms + SETTLE_MS
         while self._unsettled and self.now_ms < settled_ms and self._goes_on:
             self.advance(settled_ms)
+        self._commit()  # a disk that takes nothing does so at last: what waits for it is told then
         self._notes.end(self.now_ms)
         return self.record
 
