@@ -95,7 +95,7 @@ def test_a_normally_open_valve_on_a_board_whose_timers_only_turn_on_is_not_guard
     _, warnings = load_site(tmp_path / "site.toml")
     (told,) = [warning.text for warning in warnings]
     assert "no timer of small ends with it closed" in told
-    assert "No program will water with it" in told
+    assert "Neither a program nor a command from afar will water with it" in told
 
 
 def test_a_cut_off_of_its_own_is_as_good_as_a_timer(tmp_path: Path) -> None:
