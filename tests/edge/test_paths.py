@@ -248,7 +248,7 @@ def test_a_valve_that_closes_late_counts_until_it_is_closed(tmp_path: Path) -> N
     play.field.welded = {1: True}
     play.run(120)
     assert play.ended()[0].body["outcome"] == "failed"
-    assert 70 <= play.ended()[0].body["duration_s"] <= 75
+    assert 62 <= play.ended()[0].body["duration_s"] <= 65  # told twice, and read as open after each
     play.field.welded = {}
     play.run(10)
     assert play.memory is not None

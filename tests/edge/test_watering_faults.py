@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge.farms import SITE, Play, site_of
+from tests.edge.plants import pump_with
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.site import Site
 
@@ -137,3 +138,21 @@ def test_a_run_cut_off_by_a_kill_ends_as_interrupted_and_counts_in_full(site: Si
     assert later.states() == ["failed"]
     assert later.memory is not None
     assert Memory.decode(later.memory).known.used["zone-1"].seconds == 600
+
+
+def test_a_close_that_the_board_contradicts_twice_stops_the_pump_of_another_zone_within_seconds(
+    tmp_path: Path,
+) -> None:
+    play = Play(site_of(tmp_path, pump_with(SITE, "capacity_l_min = 130\n")))
+    play.run(3)
+    play.water("zone-2", 300, "c2")
+    play.run(3)
+    play.water("zone-1", 30, "c1")
+    play.run(25)
+    play.field.welded = {1: True}
+    play.run(30)
+    closed = [(step.now_ms, a.actuator) for step in play.steps[5:] for a in step.actions if not a.open]
+    valve_ms = next(at for at, name in closed if name == "valve-1")
+    pump_ms = next(at for at, name in closed if name == "pump")
+    assert 2000 <= pump_ms - valve_ms <= 4000
+    assert {event.body["outcome"] for event in play.ended()} == {"failed"}

@@ -218,10 +218,19 @@ class Actuators:
             return self._differs(name, said, mono_ms)
         if said.proven:
             return None
-        if mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000 and not said.unproven_told:
+        refused = seen is not None and self._refuses(name, said, at, mono_ms)
+        late = mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000
+        if (late or refused) and not said.unproven_told:
             said.unproven_told = True
             return Differs.NOT_OPENED if said.open else Differs.NOT_CLOSED
         return None
+
+    def _refuses(self, name: str, said: _Said, at: Position, mono_ms: int) -> bool:
+        """Whether the board was told twice to go into safety, and says after its travel and the second time that it
+        did not. One that is silent has longer: what it does is not known."""
+        again = said.since_mono_ms < said.last_mono_ms < at.mono_ms
+        travelled_ms = mono_ms - said.since_mono_ms - self._actuators[name].part.travel_s * 1000
+        return self._in_safe_state(name) and again and travelled_ms >= REPEAT_OFF_S * 1000
 
     def _repeat(self, mono_ms: int) -> None:
         """Say again what is safe and not proven: all of it together, so that a board that was silent stops the pump
@@ -251,7 +260,8 @@ class Actuators:
         return mono_ms - self._said[name].last_mono_ms >= again_s * 1000
 
     def _prove_s(self, name: str, said: _Said) -> float:
-        """How long the proof may take: two cycles of reading back, and for a close its travel or the meter's wait."""
+        """How long the proof may take of a board that does not contradict: for a close with its travel or the meter's
+        wait."""
         if said.open:
             return PROVE_S
         return PROVE_S + self._actuators[name].part.travel_s + self._still_s.get(name, 0.0)
