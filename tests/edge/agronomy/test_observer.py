@@ -184,6 +184,10 @@ def test_a_least_field_capacity_leaves_room_until_soil_was_full() -> None:
     assert least.field_capacity == pytest.approx(0.33)
     assert least.at_least
     assert correct(least, 40, reading_of(5)).outcome is not Outcome.REJECTED
+    assert correct(least, 20, reading_of(10)).step_mm == 0
+    for day in range(20):
+        least = correct(least, 20, reading_of(10, day)).state
+    assert least.kc_trim == 1
     learned = observer.learn_field_capacity(least, SOIL, 0.33, filled=True)
     assert learned.knows_full
     assert correct(learned, 45, reading_of(5)).outcome is Outcome.REJECTED

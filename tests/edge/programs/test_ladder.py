@@ -8,6 +8,7 @@ import pytest
 
 from tests.edge.farms import BAND, HOUR_MS
 from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, litres_of, most_in_24_h, rungs, told, zone_kept
+from tonnam_edge.core.programs import ladder
 
 
 @pytest.mark.parametrize("grows", [True, False])
@@ -18,6 +19,16 @@ def test_a_probe_that_hangs_in_the_air_from_the_start_leads_to_one_and_a_half_et
     play.field.moisture[0] = 2.0
     days(play, 4)
     assert 0 < most_in_24_h(play) <= 1.5 * etc_l_day(play) + 120
+
+
+def test_what_a_probe_may_still_ask_for_is_given_in_runs_that_are_worth_it(tmp_path: Path) -> None:
+    """A quarter of a day's water, or half a pulse: not what the last hour has set free, twenty seconds at a time."""
+    play = farm(tmp_path, BAND)
+    play.field.moisture[0] = 15.0
+    days(play, 3)
+    assert len(litres_of(play)) >= 6
+    worth_l = min(10 * 120 / 2, ladder.MOST_BY_PROBE * etc_l_day(play) / 4)
+    assert min(litres for _, litres in litres_of(play)) > 0.8 * worth_l
 
 
 def test_a_probe_that_is_pulled_out_is_told_and_the_crop_lives_by_the_balance(tmp_path: Path) -> None:

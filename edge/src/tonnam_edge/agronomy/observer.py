@@ -118,7 +118,7 @@ def correct(
     """Pull the depletion towards a probe: gain 0.2, at most 0.25 RAW, once a day before dawn, 6 h after water.
 
     A difference over 0.5 TAW is rejected, three rejections in a row are an alert; of wetter soil than reckoned only
-    what no offset explains, until it has seen full soil. A lasting sign trims Kc, once field capacity was learned.
+    what no offset explains, until it has seen full soil. From then on a lasting sign trims Kc.
     `water` must have been reckoned with `state.kc_trim`.
     """
     refusal = _refusal(state, reading)
@@ -232,9 +232,9 @@ def _offset_mm(state: State, soil: Soil, crop: Crop, crop_day: float) -> float:
 def _trimmed(state: State, innovation_of_taw: float) -> State:
     """Count the sign; when it has lasted, trim Kc by at most 2 % a day within 0.7 and 1.3.
 
-    Not before field capacity was learned: until then a lasting sign may be the probe's offset.
+    Not before the probe has seen full soil: until then a lasting sign may be its offset.
     """
-    if state.field_capacity is None or abs(innovation_of_taw) < QUIET_OVER_TAW:
+    if not state.knows_full or abs(innovation_of_taw) < QUIET_OVER_TAW:
         return replace(state, streak=0)
     sign = 1 if innovation_of_taw > 0 else -1
     streak = state.streak + sign if state.streak * sign > 0 else sign
@@ -249,10 +249,10 @@ def _limited(state: State, untrimmed_etc_mm: float, step_mm: float, day: int) ->
     """The step that is allowed today, and the state with today counted if it goes below 70 % of ETc.
 
     What the probe leaves of the day's water is the trimmed ETc plus the step. On two days of any seven that may be
-    less than 70 % of the untrimmed ETc; on the others the step is cut so that it is not. Until field capacity was
-    learned the probe may be off by more than a crop can bear: it may ask for more water, and for no less.
+    less than 70 % of the untrimmed ETc; on the others the step is cut so that it is not. Until the probe has seen
+    full soil it may be off by more than a crop can bear: it may ask for more water, and for no less.
     """
-    if state.field_capacity is None:
+    if not state.knows_full:
         return state, max(step_mm, 0.0)
     recent = tuple(d for d in state.below if abs(day - d) < WINDOW_DAYS)
     least = (LEAST_SHARE_OF_ETC - state.kc_trim) * untrimmed_etc_mm  # never above zero: the trim is at least that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from tonnam_edge.site.site import Zone
 
 # A run that ends by the meter may last this much longer than its litres should take.
 SLOW_FLOW = 1.25
+# Of a pulse: so little over asks for no pulse more.
+A_LITTLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,12 @@ class Asked:
         return True
 
     def wish_litres(self, zone: Zone, wish: Wish, litres: float, pulse_s: float | None) -> Wish:
-        """The wish for so many litres, or as many as one pulse gives; by the meter where it is good."""
+        """The wish for so many litres, or an equal part of more than a pulse gives; by the meter where it is good."""
         flow_l_min, most_s = self.flow_l_min(zone), zone.max_run_s
         seconds, pulse_s = litres / flow_l_min * 60, most_s if pulse_s is None else min(pulse_s, most_s)
-        if seconds > pulse_s:
-            seconds, litres = pulse_s, pulse_s * flow_l_min / 60
+        parts = max(math.ceil(seconds / pulse_s - A_LITTLE), 1)
+        seconds = min(seconds / parts, pulse_s)
+        litres = seconds * flow_l_min / 60
         site = self.fields.site
         trusted = site.paths.meter(zone.id) not in self.memory.unproven_l
         metered = trusted and self.image.value(site.total_of(zone.id)) is not None

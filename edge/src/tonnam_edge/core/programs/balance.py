@@ -22,6 +22,8 @@ from tonnam_edge.site.site import Zone
 DAY_H = 23
 # On the lower rungs a day's water begins when so much of it is missing, so that it is not given in drops.
 BEGIN_AT = 0.5
+# Less of RAW than this is left for another time: it would fill pipes, and never reach the farthest emitters' soil.
+USEFUL_OF_RAW = 0.1
 # In the last hours of cheap electricity a zone is watered that would need it before it is cheap again.
 AHEAD_MS = 3 * HOUR_MS
 LOOK_AHEAD_MS = 24 * HOUR_MS
@@ -51,13 +53,16 @@ def refill(
     slot_ms: int | None = None,
     most_l: float = math.inf,
 ) -> None:
-    """From RAW to field capacity, in as many runs as it takes; at most `most_l` of it now."""
-    depletion_mm, raw_mm = growing.water.depletion_mm, growing.reserves.raw_mm
-    litres = growing.ground.soil.litres_to_fill(depletion_mm)
+    """From RAW to field capacity, in as many runs as it takes; at most `most_l` of it now. A chosen hour at which too
+    little is missing is over: what evaporates later in the day waits for the next one."""
+    depletion_mm, raw_mm, soil = growing.water.depletion_mm, growing.reserves.raw_mm, growing.ground.soil
+    litres = soil.litres_to_fill(depletion_mm)
     filling = program in asked.memory.filling or depletion_mm >= raw_mm or slot_ms is not None
     ahead = None if filling else _dear_before_dry(zone, program, growing, asked)
     filling = filling or ahead is not None
-    if not filling or litres < asked.least_l(zone):
+    if not filling or litres < max(asked.least_l(zone), soil.litres_to_fill(USEFUL_OF_RAW * raw_mm)):
+        if slot_ms is not None:
+            asked.decision.slots[program] = slot_ms
         asked.say(zone, words.enough_by_balance(depletion_mm, raw_mm))
         return
     asked.decision.filling.append(program)

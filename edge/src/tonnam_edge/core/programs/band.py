@@ -22,7 +22,9 @@ def decide(program: MoisturePart, asked: Asked) -> None:
     if rung is Rung.PROBE:
         _by_probe(program, zone, asked)
     elif rung is Rung.BALANCE and growing is not None:
-        most_l = ladder.allowed_by_probe_l(zone, asked.kept, asked.least_l(zone))
+        least_l = _least_l(program, zone, asked)
+        most_l = ladder.allowed_by_probe_l(zone, asked.kept, least_l)
+        most_l = most_l if most_l >= least_l else 0.0
         balance.refill(zone, program.id, program.between, pulse_s, growing, asked, most_l=most_l)
     else:
         balance.below(zone, program.id, program.between, pulse_s, rung, asked)
@@ -48,8 +50,9 @@ def _by_probe(program: MoisturePart, zone: Zone, asked: Asked) -> None:
 def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> None:
     """A pulse, if a probe alone may still ask for one: one that hangs in the air is always dry."""
     seconds, flow_l_min = program.pulse_min * 60, asked.flow_l_min(zone)
-    allowed_l = ladder.allowed_by_probe_l(zone, asked.kept, asked.least_l(zone))
-    if allowed_l < asked.least_l(zone):
+    least_l = _least_l(program, zone, asked)
+    allowed_l = ladder.allowed_by_probe_l(zone, asked.kept, least_l)
+    if allowed_l < least_l:
         allowed_mm = ladder.MOST_BY_PROBE * asked.of(zone).etc_mm(asked.kept.hours, 24)
         asked.say(zone, words.probe_asks_too_much(allowed_mm))
         return
@@ -57,6 +60,12 @@ def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> 
     reason = texts.by_moisture(moisture, zone.band.low_pct, zone.band.high_pct)
     wish = Wish(zone.id, "moisture", min(seconds, allowed_l / flow_l_min * 60), reason, program.id)
     asked.decision.wishes.append(wish._replace(litres=allowed_l) if allowed_l < seconds * flow_l_min / 60 else wish)
+
+
+def _least_l(program: MoisturePart, zone: Zone, asked: Asked) -> float:
+    """What is worth a pulse where a probe has had what it may ask for: half of one, or a quarter of a day's water."""
+    half_l = program.pulse_min * asked.flow_l_min(zone) / 2
+    return max(asked.least_l(zone), min(half_l, ladder.most_by_probe_l(zone, asked.kept) / 4))
 
 
 def _say_why_not(program: MoisturePart, zone: Zone, asked: Asked) -> None:

@@ -65,8 +65,13 @@ def allowed_by_probe_l(zone: Zone, kept: Kept, least_l: float) -> float:
     of_zone = kept.zones.get(zone.id)
     if of_zone is None:
         return math.inf
-    most_l = MOST_BY_PROBE * of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2
-    return missing_l(of_zone, kept.hours, most_l, least_l, DAY_H)[0]
+    return missing_l(of_zone, kept.hours, most_by_probe_l(zone, kept), least_l, DAY_H)[0]
+
+
+def most_by_probe_l(zone: Zone, kept: Kept) -> float:
+    """1.5 times what a zone's crop has used within the last 24 hours, litres."""
+    of_zone = kept.zones.get(zone.id)
+    return math.inf if of_zone is None else MOST_BY_PROBE * of_zone.etc_mm(kept.hours, DAY_H) * zone.part.area_m2
 
 
 def missing_l(
