@@ -106,6 +106,22 @@ def test_hand_in_one_zone_makes_no_high_flow_in_another(site: Site) -> None:
     assert play.states()[-1] == "done"
 
 
+def test_water_by_hand_beside_a_run_on_the_same_meter_is_the_hands(site: Site) -> None:
+    play = farm(site)
+    play.field.turn(1, "hand")
+    play.run(5)
+    play.water("zone-2", 600)
+    play.run(30)
+    play.field.hand_l_min = 60.0
+    play.run(400)
+    play.field.hand_l_min = 0.0
+    play.run(400)
+    litres = {body["zone"]: body["litres"] for body in play.of_kind("run.ended")}
+    assert litres["zone-2"] == pytest.approx(600, rel=0.05)
+    assert litres["zone-1"] == pytest.approx(400, rel=0.08)
+    assert memory(play).known.used["zone-1"].seconds == pytest.approx(400, rel=0.08)
+
+
 def test_a_silent_switch_lets_no_program_start_but_a_person_may(site: Site) -> None:
     play = farm(site)
     play.field.switches_answer = False

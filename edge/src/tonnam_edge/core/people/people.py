@@ -79,15 +79,15 @@ class People:
             self._tell("zone.mode", now, zone=turned.zone, mode=turned.mode.value, text=TEXTS[turned.mode]())
             self.lockouts.switched(turned, now)
         self._water.in_hand = frozenset(self.modes.may_be_in_hand())
+        self._water.on_hand = frozenset(self.modes.in_hand())
         self._stop_what_may_not_run(now)
 
     def count(self, now: Now) -> None:
         """Count the water that flows by hand; to be called after the meter was looked at."""
         in_hand = self.modes.in_hand()
         for meter, water in self._hand_water.items():
-            mine = any(self._site.paths.meter(name) == meter for name in self._water.runs.active)
             zones = [zone for zone in in_hand if self._site.paths.meter(zone) == meter]
-            water.look(zones, 0.0 if mine else self._water.passed_l.get(meter, 0.0), now)
+            water.look(zones, self._water.hand_l.get(meter, 0.0), now)
 
     def leave(self, now: Now) -> None:
         """The end is near: tell what has flowed by hand."""

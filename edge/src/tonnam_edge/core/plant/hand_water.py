@@ -30,24 +30,47 @@ class _Flow:
     zones: tuple[str, ...]
 
 
+@dataclass
+class Mixed:
+    """What one meter counts while runs of ours are on and somebody waters by hand behind it. Litres.
+
+    Runs get what they should take; more than `high_pct` of that is the hand's. Less than that is theirs.
+    """
+
+    passed: float = 0.0
+    expected: float = 0.0
+    of_runs: float = 0.0
+    by_hand: bool = False  # whether there was once too much for the runs alone
+
+    def split(self, passed_l: float, expected_l: float, most_share: float, step_l: float) -> tuple[float, float]:
+        """What the runs and what the hand had since the last time, of `passed_l`. What turns out to have been the
+        hand's is taken back from the runs."""
+        self.passed, self.expected = self.passed + passed_l, self.expected + expected_l
+        self.by_hand |= self.passed > most_share * self.expected + step_l
+        of_runs = min(self.passed, self.expected) if self.by_hand else self.passed
+        more, self.of_runs = of_runs - self.of_runs, of_runs
+        return more, passed_l - more
+
+
 class HandWater:
-    """Follows the meter while zones are in hand. What flows while a run of ours is on belongs to that run."""
+    """Follows the meter while zones are in hand. What a run of ours takes meanwhile is not in it, see `Mixed`."""
 
     def __init__(self, site: Site, books: Books, tell: Tell, new_id: Callable[[], str], poured: Poured) -> None:
         self._site, self._books, self._tell, self._new_id, self._poured = site, books, tell, new_id, poured
         self._flow: _Flow | None = None
 
     def look(self, zones: Sequence[str], passed_l: float, now: Now) -> None:
-        """Count `passed_l`, metered since the last look, for the zones that are in hand now."""
+        """Count `passed_l`, metered since the last look, for the zones that are in hand now. Below zero: some of what
+        was counted turned out to have been a run's."""
         flow = self._flow
         if flow is not None and self._is_over(flow, zones, now):
             self.end(now)
-        if not zones or passed_l <= 0:
-            return
-        if self._flow is None:
-            self._flow = _Flow(now.mono_ms, now.mono_ms, 0.0, tuple(zones))
-        self._flow.litres += passed_l
-        self._flow.newest = now.mono_ms
+        if zones and passed_l > 0:
+            if self._flow is None:
+                self._flow = _Flow(now.mono_ms, now.mono_ms, 0.0, tuple(zones))
+            self._flow.newest = now.mono_ms
+        if zones and self._flow is not None:
+            self._flow.litres = max(0.0, self._flow.litres + passed_l)
 
     def end(self, now: Now) -> None:
         """Tell and count what has flowed."""

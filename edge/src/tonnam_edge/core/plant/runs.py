@@ -101,7 +101,7 @@ class Runs:
     def advance(self, image: Image, passed_l: Mapping[str, float]) -> list[Run]:
         """Take every run as far as what is seen allows; returns those that have just come into a new phase.
 
-        `passed_l`: litres since the last time, by meter.
+        `passed_l`: litres since the last time, by meter, without what somebody has let run by hand.
         """
         before = {zone: run.phase for zone, run in self.active.items()}
         self._count_pauses(image.now)
@@ -178,14 +178,21 @@ class Runs:
 
     def _share(self, meter: str, passed_l: float) -> None:
         """Divide what a meter has counted among its outlets that are open, by what each should take."""
-        stream, mine = self._streams[meter], set(self._site.paths.outlets_of(meter))
-        wet = [run for zone, run in self.active.items() if run.water_from is not None and zone in mine]
-        total_l_min = self._expected.l_min(run.intent.zone for run in wet)
+        stream, wet = self._streams[meter], self._wet(meter)
+        total_l_min = self.wet_l_min(meter)
         for run in wet:
             if run.restarts != stream.restarts:
                 run.litres = None
-            elif run.litres is not None and passed_l > 0:
+            elif run.litres is not None and passed_l != 0:
                 run.litres += passed_l * self._expected.l_min([run.intent.zone]) / total_l_min
+
+    def wet_l_min(self, meter: str) -> float:
+        """What the runs behind a meter that have water should take."""
+        return self._expected.l_min(run.intent.zone for run in self._wet(meter))
+
+    def _wet(self, meter: str) -> list[Run]:
+        mine = set(self._site.paths.outlets_of(meter))
+        return [run for zone, run in self.active.items() if run.water_from is not None and zone in mine]
 
     def _count_pauses(self, now: Now) -> None:
         """Time for which a pump stands, held or between a stop and a start, is no water."""

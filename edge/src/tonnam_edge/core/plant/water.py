@@ -12,6 +12,7 @@ from tonnam_edge.core.plant.actuators import Actuators, Fault
 from tonnam_edge.core.plant.coil_guard import CoilGuard
 from tonnam_edge.core.plant.filters import Filters
 from tonnam_edge.core.plant.flow import PULSES_TO_STAND, Expected, Stream
+from tonnam_edge.core.plant.hand_water import Mixed
 from tonnam_edge.core.plant.motors import Motors
 from tonnam_edge.core.plant.power import Power
 from tonnam_edge.core.plant.proof import Proof
@@ -44,7 +45,10 @@ class Water:
         self.also_open: Callable[[], set[str]] = set  # what dosing has opened: that is as it should be
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
+        self.on_hand: frozenset[str] = frozenset()  # those of them whose switch says so for sure
         self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
+        self.hand_l: dict[str, float] = {}  # of it what somebody let run by hand, if a zone is on hand
+        self._mixed: dict[str, Mixed] = {}
         self._guard = CoilGuard(site, self.actuators, self.runs, self.latches, tell)
         self._motors = Motors(site, self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
         self._proofs = [
@@ -91,6 +95,7 @@ class Water:
         for proof in self._proofs:
             proof.follow_trust(now)
         self.passed_l = {meter: stream.look(image) for meter, stream in self.streams.items()}
+        of_runs_l = {meter: self._of_runs(meter, litres, now) for meter, litres in self.passed_l.items()}
         self._count_blind(image)
         self._looked_mono_ms = now.mono_ms
         self._guard.look(image, self._stands_still, self.dosing_fault)
@@ -98,7 +103,7 @@ class Water:
         for proof in self._proofs:
             proof.judge(image, by_hand=self._by_hand(proof.meter))
             proof.learn_currents(image)
-        moved = self.runs.advance(image, self.passed_l)
+        moved = self.runs.advance(image, of_runs_l)
         self._tell_held(now)
         for supply in self.runs.supplies.values():
             by_hand = any(name in self.in_hand for name in supply.outlets)
@@ -154,6 +159,18 @@ class Water:
             rested = supply.next_start_mono_ms(now)
             if rested is not None:
                 yield rested
+
+    def _of_runs(self, meter: str, passed_l: float, now: Now) -> float:
+        """What the runs had of what a meter has counted; the rest is the hand's."""
+        runs = any(self._site.paths.meter(name) == meter for name in self.runs.active)
+        if not runs or not any(self._site.paths.meter(zone) == meter for zone in self.on_hand):
+            self._mixed.pop(meter, None)
+            self.hand_l[meter] = 0.0 if runs else passed_l
+            return passed_l - self.hand_l[meter]
+        expected_l = self.runs.wet_l_min(meter) * (now.mono_ms - self._looked_mono_ms) / 60_000
+        mixed, stream = self._mixed.setdefault(meter, Mixed()), self.streams[meter]
+        of_runs, self.hand_l[meter] = mixed.split(passed_l, expected_l, stream.part.high_pct / 100, stream.step_l)
+        return of_runs
 
     def _gate(self, supply: str, now: Now) -> Text | None:
         return self.sharing.gate(supply, now)
