@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.floods import CANAL, DRAIN, METER_1, METER_2, RIVER, UPSTREAM, Flood
+from tests.edge.floods import BOARD, CANAL, DRAIN, METER_1, METER_2, RIVER, UPSTREAM, Flood
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
@@ -234,3 +234,16 @@ def test_gauges_that_say_the_same_for_a_day_are_told() -> None:
     flood.town.levels[RIVER] += 1
     flood.run(10)
     assert flood.told()["alarm"] is None
+
+
+def test_a_board_that_is_silent_beyond_its_deadlines_has_no_welded_contact_and_nobody_moved_it() -> None:
+    flood = Flood()
+    flood.run(60)
+    flood.town.silent.add(BOARD)
+    flood.run(300)
+    assert flood.running() == [True, True]  # let go by the board's timers
+    flood.town.silent.discard(BOARD)
+    flood.run(60)
+    assert flood.latches() == []
+    assert not any("moved" in str(body["text"]) for body in flood.said("actuator.fault"))
+    assert flood.running() == [False, False]

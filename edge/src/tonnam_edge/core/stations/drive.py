@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tonnam_edge.core.image import Now
+from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.stations import texts
@@ -95,10 +95,13 @@ class Drive:
         self._moved_ms = now.mono_ms if for_level else None
         self._note(now)
 
-    def tend(self, now: Now) -> None:
-        """Set its deadline anew while it is held out of its safe state, where that is known to work."""
-        until = self._actuators.held_until_mono_ms(self.name)
-        if until is None or not (self._renews and self.proven):
+    def tend(self, image: Image) -> None:
+        """Set its deadline anew while it is held out of its safe state, where that is known to work.
+
+        Not while its board is silent: it would be believed to hold what it has long let go.
+        """
+        now, until = image.now, self._actuators.held_until_mono_ms(self.name)
+        if until is None or not (self._renews and self.proven and image.positions[self.name].heard):
             return
         if until - now.mono_ms <= (1 - RENEW_AFTER) * self._hold_s * 1000:
             self._actuators.hold_out(self.name, self._hold_s, now.mono_ms)

@@ -83,7 +83,7 @@ class Proofs:
         part, stream, now = drive.actuator.part, drive.actuator.current, image.now
         current = image.value(stream)
         settled = image.read_mono_ms.get(stream or "", 0) >= drive.since_ms + round(CURRENT_SETTLES_S * 1000)
-        if current is None or not (settled and drive.proven):
+        if current is None or not (settled and drive.proven) or _may_have_let_go(drive, image):
             current = None
         runs_above = part.runs_above or 0.5
         runs = current is not None and current >= runs_above
@@ -111,7 +111,7 @@ class Proofs:
 
     def _look_at_limits(self, drive: Drive, image: Image) -> None:
         seen = self._station.seen
-        if seen is None:
+        if seen is None or _may_have_let_go(drive, image):
             return
         name = seen.open if self._actuators.said_open(drive.name) else seen.closed
         arrived = image.value(f"{self._site}/{name}")
@@ -138,3 +138,8 @@ class Proofs:
         elif not self._rise_told:
             self.rising, self._rise_told = texts.still_rises(rise_cm, within_min), True
             self._tell("station.rises", now, station=self._station.id, text=self.rising)
+
+
+def _may_have_let_go(drive: Drive, image: Image) -> bool:
+    """Whether it is held out of its safe state by a board that is silent: its timer may have ended meanwhile."""
+    return drive.active is not drive.safe_active and not image.positions[drive.name].heard

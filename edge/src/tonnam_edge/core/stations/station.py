@@ -121,7 +121,7 @@ class Station:
         noes = self._move(goal, held, now)
         if held is None:
             for drive in self.drives:
-                drive.tend(now)
+                drive.tend(image)
         self._states = {drive.name: drive.state if drive.proven else "unknown" for drive in self.drives}
         self._explain_all(goal, noes, now)
 
