@@ -226,7 +226,7 @@ async def test_signing_out_forgets_what_was_kept_on_the_phone(phone: BrowserCont
     await expect(page.locator(".connection")).to_have_text("เชื่อมต่อแล้ว")
     await page.get_by_role("button", name="ออกจากระบบ").click()
     await expect(page.get_by_label("ชื่อผู้ใช้")).to_be_visible()
-    assert await page.evaluate("localStorage.getItem('tonnam.kept.2')") is None
+    assert await page.evaluate("localStorage.getItem('tonnam.kept.3')") is None
 
 
 async def test_zone_tells_its_day_as_chart_as_words_and_as_table(phone: BrowserContext, stub: Stub) -> None:

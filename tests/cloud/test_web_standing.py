@@ -52,7 +52,7 @@ async def test_a_latch_is_cleared_after_one_question(phone: BrowserContext, stub
     assert key is not None
     mended(stub)
     stub.move_command("done")
-    await expect(told).to_contain_text("ปลดแล้ว ฟาร์มรดต่อได้")
+    await expect(told).to_contain_text("ปลดแล้ว ฟาร์มทำงานต่อได้")
     await expect(standing).to_have_count(0)
     await expect(page.locator(".water-now")).to_be_visible()
 
@@ -84,6 +84,7 @@ async def test_the_farm_page_says_why_a_zone_gets_no_water(phone: BrowserContext
     [
         ("meter_still", "มิเตอร์น้ำไม่เดิน", "The water meter stands still"),
         ("welded", "ปั๊มหรือวาล์วไม่ยอมปิด", "A pump or valve does not turn off"),
+        ("dosing", "จ่ายปุ๋ยไม่ได้", "Dosing has stopped"),
     ],
 )
 async def test_a_latch_has_a_title_that_says_what_it_is(
@@ -114,6 +115,20 @@ async def test_what_no_zone_uses_is_cleared_from_the_farm_page(phone: BrowserCon
     await page.get_by_role("button", name="ใช่ ซ่อมแล้ว").click()
     await expect(page.locator(".standing .command")).to_contain_text("รอฟาร์มตอบ")
     assert stub.asked[0][1]["latch"] == "l-9"
+
+
+async def test_an_empty_stock_tank_is_not_mended_from_afar_and_water_goes_on(
+    phone: BrowserContext, stub: Stub
+) -> None:
+    stub.farm["sites"][0]["latches"] = [latch("l-1", "stock_empty", ()), latch("l-2", "dosing", ())]
+    page = await open_page(phone, stub)
+    empty, wrong = page.locator(".stands").first, page.locator(".stands").last
+    await expect(empty.locator("h3")).to_have_text("ถังปุ๋ยหมด")
+    await expect(empty).to_contain_text("tonnam-edge refilled")
+    await expect(empty.get_by_role("button")).to_have_count(0)
+    await expect(wrong).to_contain_text("รดน้ำเปล่าต่อไปตามปกติ")
+    await wrong.get_by_role("button", name="ซ่อมแล้ว จ่ายปุ๋ยต่อได้").click()
+    await expect(wrong).to_contain_text("พืชอาจได้ปุ๋ยหรือกรดมากหรือน้อยเกินไป")
 
 
 @pytest.mark.parametrize("whole", [False, True])

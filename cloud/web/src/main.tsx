@@ -2,6 +2,7 @@ import { render } from "preact";
 import { App } from "./app";
 import { watchTheAddress } from "./route";
 import { begin, watchThePage } from "./state/cloud";
+import { speakAsBefore } from "./words";
 import "./style/fonts.css";
 import "./style/tokens.css";
 import "./style/base.css";
@@ -9,7 +10,7 @@ import "./style/parts.css";
 import "./style/pages.css";
 
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+void speakAsBefore().then(() => root && render(<App />, root));
 watchTheAddress();
 watchThePage();
 void begin();

@@ -86,6 +86,9 @@ class Station(BaseModel):
     text: Annotated[Words, Field(description="why it is as it is, or why it does not move")]
     parts: list[StationPart]
     level: Measure | None
+    level_by: Annotated[
+        Literal["gauge", "witness", "nobody"], Field(description="what tells the level; with nobody it is not known")
+    ]
     mode: Annotated[Literal["off", "hand", "auto", "unknown"] | None, Field(description="null without a switch")]
     locked: Annotated[bool | None, Field(description="by the key at the cabinet; null without one, or not read")]
     in_hand: Annotated[bool, Field(description="nobody afar moves it, nor does the program")]

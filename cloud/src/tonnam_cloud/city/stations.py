@@ -28,6 +28,7 @@ def _station(tenant: str, told: StationStands, stands: SiteStands, newest: Mappi
         text=_words(told.text),
         parts=[schemas.StationPart(id=part.id, name=_words(part.name), state=part.state) for part in told.parts],
         level=None if told.level is None else newest.get(f"{tenant}/{told.level}"),
+        level_by=told.level_by,
         mode=told.mode,
         locked=told.locked,
         in_hand=told.in_hand,

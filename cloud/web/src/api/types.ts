@@ -34,6 +34,14 @@ export interface Tank extends Measure {
 
 export type RunOutcome = "done" | "stopped" | "failed" | "interrupted";
 
+/** What one injector gave; a farm of an older version does not tell liquid and name. */
+export interface Dose {
+  injector: string;
+  liquid: string | null;
+  name: Text | null;
+  ml: number;
+}
+
 export interface Run {
   id: string;
   zone: string;
@@ -46,6 +54,10 @@ export interface Run {
   /** The litres that a person asked for; then `planned_s` is only the longest that it may take. */
   planned_litres: number | null;
   litres: number | null;
+  doses: Dose[];
+  /** What the pump took, about; null when not known. */
+  kwh: number | null;
+  baht: number | null;
   outcome: RunOutcome | null;
   reason: Text | null;
 }
@@ -93,14 +105,18 @@ export interface Band {
 
 export type ZoneState = "dry" | "good" | "wet" | "unknown";
 
-/** Something found wrong: what it concerns gets no water until a person has looked and clears it. */
-export interface Latch {
+/** Something found wrong, which stands until a person has looked and clears it. */
+export interface FoundWrong {
   id: string;
   kind: string;
-  subject: string;
-  zones: string[];
   text: Text;
   since: string | null;
+}
+
+/** What it concerns gets no water meanwhile. */
+export interface Latch extends FoundWrong {
+  subject: string;
+  zones: string[];
 }
 
 /** Somebody has locked a zone, or with null the whole site. It is unlocked at the place itself only. */
@@ -134,12 +150,19 @@ export interface Zone {
   why_not: Text | null;
 }
 
+/** The machine at a site. */
+export interface Node {
+  id: string;
+  online: boolean;
+  last_heard_at: string | null;
+}
+
 export interface FarmSite {
   tenant: string;
   id: string;
   kind: "farm";
   name: Text;
-  node: { id: string; online: boolean; last_heard_at: string | null };
+  node: Node;
   zones: Zone[];
   pump: Measure | null;
   tank: Tank | null;
@@ -238,17 +261,24 @@ export interface Station {
   locked: boolean | null;
   in_hand: boolean;
   ordered: boolean;
+  /** What an order from afar makes of it; null when its controller has not said. */
+  order_state: "on" | "open" | "closed" | null;
+  max_order_s: number;
+  level_by: "gauge" | "witness" | "nobody";
+  /** When its level, pumps or gate were last read, and whether that is now. */
+  heard_at: string | null;
+  fresh: boolean;
   alarm: Text | null;
-  latches: { id: string; kind: string; text: Text; since: string | null }[];
+  latches: FoundWrong[];
 }
 
 export interface TownSite {
   tenant: string;
   id: string;
   name: Text;
+  node: Node;
   sensors: Sensor[];
-  /** Missing in what a phone has kept from before there were any. */
-  stations?: Station[];
+  stations: Station[];
 }
 
 export interface Town {
@@ -259,6 +289,8 @@ export interface Town {
 export interface Me {
   user: { name: string; display_name: string; role: "farmer" | "viewer"; tenants: string[] };
   can_command: boolean;
+  /** The tenants in which one may. */
+  commands_in: string[];
 }
 
 export interface LiveReadings {

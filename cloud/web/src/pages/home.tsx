@@ -12,7 +12,7 @@ import { verdict } from "../parts/verdict";
 import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import { zoneHref } from "../route";
 import { useNow } from "../state/clock";
-import { overview, session } from "../state/cloud";
+import { mayCommand, overview, session } from "../state/cloud";
 import { zoneKey } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
@@ -93,7 +93,7 @@ function ZoneCard({ site, zone }: { site: FarmSite; zone: Zone }) {
   const who = useStore(session);
   const place = { tenant: site.tenant, site: site.id, zone: zone.id };
   const watering = useWatering(place);
-  const canCommand = who.is === "in" && who.me.can_command;
+  const canCommand = mayCommand(who, site.tenant);
   const name = words.pick(zone.name);
   const about = [zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
   return (

@@ -34,8 +34,8 @@ export function TownPage() {
 function Sensors({ site }: { site: TownSite }) {
   return (
     <div class="sensors">
-      {site.stations?.map((station) => (
-        <StationCard key={station.id} station={station} />
+      {site.stations.map((station) => (
+        <StationCard key={station.id} site={site} station={station} />
       ))}
       {site.sensors.map((sensor) => (
         <SensorCard key={sensor.thing} site={site} sensor={sensor} />

@@ -11,14 +11,14 @@ import { RunTable } from "../parts/run_table";
 import { extent, gapStretches, withGaps, withNewest } from "../parts/series";
 import { scaleAround } from "../parts/gauges";
 import { BackHome, Hero } from "../parts/shell";
-import { waterOf } from "../parts/running";
+import { fateOf, ranUntil_ms, waterOf } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { isKeptDry, mayWater, Standing, standingKey, WhyNotFact } from "../parts/standing";
 import { WaterNow } from "../parts/water_now";
 import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import type { Route } from "../route";
 import { useNow } from "../state/clock";
-import { cloudNow, endedBy, newest, overview, session } from "../state/cloud";
+import { cloudNow, endedBy, mayCommand, newest, overview, session } from "../state/cloud";
 import { zoneKey, type ZonePlace } from "../state/commands";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
@@ -83,7 +83,7 @@ function Control({ site, zone }: { site: FarmSite; zone: Zone }) {
   const place: ZonePlace = { tenant: site.tenant, site: site.id, zone: zone.id };
   const watering = useWatering(place);
   const whole = useFocusKept(`${zone.running} ${watering}`);
-  if (who.is === "in" && !who.me.can_command) return <p class="card hint">{t("view_only")}</p>;
+  if (!mayCommand(who, site.tenant)) return <p class="card hint">{t("view_only")}</p>;
   return (
     <div class="control" tabIndex={-1} ref={whole}>
       {mayNeedStop(zone, watering) && (
@@ -158,10 +158,10 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
   const { t, language } = useWords();
   const live = useStore(newest).get(zone.moisture.datastream);
   const whole = useGrowing(history, live);
-  const runs = useMemo(() => withRun(history.runs, zone.run), [history, zone.run]);
-  const minute = Math.floor(useNow(15_000) / 60_000) * 60;
+  const runs = useMemo(() => withNewestRuns(history.runs, zone), [history, zone.run, zone.last_run]);
+  const minute_ms = Math.floor(useNow(15_000) / 60_000) * 60_000;
   const found = extent(whole);
-  const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: ranUntil_s(run) ?? minute }));
+  const stretches = runs.map((run) => ({ from_s: seconds(run.started_at), to_s: Math.round(ranUntil_ms(run, fateOf(run, zone, minute_ms), minute_ms) / 1000) }));
   const gaps = useMemo(() => gapStretches(history.gaps, history.moisture), [history]);
   const [low, high, last] = found ? [found.low, found.high, found.last].map((value) => number(value, 1, language)) : [];
   const summary = found ? t("chart_moisture", { low: low ?? "", high: high ?? "", last: last ?? "", runs: runs.length }) : t("chart_empty");
@@ -184,7 +184,7 @@ function DayChart({ history, zone }: { history: ZoneHistory; zone: Zone }) {
         />
       )}
       <GapNotes gaps={history.gaps} now_ms={cloudNow()} />
-      <RunTable runs={runs} now_ms={cloudNow()} />
+      <RunTable runs={runs} zone={zone} />
     </>
   );
 }
@@ -208,12 +208,6 @@ function leastSpan(band: Band): { low: number; high: number } {
   return { low: (from + band.low_pct) / 2, high: (to + band.high_pct) / 2 };
 }
 
-/** When water stopped; the end of one that was cut off is told later than that. Null while it runs. */
-function ranUntil_s({ started_at, ended_at, duration_s }: Run): number | null {
-  if (!ended_at) return null;
-  return duration_s == null ? seconds(ended_at) : seconds(started_at) + duration_s;
-}
-
 const seconds = (at: string): number => Math.round(new Date(at).getTime() / 1000);
 
 /** The history with every live reading since put at its end. */
@@ -224,7 +218,8 @@ function useGrowing(history: ZoneHistory, live: { t: number; v: number | null } 
   return whole;
 }
 
-/** The runs of the day with the one that is on now, which the history may not have heard of yet. */
-function withRun(runs: Run[], now: Run | null): Run[] {
-  return now && !runs.some(({ id }) => id === now.id) ? [...runs, now] : runs;
+/** The runs of the day with what the farm has told of the newest ones since, which the history may not have heard of. */
+function withNewestRuns(runs: Run[], { run, last_run }: Zone): Run[] {
+  const told = runs.map((each) => (each.id === last_run?.id ? last_run : each.id === run?.id ? run : each));
+  return run && !runs.some(({ id }) => id === run.id) ? [...told, run] : told;
 }

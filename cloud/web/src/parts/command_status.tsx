@@ -48,13 +48,20 @@ function CommandWords({ wish, doubt }: { wish: Wish; doubt: Doubt | null }) {
   );
 }
 
-function sentence(wish: Wish, { t, language }: Words): string {
+/** The words of a stage; `{at}` in them is who is to do it. */
+function stageWords({ action, station, stage }: Wish, { t }: Words): string {
+  const said = t as (key: Key, values: Record<string, string>) => string;
+  return said(`${action}_${stage}`, { at: t(station ? "at_station" : "at_farm") });
+}
+
+function sentence(wish: Wish, words: Words): string {
+  const { t, language } = words;
   const litres = wish.amount && "litres" in wish.amount ? number(wish.amount.litres, 0, language) : null;
   if (litres !== null && isWatering(wish)) return t("water_running_litres", { n: litres });
-  if (wish.amount && wish.stage === "sending") {
+  if (wish.amount && wish.action === "water" && wish.stage === "sending") {
     return "litres" in wish.amount ? t("water_sending_litres", { n: litres ?? "" }) : t("water_sending", { n: wish.amount.minutes });
   }
-  return t(`${wish.action}_${wish.stage}` as Exclude<Extract<Key, `${Wish["action"]}_${Stage}`>, "water_sending">);
+  return stageWords(wish, words);
 }
 
 const isWatering = ({ action, stage }: Wish): boolean => action === "water" && stage === "running";

@@ -1,6 +1,6 @@
 /** Whether water runs, where what the farm told of a watering is newer than the reading that says otherwise. */
 
-import type { FarmSite, Measure, Zone } from "../api/types";
+import type { FarmSite, Measure, Run, Zone } from "../api/types";
 import { known, remaining_s } from "../words/format";
 
 export type Water = "on" | "off" | "unknown" | "waiting";
@@ -23,6 +23,25 @@ export function doubtOf(zone: Zone, now_ms: number): Doubt | null {
   if (left_s === null || left_s > -CLOSING_S) return null;
   const { observed_at } = zone.valve;
   return !observed_at || time(observed_at) < now_ms + left_s * 1000 ? "overdue" : null;
+}
+
+/** How a watering of the day is to be told: it has ended, it goes on, or nobody knows whether it does. */
+export type Fate = "ended" | "running" | Doubt | "lost";
+
+/** `lost`: no end of it was ever heard, and the farm has gone on to others since. */
+export function fateOf(run: Run, zone: Zone, now_ms: number): Fate {
+  if (run.ended_at) return "ended";
+  if (run.id !== zone.run?.id) return "lost";
+  return doubtOf(zone, now_ms) ?? "running";
+}
+
+/** When water stopped, in milliseconds; the end of a watering that was cut off is told later than that. While it runs
+ * that is now; where nobody knows, when it was to stop at the latest. */
+export function ranUntil_ms(run: Run, fate: Fate, now_ms: number): number {
+  const started_ms = time(run.started_at);
+  if (run.ended_at) return run.duration_s === null ? time(run.ended_at) : started_ms + run.duration_s * 1000;
+  if (fate === "running" || run.planned_s === null) return now_ms;
+  return Math.min(now_ms, started_ms + run.planned_s * 1000);
 }
 
 /** True when the farm has told that a watering ended well, which is newer than what was read of the valve. */

@@ -31,7 +31,7 @@ export function LanguageSwitch() {
   const { t, language } = useWords();
   const other = language === "th" ? "en" : "th";
   return (
-    <button type="button" class="language" lang={other} onClick={() => speak(other)}>
+    <button type="button" class="language" lang={other} onClick={() => void speak(other)}>
       <span aria-hidden="true">{t("other_language_short")}</span>
       <span class="only-heard">{t("other_language")}</span>
     </button>

@@ -2,12 +2,12 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { FarmSite, Latch, Lockout, Zone } from "../api/types";
+import type { FarmSite, FoundWrong, Latch, Lockout, Zone } from "../api/types";
 import { useNow } from "../state/clock";
-import { endedBy, session } from "../state/cloud";
+import { endedBy, mayCommand, session } from "../state/cloud";
 import { clearing, give, type SitePlace } from "../state/commands";
 import { useStore } from "../state/store";
-import { useWords, type Key, type Words } from "../words";
+import { isKey, useWords, type Key, type Words } from "../words";
 import { listed, when } from "../words/format";
 import { CommandStatus } from "./command_status";
 import { Icon, type IconName } from "./icons";
@@ -39,14 +39,14 @@ export function WhyNotFact({ zone }: { zone: Zone }) {
 export function Standing({ site, zone }: { site: FarmSite; zone: Zone }) {
   const at = standingKey(site, zone.id);
   return (
-    <Section at={at} empty={!isKeptDry(site, zone)}>
+    <Section at={at} title="standing" empty={!isKeptDry(site, zone)}>
       {site.emergency && <Emergency since={site.emergency.since} />}
       {zone.lockouts.map((lockout) => (
         <Locked key={lockout.id} lockout={lockout} atSwitch={zone.mode !== null} />
       ))}
       <Switch zone={zone} />
       {zone.latches.map((latch) => (
-        <Found key={latch.id} at={at} site={site} latch={latch} />
+        <FoundAtFarm key={latch.id} at={at} site={site} latch={latch} />
       ))}
     </Section>
   );
@@ -57,24 +57,24 @@ export function StandingElsewhere({ site }: { site: FarmSite }) {
   const at = standingKey(site, "-");
   const elsewhere = site.latches.filter(({ zones }) => zones.length === 0);
   return (
-    <Section at={at} empty={elsewhere.length === 0}>
+    <Section at={at} title="found_wrong" empty={elsewhere.length === 0}>
       {elsewhere.map((latch) => (
-        <Found key={latch.id} at={at} site={site} latch={latch} />
+        <FoundAtFarm key={latch.id} at={at} site={site} latch={latch} />
       ))}
     </Section>
   );
 }
 
 /** Where the page says what became of a clearing or a lock. */
-export const standingKey = (site: FarmSite, zone: string): string => `${site.tenant}/${site.id}/${zone}/standing`;
+export const standingKey = (site: { tenant: string; id: string }, zone: string): string => `${site.tenant}/${site.id}/${zone}/standing`;
 
-function Section({ at, empty, children }: { at: string; empty: boolean; children: ComponentChildren }) {
+function Section({ at, title, empty, children }: { at: string; title: "standing" | "found_wrong"; empty: boolean; children: ComponentChildren }) {
   const { t } = useWords();
   return (
     <div class="standing">
       {!empty && (
-        <section class="card" aria-label={t("standing")}>
-          <h2>{t("standing")}</h2>
+        <section class="card" aria-label={t(title)}>
+          <h2>{t(title)}</h2>
           {children}
         </section>
       )}
@@ -136,28 +136,53 @@ function Switch({ zone: { mode } }: { zone: Zone }) {
   );
 }
 
-const KINDS = ["no_flow", "low_flow", "high_flow", "leak", "welded", "not_closed", "unexpected", "meter_still"] as const;
+/** What a latch is about: water goes on where a dosing pump is latched, and no latch keeps a station still. */
+type About = "zone" | "dosing" | "station";
+
+const DOSING: readonly string[] = ["dosing", "stock_empty"];
 
 function latchTitle(kind: string, { t }: Words): string {
-  const known = KINDS.find((each) => each === kind);
-  return t(known ? (`latch_${known}` satisfies Key) : "found_wrong");
+  const key = `latch_${kind}`;
+  return isKey(key) ? (t as (key: Key) => string)(key) : t("found_wrong");
 }
 
-function Found({ at, site, latch }: { at: string; site: FarmSite; latch: Latch }) {
+interface FoundProps {
+  /** Where the page says what becomes of clearing it. */
+  at: string;
+  place: SitePlace;
+  latch: FoundWrong;
+  about: About;
+  /** What else there is to say of it. */
+  concerns?: string | undefined;
+}
+
+export function Found({ at, place, latch, about, concerns }: FoundProps) {
   const words = useWords();
   const who = useStore(session);
-  const mended = who.is === "in" && who.me.can_command && <Mended at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch.id} />;
-  const names = site.zones.filter(({ id }) => latch.zones.includes(id)).map(({ name }) => words.pick(name));
+  const refilled = latch.kind === "stock_empty";
+  const mended = mayCommand(who, place.tenant) && !refilled && <Mended at={at} place={place} latch={latch.id} about={about} />;
   return (
     <Stands icon="warning" title={latchTitle(latch.kind, words)} since={latch.since} action={mended}>
       <p>{words.pick(latch.text)}</p>
-      {names.length > 0 && <p class="hint">{words.t("latch_concerns", { zones: listed(names, words.language) })}</p>}
+      {concerns && <p class="hint">{concerns}</p>}
+      {refilled && <p class="hint">{words.t("refill_at_site")}</p>}
     </Stands>
   );
 }
 
-/** One press asks, the second one says so to the farm. */
-function Mended({ at, place, latch }: { at: string; place: SitePlace; latch: string }) {
+function FoundAtFarm({ at, site, latch }: { at: string; site: FarmSite; latch: Latch }) {
+  const words = useWords();
+  const names = site.zones.filter(({ id }) => latch.zones.includes(id)).map(({ name }) => words.pick(name));
+  const dosing = DOSING.includes(latch.kind);
+  const concerns = names.length > 0 ? words.t("no_water_for", { zones: listed(names, words.language) }) : dosing ? words.t("plain_water") : undefined;
+  return <Found at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about={dosing ? "dosing" : "zone"} concerns={concerns} />;
+}
+
+const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_station" } as const satisfies Record<About, Key>;
+const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station" } as const satisfies Record<About, Key>;
+
+/** One press asks, the second one says so to who is to clear it. */
+function Mended({ at, place, latch, about }: { at: string; place: SitePlace; latch: string; about: About }) {
   const { t } = useWords();
   const [asking, ask] = useState(false);
   const question = useRef<HTMLParagraphElement>(null);
@@ -167,17 +192,17 @@ function Mended({ at, place, latch }: { at: string; place: SitePlace; latch: str
   if (!asking)
     return (
       <button type="button" class="secondary" onClick={() => ask(true)}>
-        <Icon name="check" /> {t("clear_mended")}
+        <Icon name="check" /> {t(MENDED[about])}
       </button>
     );
   const yes = () => {
     ask(false);
-    void give(clearing(at, place, latch), endedBy);
+    void give(clearing(at, place, latch, about === "station"), endedBy);
   };
   return (
     <div class="asks">
       <p class="asks-what" tabIndex={-1} ref={question}>
-        <b>{t("clear_question")}</b> {t("clear_what")}
+        <b>{t("clear_question")}</b> {t(IF_NOT[about])}
       </p>
       <button type="button" class="primary" onClick={yes}>
         <Icon name="check" /> {t("clear_yes")}

@@ -1,10 +1,13 @@
 /** A pumping station or a gate: how it stands, why, who has it in hand, and what was found wrong with it. */
 
-import type { Station, StationState } from "../api/types";
+import type { Station, StationState, TownSite } from "../api/types";
 import { useNow } from "../state/clock";
 import { useWords, type Key } from "../words";
-import { ago, known, when } from "../words/format";
+import { ago, known } from "../words/format";
+import { CommandStatus } from "./command_status";
 import { Icon } from "./icons";
+import { Found, standingKey } from "./standing";
+import { StationOrders } from "./station_orders";
 import { Fact, measureText } from "./zone_words";
 
 const STATES = {
@@ -15,19 +18,20 @@ const STATES = {
   unknown: "unknown",
 } as const satisfies Record<StationState, Key>;
 
-export function StationCard({ station }: { station: Station }) {
+export function StationCard({ site, station }: { site: TownSite; station: Station }) {
   const words = useWords();
   const now = useNow();
   const { t, pick } = words;
-  const heard = station.level?.observed_at;
+  const heard = station.heard_at;
+  const at = standingKey(site, station.id);
   return (
     <section class="card sensor station" aria-label={pick(station.name)}>
       <header class="sensor-head">
-        <Icon name={station.state === "unknown" ? "unknown" : isGate(station) ? "gate" : "pump"} size={28} />
+        <Icon name={isGate(station) ? "gate" : "pump"} size={28} />
         <h2>{pick(station.name)}</h2>
         <p class="hint">{heard ? t("heard", { ago: ago(heard, now, words) }) : t("never_heard")}</p>
       </header>
-      <p class="sensor-word">{t(STATES[station.state])}</p>
+      <State site={site} station={station} />
       <p class="station-why">{pick(station.alarm ?? station.text)}</p>
       <dl class="facts">
         <LevelFact station={station} />
@@ -35,9 +39,29 @@ export function StationCard({ station }: { station: Station }) {
         <HandFact station={station} />
       </dl>
       {station.latches.map((latch) => (
-        <FoundWrong key={latch.id} text={pick(latch.text)} since={latch.since} />
+        <Found key={latch.id} at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about="station" />
       ))}
+      <CommandStatus at={at} />
+      <StationOrders site={site} station={station} />
     </section>
+  );
+}
+
+/** In big letters how it stands; when its controller is not heard, that nobody knows, and how it stood then. */
+function State({ site, station }: { site: TownSite; station: Station }) {
+  const { t } = useWords();
+  const why = !site.node.online ? "station_away" : station.fresh ? null : "station_silent";
+  if (!why) return <p class="sensor-word">{t(STATES[station.state])}</p>;
+  return (
+    <>
+      <p class="sensor-word">{t("unknown")}</p>
+      <p class="notice">
+        <span>
+          {t(why)}{" "}
+          {t("station_was", { state: t(STATES[station.state]) })}
+        </span>
+      </p>
+    </>
   );
 }
 
@@ -69,27 +93,12 @@ function PartsFact({ station }: { station: Station }) {
 }
 
 /** Who moves it: the program, somebody at the cabinet, or nobody because it is locked. */
-function HandFact({ station: { locked, mode, in_hand, ordered } }: { station: Station }) {
+function HandFact({ station: { locked, mode, in_hand, ordered, level_by } }: { station: Station }) {
   const { t } = useWords();
-  const told = locked ? "station_locked" : mode === "off" || mode === "hand" ? (`switch_${mode}` as const) : in_hand ? "station_in_hand" : ordered ? "station_ordered" : "station_auto";
+  const told = locked ? "station_locked" : mode === "off" || mode === "hand" ? (`switch_${mode}` as const) : in_hand ? "station_in_hand" : ordered ? "station_ordered" : level_by === "nobody" ? "station_safe" : "station_auto";
   return (
-    <Fact icon={locked ? "lock" : told === "station_auto" ? "check" : "hand"} name={t("station_moved_by")}>
+    <Fact icon={locked ? "lock" : told === "station_auto" || told === "station_safe" ? "check" : "hand"} name={t("station_moved_by")}>
       <b>{t(told)}</b>
     </Fact>
-  );
-}
-
-function FoundWrong({ text, since }: { text: string; since: string | null }) {
-  const words = useWords();
-  const now = useNow(30_000);
-  return (
-    <article class="stands">
-      <Icon name="warning" size={30} />
-      <div>
-        <h3>{words.t("found_wrong")}</h3>
-        <p>{text}</p>
-        {since && <p class="hint">{words.t("since", { time: when(since, now, words) })}</p>}
-      </div>
-    </article>
   );
 }

@@ -37,9 +37,9 @@ export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: s
         ))}
       </div>
       {unit === "litres" ? (
-        <Stepper unit={unit} value={litres} most={MOST_L} hint={most} set={setLitres} />
+        <Stepper of={unit} value={litres} most={MOST_L} hint={most} set={setLitres} />
       ) : (
-        <Stepper unit={unit} value={minutes} most={most} hint={most} set={setMinutes} />
+        <Stepper of={unit} value={minutes} most={most} hint={most} set={setMinutes} />
       )}
       <button type="button" class="primary" onClick={() => ask(true)}>
         <Icon name="drop" size={28} /> {unit === "litres" ? t("water_litres", { n: number(litres, 0, language) }) : t("water_for", { n: minutes })}
@@ -49,14 +49,17 @@ export function WaterNow({ place, name, max_run_s }: { place: ZonePlace; name: s
 }
 
 const OF = {
-  minutes: { step: 1, choices: CHOICES_MIN, legend: "how_long", fewer: "fewer", more: "more", hint: "at_most" },
-  litres: { step: 50, choices: CHOICES_L, legend: "how_much", fewer: "less_water", more: "more_water", hint: "at_most_litres" },
+  minutes: { unit: "minutes", step: 1, choices: CHOICES_MIN, legend: "how_long", fewer: "fewer", more: "more", hint: "at_most" },
+  litres: { unit: "litres", step: 50, choices: CHOICES_L, legend: "how_much", fewer: "less_water", more: "more_water", hint: "at_most_litres" },
+  order: { unit: "minutes", step: 1, choices: CHOICES_MIN, legend: "order_how_long", fewer: "fewer", more: "more", hint: "order_most" },
 } as const;
 
-function Stepper(props: { unit: Unit; value: number; most: number; hint: number; set(n: number): void }) {
-  const { unit, value, most, hint, set } = props;
+/** `hint` is the number in the words under it. */
+export function Stepper(props: { of: keyof typeof OF; value: number; most: number; hint: number; set(n: number): void }) {
+  const { value, most, hint, set } = props;
   const { t, language } = useWords();
-  const of = OF[unit];
+  const of = OF[props.of];
+  const { unit } = of;
   const bounded = (n: number) => set(Math.min(most, Math.max(of.step, n)));
   return (
     <fieldset class="stepper">

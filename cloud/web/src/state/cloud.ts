@@ -11,6 +11,9 @@ export type Session = { is: "unknown" } | { is: "out"; ended: boolean } | { is: 
 export type Link = "connecting" | "live" | "reconnecting" | "offline";
 
 export const session = store<Session>({ is: "unknown" });
+/** Whether who is signed in may command in a tenant. */
+export const mayCommand = (who: Session, tenant: string): boolean => who.is === "in" && who.me.commands_in.includes(tenant);
+
 export const overview = store<Overview | null>(null);
 export const town = store<Town | null>(null);
 export const link = store<Link>("connecting");
@@ -176,7 +179,9 @@ function refetchForCommands(): void {
   const turns = [...wishes.get().values()].filter(({ stage }) => TURNS.has(stage)).map(({ id, stage }) => `${id} ${stage}`);
   const unseen = turns.filter((turn) => !turned.has(turn));
   unseen.forEach((turn) => turned.add(turn));
-  if (unseen.length > 0) void refetch("overview");
+  if (unseen.length === 0) return;
+  void refetch("overview");
+  if ([...wishes.get().values()].some(({ station }) => station)) void refetch("town");
 }
 
 async function refetch(which: "overview" | "town"): Promise<void> {

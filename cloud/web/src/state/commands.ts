@@ -16,8 +16,13 @@ export interface ZonePlace extends SitePlace {
 /** `sending`: on its way; `unsure`: no answer yet, sent again with the same key; `lost`: given up, nothing heard. */
 export type Stage = "sending" | "unsure" | "lost" | CommandState;
 
+/** What a person does, as the page says it: for a station water is an order, and its end. */
+export type Doing = Action | "order" | "end";
+
 export interface Wish {
-  action: Action;
+  action: Doing;
+  /** Whether a station is to do it, and not a farm. */
+  station: boolean;
   amount: Amount | null;
   stage: Stage;
   id: string | null;
@@ -34,7 +39,8 @@ export const wishes = store<ReadonlyMap<string, Wish>>(new Map());
 /** What a person orders: `at` is where the page says what becomes of it; one order stands there at a time. */
 export interface Order {
   at: string;
-  action: Action;
+  action: Doing;
+  station: boolean;
   amount: Amount | null;
   send(key: string): Promise<Command>;
 }
@@ -42,6 +48,7 @@ export interface Order {
 export const watering = (place: ZonePlace, amount: Amount): Order => ({
   at: zoneKey(place),
   action: "water",
+  station: false,
   amount,
   send: (key) => api.water(place.tenant, place.site, place.zone, amount, key),
 });
@@ -49,13 +56,24 @@ export const watering = (place: ZonePlace, amount: Amount): Order => ({
 export const stopping = (place: ZonePlace): Order => ({
   at: zoneKey(place),
   action: "stop",
+  station: false,
   amount: null,
   send: (key) => api.stop(place.tenant, place.site, place.zone, key),
 });
 
-export const clearing = (at: string, { tenant, site }: SitePlace, latch: string): Order => ({
+/** For so many minutes a station does what it does at high water. */
+export const ordering = (place: ZonePlace, minutes: number): Order => ({
+  ...watering(place, { minutes }),
+  action: "order",
+  station: true,
+});
+
+export const endingOrder = (place: ZonePlace): Order => ({ ...stopping(place), action: "end", station: true });
+
+export const clearing = (at: string, { tenant, site }: SitePlace, latch: string, station: boolean): Order => ({
   at,
   action: "clear",
+  station,
   amount: null,
   send: (key) => api.clear(tenant, site, latch, key),
 });
@@ -63,6 +81,7 @@ export const clearing = (at: string, { tenant, site }: SitePlace, latch: string)
 export const locking = (at: string, { tenant, site }: SitePlace, zone: string | null, why: string): Order => ({
   at,
   action: "lock",
+  station: false,
   amount: null,
   send: (key) => api.lock(tenant, site, zone, why, key),
 });
@@ -84,8 +103,8 @@ export function dismiss(at: string): void {
 /** Sends an order, again with the same key while the signal is bad, then follows it to its end. */
 export async function give(order: Order, onFailure: (why: unknown) => boolean): Promise<void> {
   const key = wishKey();
-  const { at, action, amount } = order;
-  const wish: Wish = { action, amount, stage: "sending", id: null, reason: null };
+  const { at, action, station, amount } = order;
+  const wish: Wish = { action, station, amount, stage: "sending", id: null, reason: null };
   put(at, wish);
   for (let tried = 1; ; tried++) {
     try {

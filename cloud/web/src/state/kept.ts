@@ -9,10 +9,12 @@ export interface Kept {
   heardAt: number;
 }
 
-const KEY = "tonnam.kept.2";
+const KEY = "tonnam.kept.3";
+const OLDER = ["tonnam.kept.2"];
 
 export function kept(): Kept | null {
   try {
+    OLDER.forEach((key) => localStorage.removeItem(key));
     return JSON.parse(localStorage.getItem(KEY) ?? "null") as Kept | null;
   } catch {
     return null;

@@ -2,7 +2,7 @@
 
 import { store, useStore } from "../state/store";
 import type { Text } from "../api/types";
-import { en } from "./en";
+import type { en } from "./en";
 import { th } from "./th";
 
 export type Language = "th" | "en";
@@ -18,7 +18,8 @@ type Same<K extends Key> = [Names<(typeof th)[K]>, Names<(typeof en)[K]>] extend
   : K;
 export const unequalNames: { [K in Key as Same<K>]: K } = {};
 
-const TEXTS: Record<Language, Record<Key, string>> = { th, en };
+/** English comes in a file of its own: who reads Thai does not wait for it. */
+const TEXTS: { th: Record<Key, string>; en?: Record<Key, string> } = { th };
 const REMEMBERED = "tonnam.language";
 
 function remembered(): Language {
@@ -29,9 +30,15 @@ function remembered(): Language {
   }
 }
 
-export const language = store<Language>(remembered());
+export const language = store<Language>("th");
 
-export function speak(next: Language): void {
+/** Speaks a language once its texts are there; without a signal for them it stays as it is. */
+export async function speak(next: Language): Promise<void> {
+  if (next === "en" && !TEXTS.en) {
+    const loaded = await import("./en").catch(() => null);
+    if (!loaded) return;
+    TEXTS.en = loaded.en;
+  }
   try {
     localStorage.setItem(REMEMBERED, next);
   } catch {
@@ -39,6 +46,11 @@ export function speak(next: Language): void {
   }
   language.set(next);
 }
+
+/** Speaks what this phone spoke last. */
+export const speakAsBefore = (): Promise<void> => speak(remembered());
+
+export const isKey = (name: string): name is Key => name in th;
 
 export interface Words {
   language: Language;
@@ -53,7 +65,7 @@ export function words(inLanguage: Language): Words {
     language: inLanguage,
     t(key, ...given) {
       const values: Record<string, string | number> = given[0] ?? {};
-      return TEXTS[inLanguage][key].replace(/\{(\w+)\}/g, (_all, name: string) => String(values[name]));
+      return (TEXTS[inLanguage] ?? th)[key].replace(/\{(\w+)\}/g, (_all, name: string) => String(values[name]));
     },
     pick: (text) => text[inLanguage] || text.th || text.en,
   };
