@@ -362,26 +362,3 @@ def test_a_level_that_is_lost_during_a_run_gives_it_so_many_minutes_more(site: S
     assert ended["outcome"] == "stopped"
     assert "has been unknown for 5 minutes" in ended["reason"]["en"]
     assert 355 < ended["duration_s"] < 410
-
-
-def test_what_is_drawn_while_the_level_is_unknown_is_bounded_over_all_runs_and_restarts(tmp_path: Path) -> None:
-    site = site_of(tmp_path, SITE.replace("low_cm = 20", "low_cm = 20\nunknown_max_l = 150"))
-    play = ready(site)
-    play.field.level_cm = None
-    play.run(60)
-    play.water(seconds=100, command_id="c1")
-    play.run(130)
-    again = Play(site, start_ms=play.now_ms, memory=play.memory)
-    again.field.level_cm = None
-    again.run(60)
-    again.water("zone-2", 100, "c2")
-    again.run(130)
-    assert again.ended()[0].body["litres"] == pytest.approx(50, abs=4)
-    again.water("zone-2", 100, "c3")
-    again.run(3)
-    assert again.states("c3") == ["refused"]
-    again.field.level_cm = 150.0
-    again.run(3)
-    again.water("zone-2", 100, "c4")
-    again.run(3)
-    assert again.states("c4")[0] == "accepted"

@@ -2,7 +2,8 @@
 
 What unknown means, by input:
     position of an actuator     stop: nothing starts on its water path until it is read back
-    tank level                  limited: so many minutes a run and litres in all; flow and current are witnesses
+    tank level                  limited: so many minutes a run; so many litres in all, where neither flow nor current
+                                would tell of a dry pump, or the site file gives a limit, see `plant.blind`
     current of the pump         the next witness: the flow
     flow                        the next witness: the current; with neither the tank level's limit alone counts
     a meter that stands still   limited: so many litres until somebody has looked, see `plant.proof`
@@ -24,7 +25,7 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.core.plant import plant_texts
+from tonnam_edge.core.plant import blind, plant_texts
 from tonnam_edge.core.wishes import Wait
 from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.deadlines import longest_run_s
@@ -137,7 +138,7 @@ def _limit_by_tank(granted: Granted, zone: Outlet, image: Image, memory: Memory,
         most_s = tank.unknown_max_run_min * 60
         if most_s < SHORTEST_RUN_S:
             return Refused(texts.tank_unknown_refused())
-        if _drawn_blind(memory, site):
+        if blind.used_up(zone, image, memory, site):
             return Refused(plant_texts.tank_unknown_used_up(memory.blind_l))
         if granted.seconds <= most_s:
             return granted
@@ -160,7 +161,7 @@ def must_stop(zone: Outlet, image: Image, site: Site, memory: Memory, blind_sinc
     blind_s = 0.0 if blind_since is None else (image.now.mono_ms - blind_since) / 1000
     if blind_s >= tank.unknown_max_run_min * 60:
         return plant_texts.tank_became_unknown(blind_s)
-    return plant_texts.tank_unknown_used_up(memory.blind_l) if _drawn_blind(memory, site) else None
+    return plant_texts.tank_unknown_used_up(memory.blind_l) if blind.used_up(zone, image, memory, site) else None
 
 
 def still_used_up(outlet: str, memory: Memory, site: Site) -> bool:
@@ -189,9 +190,3 @@ def _limit_by_meter(granted: Granted, zone: Outlet, memory: Memory, site: Site) 
     if left_s >= granted.seconds:
         return granted
     return Granted(left_s, texts.limited(granted.reason, left_s, plant_texts.meter_nearly_used_up()))
-
-
-def _drawn_blind(memory: Memory, site: Site) -> bool:
-    """Whether as much as is allowed was drawn since the tank's level was last known."""
-    tank = site.file.tank
-    return tank is not None and tank.unknown_max_l is not None and memory.blind_l >= tank.unknown_max_l

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Latches, Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
-from tonnam_edge.core.plant import plant_texts
+from tonnam_edge.core.plant import blind, plant_texts
 from tonnam_edge.core.plant.actuators import Actuators, Fault
 from tonnam_edge.core.plant.coil_guard import CoilGuard
 from tonnam_edge.core.plant.filters import Filters
@@ -23,6 +23,7 @@ from tonnam_edge.site.site import Site
 
 # The least time for which a meter must stand still to prove that a latching valve has closed.
 STILL_AT_LEAST_S = 5.0
+HOUR_MS = 3_600_000
 
 
 class Water:
@@ -67,6 +68,7 @@ class Water:
             for meter, stream in self.streams.items()
         ]
         self._looked_mono_ms = now.mono_ms
+        self._blind_ms = 0  # for how long the tank's level has not been known, since that was last heeded
 
     @property
     def safe(self) -> bool:
@@ -193,14 +195,18 @@ class Water:
     def _count_blind(self, image: Image) -> None:
         """Keep in mind how much was drawn since the tank's level was last known; by time where nothing is metered."""
         if self._site.tank_level is None or image.value(self._site.tank_level) is not None:
-            self._memory.blind_l = 0.0
+            self._memory.blind_l, self._blind_ms = 0.0, 0
             return
-        elapsed_min = max(0, image.now.mono_ms - self._looked_mono_ms) / 60_000
+        elapsed_ms = max(0, image.now.mono_ms - self._looked_mono_ms)
+        self._blind_ms += elapsed_ms
+        if self._blind_ms >= HOUR_MS:
+            self._memory.blind_l = blind.refilled(self._memory.blind_l, self._blind_ms, self._site)
+            self._blind_ms = 0
         for supply in self.runs.supplies.values():
             stream = self.runs.stream(supply.outlets[0])
             if stream is None or not stream.good:
                 pumped = self._pumped([supply.name])
-                self._memory.blind_l += self.expected.l_min(pumped) * elapsed_min
+                self._memory.blind_l += self.expected.l_min(pumped) * elapsed_ms / 60_000
         for meter, stream in self.streams.items():
             if stream.good and self._pumped(self._site.paths.metered_by(meter)):
                 self._memory.blind_l += self.passed_l[meter]
