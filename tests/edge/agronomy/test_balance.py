@@ -65,6 +65,12 @@ def test_under_drip_the_wetted_part_holds_the_water_of_the_zone() -> None:
     assert DRIP.depletion_of_mm(0.25, MELON, MIDDLE) == pytest.approx(0.07 * 200)
 
 
+def test_under_drip_roots_get_the_rain_that_falls_on_them() -> None:
+    done = step(State(20), replace(DRIP, interception=False), rain_mm=10)
+    assert (done.effective_rain_mm, done.beside_mm) == (5, 5)
+    assert done.state.depletion_mm == pytest.approx(20 - 5 + done.et_mm)
+
+
 def test_a_substrate_has_its_own_volume() -> None:
     bag = replace(LOAM, volume_l_m2=20, field_capacity=0.6, wilting_point=0.2)
     assert balance.reserves(bag, MELON, 0, 5.0).taw_mm == pytest.approx(8)
@@ -207,7 +213,9 @@ def test_water_in_is_stored_used_or_drained(
     dried = done.state.depletion_mm - before.depletion_mm + done.adjusted_mm
     assert came == pytest.approx(done.et_mm + done.drained_mm - dried, abs=1e-6)
     assert done.irrigation_mm + done.lost_mm == pytest.approx(litres / soil.area_m2)
-    assert done.effective_rain_mm + done.intercepted_mm == pytest.approx(rain if soil.rained_on else 0)
+    fell = done.effective_rain_mm + done.beside_mm + done.intercepted_mm
+    assert fell == pytest.approx(rain if soil.rained_on else 0)
+    assert done.effective_rain_mm == pytest.approx((fell - done.intercepted_mm) * soil.wetted_fraction)
     assert 0 <= done.state.depletion_mm <= done.reserves.taw_mm + 1e-9
     assert 0 <= done.et_mm <= done.etc_mm + 1e-9
     assert 0 <= done.ks <= 1 + 1e-9

@@ -191,6 +191,16 @@ def test_hours_agree_with_days_but_for_the_day_on_which_the_layer_begins_to_resi
     assert (state.evaporated_mm or 0.0) < (whole.evaporated_mm or 0.0)
 
 
+def test_soil_beside_the_roots_dries_by_the_rain_that_fell_there() -> None:
+    """What the roots' part loses to the sun after rain is the same, however much bare soil lies beside it."""
+    half = replace(LOAM, wetted_fraction=0.5, surface=DRIP)
+    wet = balance.advance(
+        State(10, evaporated_mm=9.0, wetted=0.35), half, TOMATO, day=5, days=1, et0_mm=5, rain_mm=12
+    )
+    assert wet.effective_rain_mm > (12 - wet.intercepted_mm) * 0.5
+    assert wet.effective_rain_mm - (12 - wet.intercepted_mm) * 0.5 == pytest.approx(wet.evaporation_mm * 0.5)
+
+
 def test_an_unknown_et0_is_the_use_of_late() -> None:
     done = advance(State(10, demand_mm_day=4), et0_mm=None)
     assert done.etc_mm == pytest.approx(4)

@@ -36,9 +36,9 @@ class Soil:
     """What the roots of a zone stand in. Raises ValueError for what no soil is.
 
     `field_capacity` and `wilting_point` are water by volume, m3/m3. `wetted_fraction` is the part of the zone that
-    is rooted and watered. `application_efficiency` is the share of metered water that reaches the roots. A substrate
-    has its own volume instead of depth: `volume_l_m2`, litres per m2 of zone. With a `surface`, what evaporates there
-    is reckoned apart from what the crop drinks.
+    is rooted and watered; of the rain, too, roots get what falls on it. `application_efficiency` is the share of
+    metered water that reaches the roots. A substrate has its own volume instead of depth: `volume_l_m2`, litres per
+    m2 of zone. With a `surface`, what evaporates there is reckoned apart from what the crop drinks.
     """
 
     field_capacity: float
@@ -114,8 +114,9 @@ class Step(NamedTuple):
 
     Depletion grows by `et_mm` and `drained_mm`, shrinks by `effective_rain_mm` and `irrigation_mm`, exactly; except
     that a root zone that shrank cannot be emptier than empty (`adjusted_mm`). Of the rain `intercepted_mm` dried off
-    leaves; of the metered water `lost_mm` never reached roots. By the dual coefficient `evaporation_mm` of ET are the
-    soil's; `ks` is the crop's share over what it wished for.
+    leaves and `beside_mm` fell beside the roots, less what dried off there later; of metered water `lost_mm` never
+    reached them. By the dual coefficient `evaporation_mm` of ET are the soil's; `ks` is the crop's share over its
+    wish.
     """
 
     state: State
@@ -131,6 +132,7 @@ class Step(NamedTuple):
     adjusted_mm: float
     marks: Marks
     evaporation_mm: float = 0.0
+    beside_mm: float = 0.0
 
 
 def reserves(soil: Soil, crop: Crop, day: float, demand_mm_day: float) -> Reserves:
@@ -233,10 +235,11 @@ def _one(state: State, soil: Soil, crop: Crop, day: float, days: float, sky: _Sk
     """A step of at most a day. Drains what is above field capacity at its end (FAO-56 equations 85 to 88)."""
     leaf_mm = state.demand_mm_day * days if sky.et0_mm is None else sky.et0_mm
     caught, dry_leaf = _intercepted(state, soil, water.rain_mm, leaf_mm)
-    rain, irrigation = water.rain_mm - caught, water.metered_mm * soil.application_efficiency
+    fell, irrigation = water.rain_mm - caught, water.metered_mm * soil.application_efficiency
     use = _single(state, crop, day, days, sky)
     if soil.surface is not None:
-        use = _dual(state, soil.surface, crop, day, days, sky, _Water(rain, irrigation))
+        use = _dual(state, soil.surface, crop, day, days, sky, _Water(fell, irrigation))
+    rain = fell * soil.wetted_fraction + _dried_beside(use, soil)
     etc = use.crop_mm + use.surface_mm
     demand = etc + (1 - days) * state.demand_mm_day  # a day's mean, also when steps are minutes
     held = reserves(soil, crop, day, demand)
@@ -260,7 +263,15 @@ def _one(state: State, soil: Soil, crop: Crop, day: float, days: float, sky: _Sk
         adjusted_mm=state.depletion_mm - before,
         marks=frozenset(),
         evaporation_mm=evaporation,
+        beside_mm=fell - rain,
     )
+
+
+def _dried_beside(use: _Use, soil: Soil) -> float:
+    """Of what dries off soil that rain has wetted all over: the part beside the roots, which the rain there gave."""
+    if use.layer is None or soil.surface is None or use.layer.wetted <= soil.surface.wetted:
+        return 0.0
+    return use.surface_mm * (1 - soil.wetted_fraction)
 
 
 def _single(state: State, crop: Crop, day: float, days: float, sky: _Sky) -> _Use:
@@ -315,6 +326,7 @@ def _sum(one: Step | None, two: Step) -> Step:
         lost_mm=one.lost_mm + two.lost_mm,
         drained_mm=one.drained_mm + two.drained_mm,
         adjusted_mm=one.adjusted_mm + two.adjusted_mm,
+        beside_mm=one.beside_mm + two.beside_mm,
     )
 
 
