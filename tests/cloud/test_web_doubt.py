@@ -87,7 +87,7 @@ async def test_the_plan_is_not_said_while_water_runs(phone: BrowserContext, stub
     ("changed", "said"),
     [
         ({"lockouts": [lockout()]}, "แปลง 2 ล็อกอยู่"),
-        ({"latches": [latch()]}, "แปลง 2 มีสิ่งผิดปกติ ต้องไปดู"),
+        ({"latches": [latch()]}, "แปลง 2 มีปัญหา ต้องไปดู"),
         ({"last_run": {**run("l", "zone-2", 900), "outcome": "failed"}}, "แปลง 2 รดครั้งล่าสุดไม่สำเร็จ"),
     ],
 )

@@ -111,7 +111,7 @@ async def test_what_no_zone_uses_is_cleared_from_the_farm_page(phone: BrowserCon
     stub.farm["sites"][0]["latches"] = [latch("l-9", "of_a_later_version", ())]
     page = await open_page(phone, stub)
     await expect(page.locator(".stands h3")).to_have_text("พบสิ่งผิดปกติ")
-    await page.get_by_role("button", name="ซ่อมแล้ว รดต่อได้").click()
+    await page.get_by_role("button", name="ไปดูและซ่อมแล้ว").click()
     await page.get_by_role("button", name="ใช่ ซ่อมแล้ว").click()
     await expect(page.locator(".standing .command")).to_contain_text("รอฟาร์มตอบ")
     assert stub.asked[0][1]["latch"] == "l-9"

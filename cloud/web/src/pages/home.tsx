@@ -6,7 +6,7 @@ import { Icon } from "../parts/icons";
 import { Hero } from "../parts/shell";
 import { SiteWater } from "../parts/site_water";
 import { isKeptDry, StandingElsewhere, WhyNotFact } from "../parts/standing";
-import { waterOf } from "../parts/running";
+import { isWatering } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { verdict } from "../parts/verdict";
 import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
@@ -93,11 +93,12 @@ function ZoneCard({ site, zone }: { site: FarmSite; zone: Zone }) {
   const who = useStore(session);
   const place = { tenant: site.tenant, site: site.id, zone: zone.id };
   const watering = useWatering(place);
+  const now = useNow();
   const canCommand = mayCommand(who, site.tenant);
   const name = words.pick(zone.name);
   const about = [zone.crop && words.pick(zone.crop), area(zone.area_m2, words)].filter(Boolean).join(" · ");
   return (
-    <article class={`card zone zone-${zone.state}${waterOf(zone) === "on" ? " is-watering" : ""}`}>
+    <article class={`card zone zone-${zone.state}${isWatering(zone, now) ? " is-watering" : ""}`}>
       <div class="zone-top">
         <Gauge zone={zone} />
         <div class="zone-says">

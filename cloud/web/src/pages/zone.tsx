@@ -11,7 +11,7 @@ import { RunTable } from "../parts/run_table";
 import { extent, gapStretches, withGaps, withNewest } from "../parts/series";
 import { scaleAround } from "../parts/gauges";
 import { BackHome, Hero } from "../parts/shell";
-import { fateOf, ranUntil_ms, waterOf } from "../parts/running";
+import { fateOf, isWatering, ranUntil_ms } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
 import { isKeptDry, mayWater, Standing, standingKey, WhyNotFact } from "../parts/standing";
 import { WaterNow } from "../parts/water_now";
@@ -56,8 +56,9 @@ export function ZonePage({ at }: { at: Extract<Route, { page: "zone" }> }) {
 
 function SoilNow({ site, zone }: { site: FarmSite; zone: Zone }) {
   const { t } = useWords();
+  const now = useNow();
   return (
-    <section class={`card zone zone-${zone.state}${waterOf(zone) === "on" ? " is-watering" : ""}`}>
+    <section class={`card zone zone-${zone.state}${isWatering(zone, now) ? " is-watering" : ""}`}>
       <div class="zone-top">
         <Gauge zone={zone} />
         <div class="zone-says">

@@ -57,6 +57,9 @@ export function isSilent(site: FarmSite): boolean {
   return all.some(({ observed_at }) => observed_at) && all.every(({ fresh }) => !fresh);
 }
 
+/** Whether the page says without doubt that water runs here. */
+export const isWatering = (zone: Zone, now_ms: number): boolean => waterOf(zone) === "on" && !doubtOf(zone, now_ms);
+
 /** `waiting`: the valve was last read before the watering began or ended, or the cloud has not yet judged what was read. */
 export function waterOf(zone: Zone): Water {
   if (zone.running === null) return "unknown";

@@ -5,9 +5,10 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Overview } from "../api/types";
 import { heardAt, link, overview, session, signOut, type Link } from "../state/cloud";
 import { justMoved, route, type Route } from "../route";
+import { useNow } from "../state/clock";
 import { useStore } from "../state/store";
 import { speak, useWords } from "../words";
-import { clock } from "../words/format";
+import { clockOfDay } from "../words/format";
 import { Contours } from "./contours";
 import { Icon, Mark } from "./icons";
 import { isSilent } from "./running";
@@ -72,8 +73,9 @@ export function ConnectionNotice() {
   const words = useWords();
   const now = useStore(link);
   const heard = useStore(heardAt);
+  const today = useNow(30_000);
   const away = now === "offline" || now === "reconnecting";
-  const time = heard === null ? "" : clock(heard, words);
+  const time = heard === null ? "" : clockOfDay(heard, today, words);
   const text = heard === null ? words.t("nothing_yet") : now === "offline" ? words.t("offline_from", { time }) : words.t("reconnecting_from", { time });
   return (
     <div role="status" class="notice-place">

@@ -137,7 +137,7 @@ function Switch({ zone: { mode } }: { zone: Zone }) {
 }
 
 /** What a latch is about: water goes on where a dosing pump is latched, and no latch keeps a station still. */
-type About = "zone" | "dosing" | "station";
+type About = "zone" | "dosing" | "station" | "other";
 
 const DOSING: readonly string[] = ["dosing", "stock_empty"];
 
@@ -175,11 +175,11 @@ function FoundAtFarm({ at, site, latch }: { at: string; site: FarmSite; latch: L
   const names = site.zones.filter(({ id }) => latch.zones.includes(id)).map(({ name }) => words.pick(name));
   const dosing = DOSING.includes(latch.kind);
   const concerns = names.length > 0 ? words.t("no_water_for", { zones: listed(names, words.language) }) : dosing ? words.t("plain_water") : undefined;
-  return <Found at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about={dosing ? "dosing" : "zone"} concerns={concerns} />;
+  return <Found at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about={dosing ? "dosing" : names.length > 0 ? "zone" : "other"} concerns={concerns} />;
 }
 
-const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_station" } as const satisfies Record<About, Key>;
-const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station" } as const satisfies Record<About, Key>;
+const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_looked", other: "clear_looked" } as const satisfies Record<About, Key>;
+const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station", other: "clear_what" } as const satisfies Record<About, Key>;
 
 /** One press asks, the second one says so to who is to clear it. */
 function Mended({ at, place, latch, about }: { at: string; place: SitePlace; latch: string; about: About }) {

@@ -3,15 +3,15 @@
 import type { FarmSite, Zone } from "../api/types";
 import type { Key, Words } from "../words";
 import { listed } from "../words/format";
-import { doubtOf, isSilent, waterOf } from "./running";
+import { doubtOf, isSilent, isWatering } from "./running";
 
-type Sentence = Exclude<Extract<Key, `verdict_${string}`>, "verdict_away" | "verdict_silent" | "verdict_locked_site" | "verdict_good" | "verdict_none">;
+type Sentence = Exclude<Extract<Key, `verdict_${string}`>, "verdict_away" | "verdict_elsewhere" | "verdict_silent" | "verdict_locked_site" | "verdict_good" | "verdict_none">;
 
 export function verdict(site: FarmSite, words: Words, now_ms: number): string[] {
   const { zones, node } = site;
   if (zones.length === 0) return [words.t("verdict_none")];
   const about = (key: Sentence, some: Zone[]) => (some.length ? [words.t(key, { zones: names(some, words) })] : []);
-  const waters = (zone: Zone) => waterOf(zone) === "on" && !doubtOf(zone, now_ms);
+  const waters = (zone: Zone) => isWatering(zone, now_ms);
   const still = zones.filter((zone) => !waters(zone));
   const inState = (state: Zone["state"]) => still.filter((zone) => zone.state === state);
   const allGood = zones.every((zone) => zone.state === "good" && !waters(zone));
@@ -37,7 +37,7 @@ function stands({ zones, emergency, latches, lockouts }: FarmSite, { t }: Words,
     ...(emergency ? [t("emergency")] : []),
     ...(whole ? [t("verdict_locked_site")] : about("verdict_locked", zones.filter((zone) => zone.lockouts.length > 0))),
     ...about("verdict_latched", zones.filter((zone) => zone.latches.length > 0)),
-    ...(elsewhere ? [t("found_wrong")] : []),
+    ...(elsewhere ? [t("verdict_elsewhere")] : []),
   ];
 }
 

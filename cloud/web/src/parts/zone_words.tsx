@@ -6,16 +6,17 @@ import { useNow } from "../state/clock";
 import { link } from "../state/cloud";
 import { useStore } from "../state/store";
 import { useWords, type Words } from "../words";
-import { ago, amount, clock, clockTime, known, number, remaining_s, span, when } from "../words/format";
+import { ago, amount, clockOfDay, clockTime, known, number, remaining_s, span, when } from "../words/format";
 import { SoilGauge } from "./gauges";
 import { Icon, SOIL_ICON, type IconName } from "./icons";
-import { doubtOf, saidClosed, waterOf } from "./running";
+import { doubtOf, isWatering, saidClosed, waterOf } from "./running";
 
 export function Gauge({ zone }: { zone: Zone }) {
   const words = useWords();
+  const now = useNow();
   const value = known(zone.moisture);
   const level = value === null ? words.t("gauge_unknown") : words.t("gauge_known", { value: number(value, 1, words.language) });
-  return <SoilGauge value={value} band={zone.band} running={waterOf(zone) === "on"} label={`${level} ${bandWords(zone.band, words)}`} />;
+  return <SoilGauge value={value} band={zone.band} running={isWatering(zone, now)} label={`${level} ${bandWords(zone.band, words)}`} />;
 }
 
 function bandWords({ low_pct: low, high_pct: high }: Band, { t }: Words): string {
@@ -45,6 +46,7 @@ export function SoilFigure({ zone }: { zone: Zone }) {
 
 function Unknown({ zone: { moisture } }: { zone: Zone }) {
   const words = useWords();
+  const now = useNow(30_000);
   const last = moisture.last_value ?? null;
   const why = words.t(moisture.quality && moisture.quality !== "good" ? `q_${moisture.quality}` : "q_stale");
   return (
@@ -53,7 +55,7 @@ function Unknown({ zone: { moisture } }: { zone: Zone }) {
       {last !== null && moisture.observed_at && (
         <>
           <br />
-          {words.t("last_known", { value: `${number(last, 1, words.language)} %`, time: clock(moisture.observed_at, words) })}
+          {words.t("last_known", { value: `${number(last, 1, words.language)} %`, time: clockOfDay(moisture.observed_at, now, words) })}
         </>
       )}
     </p>

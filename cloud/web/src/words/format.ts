@@ -105,6 +105,11 @@ export function when(at: string | number, now_ms: number, words: Words): string 
   }
 }
 
+/** "16:05 น." of today, else with its day. */
+export function clockOfDay(at: string | number, now_ms: number, words: Words): string {
+  return dayNumber(new Date(at).getTime()) === dayNumber(now_ms) ? clock(at, words) : when(at, now_ms, words);
+}
+
 /** "วันนี้", "เมื่อวาน", else the date. */
 export function dayOf(at: string | number, now_ms: number, words: Words): string {
   const at_ms = new Date(at).getTime();
