@@ -11,6 +11,8 @@ from ..physics.sky import DAY_S, Sky, saturation_kpa, sky_at
 from .config import WeatherConfig
 
 _SHOWERS = 2
+# Rain evaporates into the air that it falls through: while it falls the air is so near to its most vapour.
+_WET = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class Weather:
         grey = 0.25 if rain_mm_h > 0 else 0.6 if self._showers(int(at_s // DAY_S)) else 1.0
         air_c = plain.air_c + self.config.warmer_c + warmer_c - (3.0 if rain_mm_h > 0 else 0.0)
         moist = 1.15 if grey < 1.0 else 1.0
-        vapour_kpa = min(
-            0.97 * saturation_kpa(air_c), plain.vapour_kpa * moist * math.exp(0.03 * self.config.warmer_c)
-        )
+        most_kpa, wet = 0.97 * saturation_kpa(air_c), _WET if rain_mm_h > 0 else 0.0
+        vapour_kpa = plain.vapour_kpa * moist * math.exp(0.03 * self.config.warmer_c)
+        vapour_kpa = min(most_kpa, max(vapour_kpa, wet * most_kpa))
         return Outside(Sky(plain.sun_w_m2 * grey, air_c, vapour_kpa), self._wind_m_s(at_s, rain_mm_h), rain_mm_h)
 
     def rain_mm_h(self, at_s: float) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, NamedTuple
 
 from tonnam_edge.agronomy import balance, observer
 from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
 from tonnam_edge.agronomy.observer import Outcome, Reading, Watched
+from tonnam_edge.agronomy.radiation import Radiation
 from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDER_COVER_MM_DAY
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.programs import climate, clock, stand_ins
+from tonnam_edge.core.programs import climate, clock, gauge, stand_ins
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
@@ -161,7 +162,7 @@ class Grounds:
         of_zone.give(hours, litres)
         if litres <= 0:
             return
-        _wetted(of_zone, hours)
+        of_zone.wetted(hours)
         growing = self._fields.of(zone, kept)
         if growing is not None:
             ground = growing.ground
@@ -233,7 +234,7 @@ class Grounds:
             self._note_usual(name)
 
     def _hour(self, seen: Seen, hours: float, middle_ms: int | None) -> None:
-        kept = self._kept
+        kept, light = self._kept, None
         if middle_ms is None:  # the sun's place is not known
             mm = kept.et0_mm(DAY_H) / DAY_H * hours
         else:
@@ -248,9 +249,31 @@ class Grounds:
                 self._sun.learn(seen, found, light, middle, kept)
         kept.hours = round(kept.hours + hours, 6)
         add(kept.et0, kept.hours - hours / 2, mm)
-        add(kept.rain, kept.hours, seen.rain or 0.0)
+        rain_mm = self._believed_rain_mm(seen, light)
+        add(kept.rain, kept.hours, rain_mm)
         for zone in self._site.zones.values():
-            self._grow(zone, mm, hours, seen.rain)
+            self._grow(zone, mm, hours, rain_mm)
+
+    def _believed_rain_mm(self, seen: Seen, light: Radiation | None) -> float:
+        """What is believed of the rain that the gauge has counted in an hour."""
+        rain_mm = gauge.count(self._kept, seen, light)
+        if gauge.lies(self._kept):
+            self._to_tell.append(self._doubt_gauge())
+            return 0.0
+        if gauge.recovers(self._kept):
+            self._to_tell.append(Told("rain.doubted", "", words.gauge_recovers()))
+        return rain_mm
+
+    def _doubt_gauge(self) -> Told:
+        """Take back what the gauge has filled of late, and do without it until it is quiet for a day."""
+        gauge.doubt(kept := self._kept)
+        for name in self._site.zones:
+            of_zone, growing = kept.zone(name), self._fields.of(name, kept)
+            if growing is not None and of_zone.rained:
+                depletion_mm = growing.water.depletion_mm + of_zone.rained_mm(kept.hours, gauge.TAKEN_BACK_H)
+                depletion_mm = min(depletion_mm, growing.reserves.taw_mm)
+                of_zone.water, of_zone.rained = _as_json(replace(growing.water, depletion_mm=depletion_mm)), []
+        return Told("rain.doubted", "", words.gauge_doubted())
 
     def _tell_stand_ins(self, text: Text | None) -> None:
         if text is not None:
@@ -268,7 +291,7 @@ class Grounds:
         kept.day_mm = round(kept.day_mm + mm, 4)
         return mm
 
-    def _grow(self, zone: Zone, et0_mm: float, hours: float, rain_mm: float | None) -> None:
+    def _grow(self, zone: Zone, et0_mm: float, hours: float, rain_mm: float) -> None:
         kept = self._kept
         of_zone, growing = kept.zone(zone.id), self._fields.of(zone.id, kept)
         if growing is None:
@@ -283,14 +306,15 @@ class Grounds:
             days=hours / DAY_H,
             et0_mm=et0_mm,
             kc_trim=trim,
-            rain_mm=rain_mm or 0.0,
+            rain_mm=rain_mm,
             climate=self._climate(),
         )
         of_zone.water = _as_json(step.state)
         of_zone.used_mm = round(of_zone.used_mm + _drunk_mm(step, ground, growing.day), 4)
         if step.effective_rain_mm >= WETTING_RAIN_MM:
-            _wetted(of_zone, kept.hours)
+            of_zone.wetted(kept.hours)
         of_zone.surplus_mm = round(of_zone.surplus_mm + step.drained_mm, 4)
+        add(of_zone.rained, kept.hours, max(step.effective_rain_mm - step.drained_mm, 0.0), gauge.TAKEN_BACK_H)
         add(of_zone.etc, kept.hours - hours / 2, step.etc_mm / trim)
 
     def _climate(self) -> Climate:
@@ -336,7 +360,8 @@ class Grounds:
         newly = found.outcome is Outcome.REJECTED and found.state.alert and not probe.alert
         rained = ground.soil.rained_on and kept.rain_mm(DAY_H) > 0
         text = words.probe_contradicts(zone.part.name, moisture_pct, growing.moisture_pct, rained=rained)
-        return [Told("probe.contradicts", name, text)] if newly else []
+        gauges = [self._doubt_gauge()] if newly and rained and found.innovation_mm > 0 else []
+        return [Told("probe.contradicts", name, text), *gauges] if newly else []
 
     def _since_water_h(self, of_zone: ZoneKept, growing: Growing, moisture: float) -> float:
         """Hours since the water that a reading must wait for. A probe that says drier than reckoned need not wait for
@@ -360,13 +385,6 @@ class Grounds:
         of_zone.after_water = []
         filled = of_zone.surplus_mm >= observer.FILLED_OVER_RAW * growing.reserves.raw_mm
         return observer.learn_field_capacity(growing.probe, growing.ground.soil, reached, filled=filled)
-
-
-def _wetted(of_zone: ZoneKept, hours: float) -> None:
-    """Water or rain came: what a probe says after it begins anew; of water within hours the surplus adds up."""
-    if of_zone.watered_h is None or hours - of_zone.watered_h >= observer.HOURS_AFTER_WATER:
-        of_zone.surplus_mm = 0.0
-    of_zone.watered_h, of_zone.after_water, of_zone.used_mm = round(hours, 3), [], 0.0
 
 
 def _drunk_mm(step: balance.Step, ground: Ground, day: float) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from tonnam_edge.agronomy.observer import HOURS_AFTER_WATER
+
 DAY_H = 24
 WEEK_H = 168
 EXACT_H = 50
@@ -30,6 +32,7 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
     after_water: list[tuple[float, float, float]] = []  # agronomy.observer.Watched
     used_mm: float = 0.0  # by roots, since the last water
     surplus_mm: float = 0.0  # of the last water: what the root zone did not hold
+    rained: list[tuple[int, float]] = []  # hours with mm that rain has filled of what was missing
     drained_l: float = 0.0  # today, and what was dosed
     dosed_l: float = 0.0
     drain_ec_l: float = 0.0  # of the drained litres those whose EC was known, and EC times litres
@@ -54,6 +57,16 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
             if EXACT_H < hours - hour <= WEEK_H:
                 whole[int(hour)] = whole.get(int(hour), 0.0) + amount
         self.given = [*((float(hour), round(amount, 3)) for hour, amount in whole.items()), *lately]
+
+    def wetted(self, hours: float) -> None:
+        """Water or rain came: what a probe says after it begins anew; of water within hours the surplus adds up."""
+        if self.watered_h is None or hours - self.watered_h >= HOURS_AFTER_WATER:
+            self.surplus_mm = 0.0
+        self.watered_h, self.after_water, self.used_mm = round(hours, 3), [], 0.0
+
+    def rained_mm(self, hours: float, window_h: int) -> float:
+        """What rain has filled within the last `window_h` hours, mm."""
+        return sum(mm for hour, mm in self.rained if hours - hour < window_h)
 
     def etc_mm(self, hours: float, window_h: int) -> float:
         """What the crop would have used within the last `window_h` hours, mm."""
@@ -106,6 +119,9 @@ class Kept(msgspec.Struct, omit_defaults=True):
     day_mm: float = 0.0
     rain: list[tuple[int, float]] = []
     rain_total_mm: float | None = None  # of the gauge, when the last hour was reckoned
+    gauge_h: float | None = None  # when it last counted; `dry_rain_h`: hours of a day in which it cannot have rained
+    dry_rain_h: list[float] = []
+    gauge_doubted: bool = False
     air: list[DayAirKept] = []
     marked_h: dict[str, float] = {}  # hours of today in which something stood in for weather, by agronomy.marks.Mark
     marks_told: list[str] = []

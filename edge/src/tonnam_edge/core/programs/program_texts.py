@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.texts import joined, text
+from tonnam_edge.core.texts import joined, minutes, text
 from tonnam_edge.site.profile import Words
 
 # Why water
@@ -49,10 +49,18 @@ def by_light(ml_plant: float, j_cm2: float) -> Text:
     )
 
 
-def by_interval(ml_plant: float, minutes: float) -> Text:
+def by_usual_light(ml_plant: float) -> Text:
     return text(
-        f"ไม่ได้ให้น้ำมา {minutes:.0f} นาที ให้ต้นละ {ml_plant:.0f} มล.",
-        f"{minutes:.0f} minutes without water: {ml_plant:.0f} mL a plant",
+        f"เซนเซอร์แสงไม่บอกหรือบอกค่าที่เป็นไปไม่ได้ จึงใช้แสงปกติของเวลานี้ ให้ต้นละ {ml_plant:.0f} มล.",
+        f"No light sensor tells, or what it tells cannot be; by the light that is usual at this hour: {ml_plant:.0f} mL "
+        "a plant",
+    )
+
+
+def by_interval(ml_plant: float, waited_min: float) -> Text:
+    return text(
+        f"ไม่ได้ให้น้ำมา {waited_min:.0f} นาที ให้ต้นละ {ml_plant:.0f} มล.",
+        f"{waited_min:.0f} minutes without water: {ml_plant:.0f} mL a plant",
     )
 
 
@@ -107,6 +115,14 @@ def slot_skipped(clock: str, late_min: float) -> Text:
     return text(
         f"ข้ามรอบ {clock} น. เพราะเริ่มไม่ได้ภายใน {late_min:g} นาที",
         f"The {clock} watering was left out: it could not begin within {late_min:g} minutes",
+    )
+
+
+def rest_of_slot(clock: str, seconds: float) -> Text:
+    length = minutes(seconds)
+    return text(
+        f"รดต่อส่วนที่เหลือของรอบ {clock} น. ที่ถูกตัดไป {length['th']}",
+        f"The rest of the watering at {clock} that was cut off, {length['en']}",
     )
 
 
@@ -187,6 +203,20 @@ def stood_in(th: str, en: str) -> Text:
     if not en:
         return text("อากาศวัดได้ครบอีกครั้ง ไม่ต้องใช้ค่าแทน", "All weather was measured again: nothing stands in for it")
     return text(f"อากาศบางอย่างวัดไม่ได้ จึงใช้แทน: {th}", f"Some weather was not measured. In its place: {en}")
+
+
+def gauge_doubted() -> Text:
+    return text(
+        "มาตรวัดฝนนับฝนทั้งที่อากาศแห้ง แดดจ้า หรือดินไม่เปียก จึงไม่คิดฝนของมันจนกว่าจะเงียบครบหนึ่งวัน ไปดูมาตรวัดฝน",
+        "The rain gauge counts rain in dry air, bright sun, or that no soil has seen. Its rain does not count until "
+        "it is quiet for a day. Look at the rain gauge",
+    )
+
+
+def gauge_recovers() -> Text:
+    return text(
+        "มาตรวัดฝนเงียบมาครบหนึ่งวัน คิดฝนของมันอีกครั้ง", "The rain gauge has been quiet for a day: its rain counts again"
+    )
 
 
 # Holds
