@@ -142,8 +142,13 @@ def test_a_solar_roof_at_its_best_means_a_clear_sky_and_not_more() -> None:
     assert Mark.REJECTED in radiation.outside(DAY, Outside(inverter_share=1.2)).marks
 
 
-def test_an_hour_may_be_dark_but_a_night_has_no_light() -> None:
-    assert radiation.outside(NOON, Outside(pyranometer_mj_m2=0)) == (0, NOON.clear_mj_m2, frozenset())
+def test_an_hour_of_high_sun_has_some_light_and_a_night_has_none() -> None:
+    storm = 0.003 * NOON.extraterrestrial_mj_m2
+    assert radiation.outside(NOON, Outside(pyranometer_mj_m2=storm)) == (storm, NOON.clear_mj_m2, frozenset())
+    dead = radiation.outside(NOON, Outside(pyranometer_mj_m2=0, sunshine_h=1))
+    assert dead.marks == {Mark.REJECTED, Mark.RADIATION_FROM_SUNSHINE}
+    under = radiation.inside(NOON, Inside(lux_h=0, lux_per_w_m2=120, outside_mj_m2=2), SIXTY)
+    assert under.marks == {Mark.REJECTED, Mark.RADIATION_FROM_OUTSIDE}
     assert radiation.outside(NIGHT, Outside(pyranometer_mj_m2=0.01)) == (0, 0, frozenset())
 
 

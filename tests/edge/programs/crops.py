@@ -69,6 +69,7 @@ class Weathered(Field):
         self.play = play
         self.t_max_c: float = 34.0
         self.air_answers = True
+        self.sun_share = 1.0  # of the light, what its sensor says
         self.wavers = True
 
     def observe(self, mono_ms: int) -> list[Observation]:
@@ -77,7 +78,7 @@ class Weathered(Field):
         air_c = self.t_max_c - 6 * (1 - warm) + 0.1 * math.sin(mono_ms / 1e6)
         sun = max(0.0, 700 * math.sin(math.pi * (hour - 6) / 12)) if 6 < hour < 18 else 0.0
         air = {"air_temperature": air_c, "humidity": 70 - 20 * warm} if self.air_answers else None
-        light = {"solar_radiation": sun} if self.air_answers else None
+        light = {"solar_radiation": sun * self.sun_share} if self.air_answers else None
         seen = super().observe(mono_ms)
         if self.wavers:
             seen = [self._wavering(each, mono_ms) for each in seen]

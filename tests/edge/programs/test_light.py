@@ -54,12 +54,35 @@ def test_at_night_the_longest_interval_waters(tmp_path: Path) -> None:
     assert reasons(play)[-1] == "360 minutes without water: 150 mL a plant"
 
 
-def test_without_any_light_known_the_longest_interval_still_waters(tmp_path: Path) -> None:
+def test_without_any_light_known_doses_follow_what_is_usual_at_the_hour(tmp_path: Path) -> None:
     play = substrate(tmp_path)
     assert isinstance(play.field, Weathered)
     play.field.air_answers = False
-    play.leap(13 * 3600, at_most_s=60)
-    assert len(litres_of(play)) == 2
+    play.leap(8 * 3600, at_most_s=60)
+    assert 4 <= len(litres_of(play)) <= 14
+    assert "by the light that is usual at this hour" in reasons(play)[-2]
+
+
+def test_a_sensor_that_says_darkness_at_noon_is_not_believed(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    assert isinstance(play.field, Weathered)
+    play.field.sun_share = 0.0
+    play.leap(6 * 3600, at_most_s=60)
+    assert len(litres_of(play)) >= 4  # half of what comes from above the air, through a film: less than this sun
+    assert "by the light that is usual at this hour" in reasons(play)[-1]
+
+
+def test_a_dose_that_was_cut_off_leaves_its_light_to_the_next(tmp_path: Path) -> None:
+    play = substrate(tmp_path)
+    play.leap(3600, at_most_s=60)
+    for _ in range(6):
+        play.leap(1500, at_most_s=10)
+        if play.core.running:
+            play.restart()
+    play.leap(3 * 3600, at_most_s=60)
+    given_l = sum(litres for _, litres in litres_of(play))
+    # about 650 W/m2 are 1.56 doses of 120 L an hour
+    assert given_l >= 0.8 * 1.56 * 120 * 6.5 - 2 * 120
 
 
 def test_hours_keep_the_night_dry(tmp_path: Path) -> None:

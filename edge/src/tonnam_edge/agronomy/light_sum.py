@@ -56,12 +56,13 @@ class LightSum:
 @dataclass(frozen=True)
 class State:
     """Light and time since the last dose, and the trim of the dose. JSON-able by `dataclasses.asdict`; comes back by
-    `restored`."""
+    `restored`. Of the light `guessed_j_cm2` was not measured: it is what is usual at that hour."""
 
     j_cm2: float = 0.0
     since_dose_s: float = 0.0
     trim: float = 1.0
     trimmed_day: int | None = None
+    guessed_j_cm2: float = 0.0
 
 
 class Dose(NamedTuple):
@@ -71,7 +72,9 @@ class Dose(NamedTuple):
     cause: Cause
 
 
-def advance(state: State, settings: LightSum, *, seconds: float | None, light_w_m2: float | None) -> State:
+def advance(
+    state: State, settings: LightSum, *, seconds: float | None, light_w_m2: float | None, guessed: bool = False
+) -> State:
     """Add a step's light, W/m2 at the crop. Light that is unknown or cannot be true adds none, only time: the longest
     interval still waters."""
     span = believable(seconds, 0.0, MOST_SECONDS) or 0.0
@@ -82,6 +85,7 @@ def advance(state: State, settings: LightSum, *, seconds: float | None, light_w_
         state,
         j_cm2=min(state.j_cm2 + added, MOST_SAVED_DOSES * settings.dose_j_cm2),
         since_dose_s=min(state.since_dose_s + span, MOST_SECONDS),
+        guessed_j_cm2=min(state.guessed_j_cm2 + (added if guessed else 0.0), MOST_SAVED_DOSES * settings.dose_j_cm2),
     )
 
 
@@ -101,9 +105,18 @@ def seconds_to_due(state: State, settings: LightSum) -> float:
     return max(until - state.since_dose_s, 0.0)
 
 
-def dosed(state: State, settings: LightSum) -> State:
-    """After a dose: its light is used up, a rest counts for the next one."""
-    return replace(state, j_cm2=max(state.j_cm2 - settings.dose_j_cm2, 0.0), since_dose_s=0.0)
+def dosed(state: State, settings: LightSum, share: float = 1.0) -> State:
+    """After a dose of which this share was given: so much of its light is used up, the rest counts for the next one.
+    One that failed is due again after the least interval."""
+    given = min(max(share, 0.0), 1.0)
+    waited_s = min(state.since_dose_s, settings.most_interval_s) - settings.least_interval_s
+    left = max(state.j_cm2 - given * settings.dose_j_cm2, 0.0)
+    return replace(
+        state,
+        j_cm2=left,
+        since_dose_s=(1 - given) * max(waited_s, 0.0),
+        guessed_j_cm2=min(state.guessed_j_cm2, left),
+    )
 
 
 def trimmed(
@@ -135,6 +148,7 @@ def restored(kept: Mapping[str, object]) -> State:
         since_dose_s=_real(kept.get("since_dose_s"), 0, MOST_SECONDS) or 0.0,
         trim=_real(kept.get("trim"), *TRIM_BOUNDS) or 1.0,
         trimmed_day=day if isinstance(day, int) and abs(day) < 10**7 else None,
+        guessed_j_cm2=_real(kept.get("guessed_j_cm2"), 0, 1e5) or 0.0,
     )
 
 

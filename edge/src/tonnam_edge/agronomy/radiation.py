@@ -13,6 +13,9 @@ from tonnam_edge.agronomy.sky import Sky, from_sunshine_mj_m2, from_temperature_
 USUAL_SHARE = 0.5  # of the extraterrestrial radiation, when nothing at all is known
 DARKEST_DAY_OUTSIDE = 0.02  # of the extraterrestrial radiation; a pyranometer that says less is broken or covered
 DARKEST_DAY_INSIDE = 0.005
+# While so much comes from the sun above the air in an hour, an hour has a tenth of that at least, whatever the storm.
+HIGH_SUN_MJ_M2 = 1.0
+DARKEST_HOUR = 0.1
 DEFAULT_TRANSMISSIVITY = 0.65
 TRANSMISSIVITY_RANGE = (0.05, 1.0)
 TRANSMISSIVITY_OLD_DAYS = 365
@@ -157,7 +160,9 @@ def inverter_share(
 def _possible(sky: Sky, darkest_day: float) -> tuple[float, float]:
     """Least and most that can be true. The edge of a cloud may brighten an hour beyond a clear sky's."""
     ra = sky.extraterrestrial_mj_m2
-    return (darkest_day * ra, ra) if sky.whole_day else (0.0, 1.2 * ra + 0.05)
+    if sky.whole_day:
+        return darkest_day * ra, ra
+    return (DARKEST_HOUR * darkest_day * ra if ra >= HIGH_SUN_MJ_M2 else 0.0), 1.2 * ra + 0.05
 
 
 def _by_sunshine(sky: Sky, seen: Outside, marks: set[Mark]) -> float | None:

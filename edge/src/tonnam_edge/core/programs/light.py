@@ -10,6 +10,9 @@ from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.site.program_file import LightPart
 
+# With more of a dose's light than this not measured its reason says so.
+GUESSED = 0.5
+
 
 def settings_of(part: LightPart) -> LightSum:
     """The program's figures as the agronomy takes them."""
@@ -38,11 +41,12 @@ def decide(program: LightPart, asked: Asked) -> None:
         asked.decision.due(opening)
         return
     by_light = dose.cause is Cause.LIGHT
-    reason = (
-        words.by_light(dose.ml_plant, settings.dose_j_cm2)
-        if by_light
-        else words.by_interval(dose.ml_plant, settings.most_interval_s / 60)
-    )
+    if not by_light:
+        reason = words.by_interval(dose.ml_plant, settings.most_interval_s / 60)
+    elif state.guessed_j_cm2 > GUESSED * settings.dose_j_cm2:
+        reason = words.by_usual_light(dose.ml_plant)
+    else:
+        reason = words.by_light(dose.ml_plant, settings.dose_j_cm2)
     asked.say(zone, reason)
     wish = Wish(zone.id, "light", 0.0, reason, program.id)
     asked.decision.wishes.append(asked.wish_litres(zone, wish, program.plants * dose.ml_plant / 1000, None))

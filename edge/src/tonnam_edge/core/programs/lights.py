@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import date
 
-from tonnam_edge.agronomy import light_sum, radiation
+from tonnam_edge.agronomy import light_sum
 from tonnam_edge.agronomy.light_sum import State
-from tonnam_edge.agronomy.radiation import Transmissivity
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.programs.kept import Kept
 from tonnam_edge.core.programs.light import settings_of
 from tonnam_edge.core.programs.schedule import LocalTime
+from tonnam_edge.core.programs.weather import Seen, Sun
 from tonnam_edge.site.program_file import LightPart
 from tonnam_edge.site.site import Site
 
 LEAST_HOURS_BETWEEN_TRIMS = 20.0
+NEARLY_WHOLE = 0.95  # of a dose: a meter's pulse and the filling of pipes are no failure
 KEEP_MS = 600_000  # what is counted is put on disk this often, and with every dose
 
 
@@ -27,9 +27,7 @@ class Lights:
         self._site, self._kept, self._local = site, kept, local
         self._programs = {p.id: p for p in site.programs if isinstance(p, LightPart)}
         self._settings = {name: settings_of(part) for name, part in self._programs.items()}
-        self._through = [
-            Transmissivity(date.fromisoformat(one.since), one.pct / 100) for one in site.file.weather.transmissivity
-        ]
+        self._sun = Sun(site)
         self._at_mono_ms: int | None = None
         self._written_mono_ms = 0
         self._drain_l: dict[str, float] = {}
@@ -42,38 +40,42 @@ class Lights:
         now, kept = image.now, self._kept()
         span_s = 0.0 if self._at_mono_ms is None else (now.mono_ms - self._at_mono_ms) / 1000
         self._at_mono_ms = now.mono_ms
+        light_w_m2, guessed = self._light(image)
         for name, part in self._programs.items():
             before = self.states.get(name) or light_sum.restored(kept.zone(part.zone).light)
-            state = light_sum.advance(before, self._settings[name], seconds=span_s, light_w_m2=self.light_w_m2(image))
+            state = light_sum.advance(
+                before, self._settings[name], seconds=span_s, light_w_m2=light_w_m2, guessed=guessed
+            )
             self._follow_drain(part, image)
             self.states[name] = self._trim(part, state, image)
         if now.mono_ms - self._written_mono_ms >= KEEP_MS or now.mono_ms < self._written_mono_ms:
             self._write(now)
 
     def watered(self, program: str | None, litres: float, now: Now) -> None:
-        """A dose was given."""
+        """A dose was given, or as much of it as there was."""
         part = self._programs.get(program or "")
         if part is None:
             return
-        self.states[part.id] = light_sum.dosed(self.states.get(part.id, State()), self._settings[part.id])
+        state, settings = self.states.get(part.id, State()), self._settings[part.id]
+        share = litres / (part.plants * settings.dose_ml_plant * state.trim / 1000)
+        self.states[part.id] = light_sum.dosed(state, settings, 1.0 if share > NEARLY_WHOLE else share)
         of_zone = self._kept().zone(part.zone)
         of_zone.dosed_l = round(of_zone.dosed_l + litres, 3)
         self._write(now)
 
-    def light_w_m2(self, image: Image) -> float | None:
-        """The light at the crop just now: measured there, by calibrated lux, or outside through the cover."""
-        weather = self._site.file.weather
-        streams = map(self._site.weather_stream, ("radiation", "illuminance", "radiation_outside"))
-        inside, lux, outside = (image.value(stream) for stream in streams)
-        if inside is not None:
-            return inside
-        if lux is not None and weather.lux_per_w_m2 is not None:
-            return lux / weather.lux_per_w_m2
-        if outside is None:
-            return None
-        today = self._local.at(image.now.wall_ms).date()
-        share = radiation.transmissivity_on(today, self._through)[0] if self._site.file.site.under_cover else 1.0
-        return outside * share
+    def _light(self, image: Image) -> tuple[float | None, bool]:
+        """The light at the crop just now, W/m2, and whether it is only what is usual at this hour, for no sensor
+        tells or what it tells cannot be. Without a clock only what is measured counts."""
+        streams = (
+            (name, self._site.weather_stream(name)) for name in ("radiation", "illuminance", "radiation_outside")
+        )
+        seen = Seen(**{name: image.value(stream) for name, stream in streams})
+        if image.now.sure:
+            return self._sun.light_w_m2(seen, self._local.at(image.now.wall_ms), self._kept())
+        per_w = self._sun.part.lux_per_w_m2
+        if seen.radiation is not None:
+            return seen.radiation, False
+        return (None if seen.illuminance is None or per_w is None else seen.illuminance / per_w), False
 
     def _follow_drain(self, part: LightPart, image: Image) -> None:
         total = None if part.drain is None else image.value(f"{self._site.id}/{part.drain}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from tonnam_edge.agronomy import radiation, reference_et, sky
@@ -127,6 +127,10 @@ class Watch:
         return seen
 
 
+# The light was not measured in that hour.
+USUAL_LIGHT = frozenset({Mark.RADIATION_FROM_CLIMATOLOGY, Mark.RADIATION_MEDIAN, Mark.RADIATION_DEFAULT})
+
+
 class Sun:
     """The weather's settings of a site, and ET0 of its hours."""
 
@@ -156,6 +160,15 @@ class Sun:
         if kept.age_h(kept.weather_h) > 24:  # the days that are remembered may have been cool ones
             found = found._replace(mm=max(found.mm, self.usual_mm(middle)))
         return found, light
+
+    def light_w_m2(self, seen: Seen, at: datetime, kept: Kept) -> tuple[float, bool]:
+        """The light at the crop just now, by the same ladder as an hour's, and whether it is only what is usual."""
+        lux, per_w = seen.illuminance, self.part.lux_per_w_m2
+        if not self.under_cover and seen.radiation is None and lux is not None and per_w is not None:
+            seen = replace(seen, radiation=lux / per_w)
+        own = kept.own.get(str(at.hour), [])
+        light = self._light(seen, self._sky(at, 1.0), at.date(), [], [mj for _, mj in own])
+        return light.mj_m2 * 1e6 / 3600, bool(light.marks & USUAL_LIGHT)
 
     def usual_mm(self, middle: datetime) -> float:
         """ET0 of an hour at this place when nothing was ever measured, mm: of its usual temperatures, warmest
