@@ -12,7 +12,7 @@ from tonnam_edge.modbus.direct import DirectTransport
 from tonnam_edge.site.check import load_site
 from tonnam_edge.site.coils import Switch, energised, switches
 from tonnam_sim.world.config import ValveKind
-from tonnam_sim.world.faults import JammedValve
+from tonnam_sim.world.faults import CabinetSwitch, JammedValve
 
 KEYS = {
     "normally_closed": "travel_s = 3\n",
@@ -20,6 +20,16 @@ KEYS = {
     "motorised": "travel_s = 12\n",
     "latching": "close_coil = 3\npulse_s = 0.2\ntravel_s = 3\ncut_off_min = 30\n",
 }
+# The module of digital inputs that the world has.
+SWITCHES = """
+[[device]]
+id = "switches"
+bus = "cabinet"
+unit = 4
+profile = "digital-input-8ch"
+name = { th = "สวิตช์ตู้", en = "Cabinet switches" }
+tells = ["input_4", "input_5"]
+"""
 TRAVELS = {"motorised": 12.0}
 
 
@@ -136,6 +146,25 @@ def test_a_latching_valve_is_not_proven_closed_while_the_meter_says_nothing(tmp_
     one.run(3)
     assert one.states() == ["refused"]
     assert len([a for _, a in one.actions if a.actuator == "valve-1"]) >= 8
+
+
+def test_a_latching_valve_that_somebody_had_in_hand_is_closed_when_its_switch_is_on_auto_again(
+    tmp_path: Path,
+) -> None:
+    """The switch has opened it, and lets it stand as it is: a zone beside it would water it, too."""
+    mode = 'id = "zone-1"\nmode = { auto = "switches/input_4", hand = "switches/input_5" }\n'
+    text = valve_of_kind(PLAIN, "latching", KEYS["latching"]).replace('id = "zone-1"\n', mode, 1) + SWITCHES
+    in_hand = CabinetSwitch(at_s=40, until_s=70, subject="zone-1", position="hand")
+    one = estate(tmp_path, text, world_of(ValveKind.LATCHING, faults=[in_hand]))
+    one.run(60)
+    assert one.world.truth.zones["zone-1"].valve_position == 1
+    one.run(60)
+    assert one.world.truth.zones["zone-1"].valve_position == 0
+    assert one.core.safe
+    one.water("zone-2", seconds=60)
+    one.run(120)
+    assert one.states()[-1] == "done"
+    assert one.world.truth.zones["zone-1"].delivered_l == 0
 
 
 def test_what_no_timer_closes_is_refused_to_programs_and_to_whoever_asks_from_afar(tmp_path: Path) -> None:
