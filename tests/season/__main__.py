@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.season.blows import parse_case
-from tests.season.invariants import ACTIVE
-from tests.season.site import LAYOUTS
+from tests.season.plays import NAMES
 from tests.season.suite import Tally, explore_on, judge
 from tests.season.table import table
 
 CHUNK = 100
-USAGE = "make season [N=1000] [SEED=1] [LAYOUT=plain|master|...] [JOBS=2] or make season CASE='{...}'"
+USAGE = "make season [N=1000] [SEED=1] [LAYOUT=plain|flood-gate|...] [JOBS=2] or make season CASE='{...}'"
 STORY = 400
 
 
@@ -47,7 +46,7 @@ def run(episodes: int, seed: int, layouts: list[str], jobs: int) -> int:
 def again(line: str) -> int:
     """One case, with its story."""
     case = parse_case(line)
-    failure = judge(case, Tally(), 0, ACTIVE, story=STORY)
+    failure = judge(case, Tally(), 0, story=STORY)
     print(failure.told() if failure.wrong else f"{failure.story}\nnothing is wrong")
     return bool(failure.wrong)
 
@@ -55,12 +54,12 @@ def again(line: str) -> int:
 def main(words: list[str]) -> int:
     """Read `N=...` and the like; what is empty counts as not said."""
     given = {name: value for name, _, value in (word.partition("=") for word in words) if value}
-    if given.keys() - {"N", "SEED", "LAYOUT", "JOBS", "CASE"} or given.get("LAYOUT", "plain") not in LAYOUTS:
+    if given.keys() - {"N", "SEED", "LAYOUT", "JOBS", "CASE"} or given.get("LAYOUT", "plain") not in NAMES:
         sys.stderr.write(f"{USAGE}\n")
         return 2
     if "CASE" in given:
         return again(given["CASE"])
-    layouts = [given["LAYOUT"]] if "LAYOUT" in given else list(LAYOUTS)
+    layouts = [given["LAYOUT"]] if "LAYOUT" in given else list(NAMES)
     return run(int(given.get("N", "1000")), int(given.get("SEED", "1")), layouts, int(given.get("JOBS", "2")))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
@@ -391,6 +392,6 @@ ACTIVE: tuple[Check, ...] = (
 )
 
 
-def wrong(episode: Episode, checks: tuple[Check, ...] = ACTIVE) -> list[str]:
+def wrong(episode: Any, checks: tuple[Callable[[Any], Iterable[str]], ...] = ACTIVE) -> list[str]:
     """All that is not as it must be, each with the name of its invariant."""
     return [f"{check.__name__}: {what}" for check in checks for what in check(episode)]

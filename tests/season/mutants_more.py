@@ -104,8 +104,8 @@ class BelievesProbes(Core):
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
         with (
-            _instead(ladder, "allowed_by_probe_l", lambda zone, kept, least_l: float("inf")),
-            _instead(judge, "_jumped", lambda *seen: False),
+            instead(ladder, "allowed_by_probe_l", lambda zone, kept, least_l: float("inf")),
+            instead(judge, "_jumped", lambda *seen: False),
         ):
             return super().step(*args, **kwargs)
 
@@ -132,7 +132,7 @@ class MixesAll(Core):
     """Knows of nothing that must not meet."""
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
-        with _instead(line, "compatible", _fits), _instead(liquids, "compatible", _fits):
+        with instead(line, "compatible", _fits), instead(liquids, "compatible", _fits):
             return super().step(*args, **kwargs)
 
 
@@ -169,7 +169,8 @@ class LeavesTheStockOpen(Core):
 
 
 @contextmanager
-def _instead(module: Any, name: str, other: Any) -> Iterator[None]:
+def instead(module: Any, name: str, other: Any) -> Iterator[None]:
+    """Something else under a name of a module or class, for a while."""
     before = getattr(module, name)
     setattr(module, name, other)
     try:

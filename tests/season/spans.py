@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
 from tests.season.drive import Episode
 from tests.season.record import Span
 
 
-def of_subject(episode: Episode, subject: str, *states: str) -> list[Span]:
+class Lived(Protocol):
+    """An episode of any kind."""
+
+    world: Any
+    now_ms: int
+
+
+def of_subject(episode: Lived, subject: str, *states: str) -> list[Span]:
     """The spans in which a subject of the world's events was in one of these states."""
     found, since = [], None
     for event in episode.world.events:

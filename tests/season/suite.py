@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.season.blows import Case
-from tests.season.drawn import cases
-from tests.season.drive import Episode, MakeCore, live
-from tests.season.invariants import ACTIVE, TRANSACTION_S, Check, coils_and_deadlines, wrong
+from tests.season.drive import MakeCore
+from tests.season.invariants import wrong
+from tests.season.plays import AnyCheck, beyond_s, cases_of, checks_of, litres, played
 from tonnam_edge.core import Core
 
 
@@ -101,7 +100,7 @@ def explore(
     episodes: int,
     with_seed: int,
     *,
-    checks: tuple[Check, ...] = ACTIVE,
+    checks: tuple[AnyCheck, ...] | None = None,
     make_core: MakeCore = Core,
     drawn: st.SearchStrategy[Case] | None = None,
 ) -> Tally:
@@ -118,7 +117,7 @@ def explore(
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(cases(layout) if drawn is None else drawn)
+    @given(cases_of(layout) if drawn is None else drawn)
     def play(case: Case) -> None:
         tally.drawn += not found
         failure = judge(case, tally, with_seed, checks, make_core)
@@ -153,17 +152,17 @@ def judge(
     case: Case,
     tally: Tally,
     with_seed: int,
-    checks: tuple[Check, ...],
+    checks: tuple[AnyCheck, ...] | None = None,
     make_core: MakeCore = Core,
     *,
     story: int = 40,
 ) -> Failure:
     """Live through one case and count it; what is wrong with it, perhaps nothing."""
     began = time.process_time()
-    episode = live(case, make_core=make_core)
-    found = wrong(episode, checks)
+    episode = played(case, make_core)
+    found = wrong(episode, checks_of(case.layout) if checks is None else checks)
     tally.worst_l = max([tally.worst_l, *episode.record.beyond_l.values()])
-    tally.worst_coil_s = max([tally.worst_coil_s, *_beyond_s(episode)])
+    tally.worst_coil_s = max([tally.worst_coil_s, *beyond_s(episode)])
     tally.days += case.days
     tally.steps += episode.record.steps
     tally.struck.update(blow.kind for blow in case.blows)
@@ -171,7 +170,7 @@ def judge(
     sums = Sums(
         episodes=1,
         runs=len(episode.record.of("run.ended")),
-        litres=sum(zone.delivered_l for zone in episode.world.truth.zones.values()),
+        litres=litres(episode),
         latches=len(episode.record.of("latch.set")),
         findings=int(bool(found)),
         seconds=time.process_time() - began,
@@ -180,9 +179,3 @@ def judge(
     for kind in case.kinds:
         tally.of.setdefault(kind, Sums()).add(sums)
     return Failure(case, with_seed, tuple(found), episode.record.story(story) if found or story > 40 else "")
-
-
-def _beyond_s(episode: Episode) -> Iterator[float]:
-    """For how long each coil was commanded open after its deadline; an invariant allows one transaction."""
-    for span, most_s in coils_and_deadlines(episode):
-        yield span.seconds - (most_s - TRANSACTION_S)
