@@ -276,8 +276,9 @@ def all_is_off_at_the_end(episode: Episode) -> Iterator[str]:
     ]
     if lasting or episode.core is None or episode.core.running:
         return
-    if episode.world.truth.pump_running:
-        yield "the pump still runs"
+    for pump in episode.world.truth.pumps_running:
+        if pump in episode.site.actuators:  # one that it does not name is not the edge's
+            yield f"the {pump} still runs"
     for zone in sorted(episode.world.truth.open_zones):
         yield f"{zone} is still open"
 
