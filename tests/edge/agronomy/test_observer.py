@@ -75,6 +75,8 @@ def test_a_probe_is_heard_once_a_day_and_again_after_the_clock_went_back() -> No
     assert correct(first.state, 10, reading_of(20, day=100)).outcome is Outcome.DONE_TODAY
     assert correct(first.state, 10, reading_of(20, day=101)).outcome is Outcome.CORRECTED
     assert correct(first.state, 10, reading_of(20, day=3)).outcome is Outcome.CORRECTED
+    turned = reading_of(20, day=101)._replace(hours_since_heard=1.0)
+    assert correct(first.state, 10, turned).outcome is Outcome.DONE_TODAY
 
 
 @pytest.mark.parametrize("moisture", [None, math.nan, math.inf, -0.1, 26.0])

@@ -6,6 +6,7 @@ pull the balance towards it, in bounded steps, and what contradicts the balance 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,6 +22,7 @@ MOST_STEP_OF_RAW = 0.25
 REJECTED_OVER_TAW = 0.5
 REJECTIONS_TO_ALERT = 3
 HOURS_AFTER_WATER = 6.0
+LEAST_HOURS_BETWEEN = 18.0
 HOURS_BEFORE_SUNRISE = 4.0  # "before dawn": from four hours before sunrise until sunrise
 
 TRIM_PER_DAY = 0.02
@@ -85,13 +87,15 @@ class State:
 class Reading(NamedTuple):
     """A zone's moisture before dawn, m3/m3 (of several probes: their median), and when. None: not known.
 
-    `local_day` is the date's ordinal. Where no water is remembered at all `hours_since_water` is infinite.
+    `local_day` is the date's ordinal. Where no water is remembered at all `hours_since_water` is infinite, and so
+    is `hours_since_heard` of probes that were never heard: a clock that is turned makes no new day.
     """
 
     moisture: float | None
     local_day: int
     hours_before_sunrise: float | None
     hours_since_water: float | None
+    hours_since_heard: float = math.inf
 
 
 class Watched(NamedTuple):
@@ -211,7 +215,7 @@ def restored(kept: Mapping[str, object]) -> State:
 
 
 def _refusal(state: State, reading: Reading) -> Outcome | None:
-    if state.last_day == reading.local_day:
+    if state.last_day == reading.local_day or reading.hours_since_heard < LEAST_HOURS_BETWEEN:
         return Outcome.DONE_TODAY
     if believable(reading.hours_before_sunrise, 0.0, HOURS_BEFORE_SUNRISE) is None:
         return Outcome.NOT_BEFORE_DAWN

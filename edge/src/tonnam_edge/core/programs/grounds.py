@@ -350,13 +350,14 @@ class Grounds:
         today = self._fields.local.at(image.now.wall_ms).date()
         sunrise_ms = moment_ms("sunrise", today, self._fields.local)
         before_h = None if sunrise_ms is None else (sunrise_ms - image.now.wall_ms) / HOUR_MS
-        since_h = self._since_water_h(of_zone, growing, moisture_pct / 100)
-        reading = Reading(moisture_pct / 100, today.toordinal(), before_h, since_h)
+        since_h, heard_h = self._since_water_h(of_zone, growing, moisture_pct / 100), kept.age_h(of_zone.heard_h)
+        reading = Reading(moisture_pct / 100, today.toordinal(), before_h, since_h, heard_h)
         ground = growing.ground
         found = observer.correct(
             probe, growing.water, ground.soil, ground.crop, crop_day=growing.day, reading=reading
         )
         of_zone.probe, of_zone.water = _as_json(found.state), _as_json(found.water)
+        of_zone.heard_h = of_zone.heard_h if found.state.last_day == probe.last_day else round(kept.hours, 3)
         newly = found.outcome is Outcome.REJECTED and found.state.alert and not probe.alert
         rained = ground.soil.rained_on and kept.rain_mm(DAY_H) > 0
         text = words.probe_contradicts(zone.part.name, moisture_pct, growing.moisture_pct, rained=rained)

@@ -21,6 +21,7 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
 
     water: dict[str, Any] | None = None  # agronomy.balance.State
     probe: dict[str, Any] = {}  # agronomy.observer.State
+    heard_h: float | None = None  # when the probes were heard last
     light: dict[str, Any] = {}  # agronomy.light_sum.State
     planted: str = ""
     given: list[tuple[float, float]] = []
