@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.floods import BOARD, CANAL, DRAIN, METER_1, METER_2, RIVER, UPSTREAM, Flood
+from tests.edge.floods import BOARD, CANAL, DRAIN, FLOAT_CM, METER_1, METER_2, RIVER, UPSTREAM, Flood
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.check import load_site
 from tonnam_link.messages import CommandAction
@@ -247,3 +247,12 @@ def test_a_board_that_is_silent_beyond_its_deadlines_has_no_welded_contact_and_n
     assert flood.latches() == []
     assert not any("moved" in str(body["text"]) for body in flood.said("actuator.fault"))
     assert flood.running() == [False, False]
+
+
+def test_a_pump_that_its_own_float_has_stopped_is_not_said_to_stand_still() -> None:
+    flood = Flood()
+    flood.core.remembers = False  # into the safe state, dry or not
+    flood.town.levels[CANAL] = FLOAT_CM - 5
+    flood.run(90)
+    assert flood.running() == [False, False]
+    assert not flood.core.latches.standing()

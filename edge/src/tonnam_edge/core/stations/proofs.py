@@ -40,11 +40,11 @@ class Proofs:
         self.rising: Text | None = None
         self.well: set[str] = set()  # the pumps whose current says that they draw water
 
-    def look(self, image: Image, intake_cm: float | None) -> None:
-        """Latch what is wrong, and let a pump rest that draws no water."""
+    def look(self, image: Image, intake_cm: float | None, *, dry: bool) -> None:
+        """Latch what is wrong, and let a pump rest that draws no water. `dry`: its intake is, as far as is known."""
         for drive in self._drives:
             self._look_for_safety(drive, image)
-            self._look_at_current(drive, image, intake_cm)
+            self._look_at_current(drive, image, intake_cm, dry=dry)
             self._look_at_limits(drive, image)
         self._look_at_trend(image)
 
@@ -79,7 +79,7 @@ class Proofs:
             text = texts.not_safe(drive.words, drive.word(active=drive.safe_active))
             self._latches.set(LatchKind.NOT_SAFE, drive.name, image.now, text)
 
-    def _look_at_current(self, drive: Drive, image: Image, intake_cm: float | None) -> None:
+    def _look_at_current(self, drive: Drive, image: Image, intake_cm: float | None, *, dry: bool) -> None:
         part, stream, now = drive.actuator.part, drive.actuator.current, image.now
         current = image.value(stream)
         settled = image.read_mono_ms.get(stream or "", 0) >= drive.since_ms + round(CURRENT_SETTLES_S * 1000)
@@ -87,7 +87,7 @@ class Proofs:
             current = None
         runs_above = part.runs_above or 0.5
         runs = current is not None and current >= runs_above
-        stands = current is not None and drive.active and not runs
+        stands = current is not None and drive.active and not runs and not dry  # its own float may have stopped it
         draws_little = runs and drive.active and current is not None and current < (part.dry_below or 0.0)
         draws = runs and drive.active and part.dry_below is not None and not draws_little
         (self.well.add if self._lasts(drive, "well", draws, DRY_S, now.mono_ms) else self.well.discard)(drive.name)

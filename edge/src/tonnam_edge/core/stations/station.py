@@ -114,7 +114,7 @@ class Station:
             return
         for drive in self.drives:
             drive.observe(now)
-        self._proofs.look(image, self._intake.cm)
+        self._proofs.look(image, self._intake.cm, dry=kept.dry)
         self._intake.judge(kept, self.drives, self._proofs.well, now.mono_ms)
         self._follow_order(level, now)
         goal = self._goal(level, held, now)
