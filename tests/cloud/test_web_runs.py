@@ -1,4 +1,4 @@
-"""The list of a zone's waterings on the phone: what was given, what it took, how it ended, or that nobody knows."""
+"""What was on the phone: a zone's waterings, what they were given and how they ended, and what the farm has told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from playwright.async_api import BrowserContext, expect
 
 from tests.cloud.web_browser import ZONE_1, axe_findings, open_page, speak_english
-from tests.cloud.web_samples import Json, iso, run, text
+from tests.cloud.web_samples import Json, iso, run, text, told
 from tests.cloud.web_stub import Stub
+from tonnam_cloud.farm.schemas import SiteEvents
 
 pytest_plugins = ["tests.cloud.web_fixtures"]
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("web-pages")]
@@ -85,3 +86,22 @@ async def test_a_watering_that_goes_on_is_called_so_and_one_that_was_lost_is_not
     stub.zone_history["runs"] = [lost, stub.farm["sites"][0]["zones"][0]["run"]]
     page = await open_page(phone, stub, ZONE_1)
     await expect(page.locator(".run-outcome")).to_have_text(["กำลังรด", "ไม่รู้ว่าจบอย่างไร"])
+
+
+async def test_what_the_farm_has_told_is_read_by_who_opens_it(phone: BrowserContext, stub: Stub) -> None:
+    waits = text("รอน้ำมาครบหนึ่งวัน", "Has waited a day for water")
+    stub.told = [
+        told(1, 100, waits, text("รอปั๊มมา 24 ชั่วโมง", "Waited 24 hours for the pump"), "zone-2"),
+        told(2, 90_000, text("ปลดล็อกแล้ว", "Unlocked")),
+        told(3, None, text("เครื่องควบคุมเริ่มทำงาน", "The controller began")),
+    ]
+    SiteEvents.model_validate({"events": stub.told})
+    page = await open_page(phone, stub)
+    opened = page.locator(".told")
+    await expect(opened.locator("li")).to_have_count(0)
+    await opened.locator("summary").click()
+    await expect(opened.locator("li").first).to_contain_text("แปลง 2: รอน้ำมาครบหนึ่งวัน")
+    await expect(opened.locator("li").first).to_contain_text("รอปั๊มมา 24 ชั่วโมง")
+    await expect(opened.locator("h3").last).to_have_text("ไม่รู้เวลา")
+    assert await axe_findings(page) == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import get_args
 import pytest
 
 from tonnam_cloud.alerts import standing
+from tonnam_cloud.farm import events
 from tonnam_edge.core.latches import LatchKind
 from tonnam_edge.core.memory import Cause
 from tonnam_edge.site.dosing_file import Liquid
@@ -36,6 +38,29 @@ def test_page_looks_up_every_cause() -> None:
     listed = re.search(r"const CAUSES = \[(.*?)\]", RUNS)
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) == {*get_args(Cause), "hand"} - {"flush"}
+
+
+TELLING = ["edge/src/tonnam_edge/core", "edge/src/tonnam_edge/agent.py", "link/src/tonnam_link/node/care.py"]
+TELLING += ["link/src/tonnam_link/outbox/gaps.py", "link/src/tonnam_link/commands/refusals.py"]
+RUNS_AND_FLUSHES = {f"{what}.{when}" for what in ("run", "flush") for when in ("started", "ended")}
+"""The only kinds that are put together, in run_book.py."""
+
+
+def kinds_in(path: Path) -> set[str]:
+    """The kinds of events in a source file: what looks like one, and is not the name of a line of a log."""
+    tree = ast.parse(path.read_text("utf-8"))
+    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and "log" in ast.unparse(each.func)]
+    logged = {id(each) for call in calls for each in ast.walk(call)}
+    texts = [each for each in ast.walk(tree) if isinstance(each, ast.Constant) and id(each) not in logged]
+    return {str(each.value) for each in texts if re.fullmatch(r"[a-z]+\.[a-z_]+", str(each.value))}
+
+
+def test_page_has_a_title_for_every_event_that_the_edge_tells() -> None:
+    places = [ROOT / place for place in TELLING]
+    files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*.py"))]
+    told = RUNS_AND_FLUSHES.union(*(kinds_in(file) for file in files))
+    assert len(told) > 30
+    assert told - set(events.TITLES) - events.ELSEWHERE == set()
 
 
 def test_alerts_have_a_title_for_every_latch_of_the_edge() -> None:

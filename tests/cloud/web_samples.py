@@ -243,6 +243,12 @@ def zone_history() -> Json:
     }
 
 
+def told(number: int, ago_s: float | None, title: Json, said: Json | None = None, zone: str | None = None) -> Json:
+    """Something that the controller of a farm has told; None: it did not know the time."""
+    at = None if ago_s is None else iso(datetime.now(UTC) - timedelta(seconds=ago_s))
+    return {"id": f"e{number}", "kind": "zone.waits", "at": at, "title": title, "text": said, "zone": zone}
+
+
 def gap(from_ago_s: float | None, to_ago_s: float, cause: str = "stopped") -> Json:
     now = datetime.now(UTC)
     return {

@@ -36,6 +36,7 @@ class Stub:
         self.town = town()
         self.zone_history = zone_history()
         self.thing_gaps: list[Json] = []
+        self.told: list[Json] = []
         self.signed_in = False
         self.can_command = True
         self.away = False
@@ -150,6 +151,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.say(HTTPStatus.OK, stub.zone_history)
             case ["sites", _, _, "things", _, property_, "history"]:
                 self.say(HTTPStatus.OK, {**thing_history(property_), "gaps": stub.thing_gaps})
+            case ["sites", _, _, "events"]:
+                self.say(HTTPStatus.OK, {"events": stub.told})
             case ["commands", command_id]:
                 self.say(HTTPStatus.OK, next(c for c in stub.commands.values() if c["id"] == command_id))
             case ["live"]:

@@ -37,6 +37,12 @@ def zone_history(
     return service.zone_history(parts.database, parts.store, person, (tenant, site, zone), hours, parts.clock_ms())
 
 
+@router.get("/sites/{tenant}/{site}/events")
+def site_events(tenant: Id, site: Id, person: SignedIn, parts: PartsOf, hours: Hours = 72) -> schemas.SiteEvents:
+    """What the controller of a site has told, in words: at most the newest hundred."""
+    return service.site_events(parts.database, person, tenant, site, hours, parts.clock_ms())
+
+
 @router.post(
     "/sites/{tenant}/{site}/zones/{zone}/commands", status_code=status.HTTP_202_ACCEPTED, dependencies=[OwnPage]
 )

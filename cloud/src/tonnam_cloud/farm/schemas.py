@@ -213,3 +213,20 @@ class ZoneHistory(BaseModel):
     band: Band
     runs: list[Run]
     gaps: list[Gap]
+
+
+class SiteEvent(BaseModel):
+    """Something that a site's controller has told."""
+
+    id: str
+    kind: str
+    at: Annotated[Instant | None, Field(description="null where the controller did not know the time")]
+    title: Words
+    text: Words | None
+    zone: Annotated[str | None, Field(description="the zone that it is about, if it is about one")]
+
+
+class SiteEvents(BaseModel):
+    """What a site's controller has told, the newest first."""
+
+    events: list[SiteEvent]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tonnam_cloud.alerts import service as alerts
 from tonnam_cloud.database import Database
-from tonnam_cloud.farm import repository, schemas, stands
+from tonnam_cloud.farm import events, repository, schemas, stands
 from tonnam_cloud.farm.zone_state import zone_state
 from tonnam_cloud.measures import gaps
 from tonnam_cloud.measures import service as measures
@@ -220,3 +220,14 @@ def zone_history(
             "gaps": known_gaps,
         }
     )
+
+
+def site_events(
+    database: Database, person: Person, tenant: str, site: str, hours: int, now_ms: int
+) -> schemas.SiteEvents:
+    """What the controller of a site has told. Raises NotFound, also for other tenants' sites."""
+    with database.reading() as session:
+        row = repository.site(session, tenant, site) if person.may_see(tenant) else None
+        if row is None:
+            raise NotFound
+        return schemas.SiteEvents(events=events.of_site(session, row, now_ms - hours * measures.HOUR_MS))

@@ -1,6 +1,6 @@
 /** Requests to the cloud. Every failure is a `Failure`, split by what the page does next. */
 
-import type { Amount, Command, Me, Overview, Text, ThingHistory, Town, ZoneHistory } from "./types";
+import type { Amount, Command, Me, Overview, SiteEvent, Text, ThingHistory, Town, ZoneHistory } from "./types";
 
 /** `away`: no answer, try again; `signed-out`: sign in again; `refused`: the cloud said no, and why. */
 export type FailureKind = "away" | "signed-out" | "refused";
@@ -80,6 +80,7 @@ export const api = {
   town: () => request<Town>("GET", "/town"),
   zoneHistory: (tenant: string, site: string, zone: string) =>
     request<ZoneHistory>("GET", `/sites/${path(tenant, site)}/zones/${path(zone)}/history?hours=24`),
+  siteEvents: (tenant: string, site: string) => request<{ events: SiteEvent[] }>("GET", `/sites/${path(tenant, site)}/events?hours=72`),
   thingHistory: (tenant: string, site: string, thing: string, property: string) =>
     request<ThingHistory>("GET", `/sites/${path(tenant, site)}/things/${path(thing, property)}/history?hours=24`),
   water: (tenant: string, site: string, zone: string, amount: Amount, key: string) =>

@@ -206,6 +206,16 @@ export interface ZoneHistory {
   gaps: Gap[];
 }
 
+/** Something that a site's controller has told; null where it did not know the time. */
+export interface SiteEvent {
+  id: string;
+  kind: string;
+  at: string | null;
+  title: Text;
+  text: Text | null;
+  zone: string | null;
+}
+
 export type AirBand = "very_good" | "good" | "moderate" | "starts_to_affect" | "affects" | "not_enough_data";
 
 export interface Air {

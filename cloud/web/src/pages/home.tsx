@@ -8,6 +8,7 @@ import { SiteWater } from "../parts/site_water";
 import { isKeptDry, StandingElsewhere, WhyNotFact } from "../parts/standing";
 import { isWatering } from "../parts/running";
 import { mayNeedStop, StopButton, useWatering } from "../parts/stop_button";
+import { ToldList } from "../parts/told_list";
 import { verdict } from "../parts/verdict";
 import { area, Gauge, HeardFact, LastFailedFact, NextFact, SoilFigure, SoilState, WaterFact } from "../parts/zone_words";
 import { zoneHref } from "../route";
@@ -84,6 +85,7 @@ function Farm({ site }: { site: FarmSite }) {
       </section>
       <SiteWater site={site} />
       <StandingElsewhere site={site} />
+      <ToldList site={site} title="told_farm" />
     </div>
   );
 }

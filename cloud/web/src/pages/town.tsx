@@ -4,6 +4,7 @@ import type { Sensor, TownSite } from "../api/types";
 import { AirCard, RainCard, RiverCard } from "../parts/town_cards";
 import { Hero } from "../parts/shell";
 import { StationCard } from "../parts/station_card";
+import { ToldList } from "../parts/told_list";
 import { town } from "../state/cloud";
 import { useStore } from "../state/store";
 import { useWords } from "../words";
@@ -33,14 +34,17 @@ export function TownPage() {
 
 function Sensors({ site }: { site: TownSite }) {
   return (
-    <div class="sensors">
-      {site.stations.map((station) => (
-        <StationCard key={station.id} site={site} station={station} />
-      ))}
-      {site.sensors.map((sensor) => (
-        <SensorCard key={sensor.thing} site={site} sensor={sensor} />
-      ))}
-    </div>
+    <>
+      <div class="sensors">
+        {site.stations.map((station) => (
+          <StationCard key={station.id} site={site} station={station} />
+        ))}
+        {site.sensors.map((sensor) => (
+          <SensorCard key={sensor.thing} site={site} sensor={sensor} />
+        ))}
+      </div>
+      {site.stations.length > 0 && <ToldList site={site} title="told_station" />}
+    </>
   );
 }
 

@@ -303,6 +303,12 @@ export const en = {
   outcome_doubt: "not known if off",
   outcome_lost: "end not heard",
 
+  told_farm: "What the farm has told in 3 days",
+  told_station: "What the station has told in 3 days",
+  told_none: "Nothing that had to be told in 3 days",
+  told_away: "Could not load it. Close it and open it again when there is a signal",
+  time_unknown: "Time not known",
+
   air_quality: "Air quality",
   aqi: "Air quality index",
   aqi_short: "AQI (Thai)",
