@@ -16,7 +16,9 @@ def decide(program: MoisturePart, asked: Asked) -> None:
     """By the probes where they are believed, else as the ladder says."""
     zone = asked.fields.site.zones[program.zone]
     growing = asked.fields.of(zone.id, asked.kept)
-    rung = ladder.of_moisture(zone, asked.image, asked.kept, growing)
+    site = asked.fields.site
+    rain_is_known = site.file.site.under_cover or site.weather_stream("rain") is not None
+    rung = ladder.of_moisture(zone, asked.image, asked.kept, growing, rain_is_known=rain_is_known)
     pulse_s = program.pulse_min * 60
     asked.decision.rungs[zone.id] = rung, Rung.PROBE
     if rung is Rung.PROBE:

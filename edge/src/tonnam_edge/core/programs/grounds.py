@@ -330,7 +330,7 @@ class Grounds:
         kept, of_zone = self._kept, self._kept.zone(name)
         of_zone.known_h = round(max(of_zone.known_h, min(self._known_h.get(name, 0.0), kept.hours)), 3)
         days = min(kept.hours, float(WEEK_H)) / DAY_H
-        if of_zone.rung in KNOWING and days >= DAYS_TO_BE_USUAL:
+        if of_zone.rung in KNOWING and days >= DAYS_TO_BE_USUAL and not of_zone.had_little(kept.hours):
             litres = of_zone.given_l(kept.hours, WEEK_H) / days
             of_zone.usual_l_day = round(litres, 1) if litres > 0 else of_zone.usual_l_day
 

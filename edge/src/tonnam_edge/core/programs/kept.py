@@ -15,6 +15,9 @@ DAY_H = 24
 WEEK_H = 168
 EXACT_H = 50
 
+STARVED_H = 72
+LITTLE_SHARE = 0.7
+
 
 class ZoneKept(msgspec.Struct, omit_defaults=True):
     """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop uses."""
@@ -47,6 +50,11 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
     def given_l(self, hours: float, window_h: int) -> float:
         """Litres within the last `window_h` hours."""
         return sum(litres for hour, litres in self.given if hours - hour < window_h)
+
+    def had_little(self, hours: float) -> bool:
+        """Whether three days brought less than 70 % of what seven usual days did."""
+        usual_l = (self.usual_l_day or 0.0) * STARVED_H / DAY_H
+        return self.given_l(hours, STARVED_H) < LITTLE_SHARE * usual_l
 
     def give(self, hours: float, litres: float) -> None:
         """Note water: exactly for two days, then by the hour for a week."""

@@ -11,7 +11,7 @@ from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.grounds import Growing
-from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept
+from tonnam_edge.core.programs.kept import DAY_H, STARVED_H, WEEK_H, Kept, ZoneKept
 from tonnam_edge.core.programs.rungs import ORDER, Rung
 from tonnam_edge.site.profile import Words
 from tonnam_edge.site.site import Zone
@@ -23,15 +23,18 @@ LEAST_BY_PROBE = 0.7  # of what the crop uses in two days: less on a probe's wor
 SAFE_EFFICIENCY = 0.9
 LEAST_OF_USE = 0.7  # of ETc, where the mean of seven days is given
 MOST_DAYS_OWED = 7
+LITTLE_RAIN_MM = 3.0
 
 
-def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None) -> Rung:
-    """What a moisture band goes by."""
+def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None, *, rain_is_known: bool) -> Rung:
+    """What a moisture band goes by. `rain_is_known`: there is a gauge, or no rain reaches the crop."""
     of_zone = kept.zones.get(zone.id) or ZoneKept()
     moisture = image.value(zone.moisture)
     if moisture is not None:
-        lies_wet = moisture >= zone.band.low_pct and _thirsty(zone, kept, of_zone, growing)
-        return Rung.BALANCE if lies_wet else Rung.PROBE
+        if moisture < zone.band.low_pct:
+            return Rung.PROBE
+        lies_wet = _thirsty(zone, kept, of_zone, growing) or (rain_is_known and _starved(kept, of_zone, growing))
+        return of_balance(zone, kept, growing) if lies_wet else Rung.PROBE
     if of_zone.rung == Rung.PROBE and kept.hours - of_zone.known_h < PATIENCE_H:
         return Rung.PROBE
     return of_balance(zone, kept, growing)
@@ -47,14 +50,18 @@ def of_balance(zone: Zone, kept: Kept, growing: Growing | None) -> Rung:
 
 
 def _thirsty(zone: Zone, kept: Kept, of_zone: ZoneKept, growing: Growing | None) -> bool:
-    """Whether a probe alone has cut the water below 70 % of ETc for two days, and the balance says dry."""
-    if growing is None or kept.age_h(kept.weather_h) > DAY_H or kept.hours < 2 * DAY_H:
+    """Whether a probe alone has cut the water at the roots below 70 % of ETc for two days, and the balance is dry."""
+    if growing is None or kept.hours < 2 * DAY_H or growing.water.depletion_mm < growing.reserves.raw_mm:
         return False
-    if growing.water.depletion_mm < growing.reserves.raw_mm:
-        return False
-    had_mm = of_zone.given_l(kept.hours, 2 * DAY_H) / zone.part.area_m2
-    had_mm += kept.rain_mm(2 * DAY_H) if growing.ground.soil.rained_on else 0.0
+    soil = growing.ground.soil
+    had_mm = soil.application_efficiency * of_zone.given_l(kept.hours, 2 * DAY_H) / zone.part.area_m2
+    had_mm += soil.wetted_fraction * kept.rain_mm(2 * DAY_H) if soil.rained_on else 0.0
     return had_mm < LEAST_BY_PROBE * of_zone.etc_mm(kept.hours, 2 * DAY_H)
+
+
+def _starved(kept: Kept, of_zone: ZoneKept, growing: Growing | None) -> bool:
+    """Where no balance tells of thirst: whether three days without rain had less than 70 % of what is usual."""
+    return growing is None and kept.rain_mm(STARVED_H) < LITTLE_RAIN_MM and of_zone.had_little(kept.hours)
 
 
 def allowed_by_probe_l(zone: Zone, kept: Kept, least_l: float) -> float:

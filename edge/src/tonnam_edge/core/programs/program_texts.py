@@ -52,8 +52,8 @@ def by_light(ml_plant: float, j_cm2: float) -> Text:
 def by_usual_light(ml_plant: float) -> Text:
     return text(
         f"เซนเซอร์แสงไม่บอกหรือบอกค่าที่เป็นไปไม่ได้ จึงใช้แสงปกติของเวลานี้ ให้ต้นละ {ml_plant:.0f} มล.",
-        f"No light sensor tells, or what it tells cannot be; by the light that is usual at this hour: {ml_plant:.0f} mL "
-        "a plant",
+        f"No light sensor tells, or what it tells cannot be; by the light that is usual at this hour: "
+        f"{ml_plant:.0f} mL a plant",
     )
 
 
