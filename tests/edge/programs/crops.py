@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, SITE, Field, Play, site_of
 from tonnam_edge.core import Observation
 from tonnam_edge.core.memory import Memory
-from tonnam_edge.core.programs.grounds import Fields, Growing
+from tonnam_edge.core.programs.fields import Fields, Growing
 from tonnam_edge.core.programs.kept import ZoneKept
 from tonnam_edge.core.programs.schedule import LocalTime
 from tonnam_link.messages import Event

@@ -74,6 +74,18 @@ def test_sunrise_with_an_offset_moves_with_the_sun() -> None:
     assert dates(found, 1)[0].startswith("2026-11-21 05:")
 
 
+def test_only_on_the_days_of_the_week_that_are_named() -> None:
+    found = slots(at="06:00", days=["mon", "thu"])  # 2026-11-21 is a Saturday
+    assert dates(found, 3) == ["2026-11-23 06:00", "2026-11-26 06:00", "2026-11-30 06:00"]
+    assert found.latest(LOCAL.ms(date(2026, 11, 25), "07:00")) is None
+
+
+def test_sunset_is_in_the_evening_and_earlier_in_december_than_in_june() -> None:
+    evening = slots(at="sunset-20m")
+    june, december = (dates(evening, 1, LOCAL.ms(date(2026, month, 21), "00:00"))[0][11:] for month in (6, 12))
+    assert "17:20" < december < "17:40" < "18:20" < june < "18:40"
+
+
 def test_a_timer_has_a_begin_or_an_end(tmp_path: Path) -> None:
     both = '[[program]]\nid = "t"\nkind = "timer"\nzone = "zone-1"\nat = "06:00"\nfinish = "07:00"\nrun_min = 5\n'
     for text in (both, both.replace('at = "06:00"\nfinish = "07:00"\n', "")):
@@ -99,8 +111,16 @@ first = "2026-11-21"
 """
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(-30, 30), st.integers(60, 5 * 3600), st.booleans()), min_size=1, max_size=6))
+# Hours by which a clock is wrong: some days, or years; often by whole days, at the hour of the slot again.
+SKEW_H = st.one_of(
+    st.integers(-30, 30),
+    st.sampled_from([-72, 48, 49, 72, -24 * 365, 24 * 365]),
+    st.integers(-40 * 365 * 24, 10 * 365 * 24),
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(SKEW_H, st.integers(60, 5 * 3600), st.booleans()), min_size=1, max_size=6))
 def test_each_slot_waters_at_most_once_whatever_the_clock_does(
     tmp_path: Path, turns: list[tuple[int, int, bool]]
 ) -> None:
@@ -114,6 +134,23 @@ def test_each_slot_waters_at_most_once_whatever_the_clock_does(
     begun = [event.body["reason"]["en"] for event in play.events if event.kind == "run.started"]
     days = [event.at_ms for event in play.events if event.kind == "run.started"]
     assert len(begun) == len({LOCAL.at(at).date() for at in days})
+
+
+@pytest.mark.parametrize(
+    ("ahead_h", "restarts"), [(49, False), (72, False), (24 * 365, False), (24 * 365, True), (-24 * 365 * 20, True)]
+)
+def test_a_clock_that_was_far_off_for_a_minute_waters_no_slot_again_and_silences_none(
+    tmp_path: Path, ahead_h: int, *, restarts: bool
+) -> None:
+    play = Play(site_of(tmp_path, SITE + DAILY), start_ms=MIDNIGHT_MS + 6 * HOUR_MS)
+    play.leap(36 * 60)
+    for skew_ms in (ahead_h * HOUR_MS, -15 * MINUTE_MS):
+        if restarts:
+            play.restart()
+        play.skew_ms = skew_ms
+        play.leap(60, at_most_s=10)
+    play.leap(2.1 * 86_400, at_most_s=900)
+    assert [day for day in begun_days(play) if 0 <= day < 3] == [0, 1, 2]
 
 
 def test_a_slot_that_was_left_out_is_told_once(tmp_path: Path) -> None:

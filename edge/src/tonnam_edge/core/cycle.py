@@ -224,7 +224,7 @@ class Core:
         self._stations.advance(image, self._held())
         self._people.count(image.now)
         self._growth.follow(image)
-        decision = decide(image, self._memory, self._run_book.resting_until, self._settings, self._growth.lights)
+        decision = decide(image, self._memory, self._run_book.resting_until, self._settings, self._growth.passing)
         self._growth.decided(decision, now)
         self._memory.book.slots.update(decision.slots)
         self._memory.filling = decision.filling
@@ -284,6 +284,7 @@ class Core:
                 continue
             self._queue.refused(wish, image.now, waits=verdict.waits, shared=verdict.shared)
             self._dosing.refused(wish, image.now, waits=verdict.waits)
+            self._growth.refused(wish, verdict.reason, forbidden=verdict.forbidden)
             if wish.command_id is not None:
                 self._commands.say(wish.command_id, CommandState.REFUSED, verdict.reason)
             elif wish.zone not in self._runs.active:

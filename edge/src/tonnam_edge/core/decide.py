@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import texts
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.programs import balance, band, light, program_texts, timer, weather_hold
 from tonnam_edge.core.programs.asked import Asked
-from tonnam_edge.core.programs.grounds import Fields
+from tonnam_edge.core.programs.fields import Fields
 from tonnam_edge.core.programs.holds import hold
 from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.programs.schedule import LocalTime, Slots
-from tonnam_edge.core.wishes import Decision, Why, Wish, by_hand
+from tonnam_edge.core.wishes import Decision, Passing, Why, Wish, by_hand
 from tonnam_edge.site.program_file import BalancePart, LightPart, MoisturePart, TimerPart
 from tonnam_edge.site.site import Site, Zone
 
 __all__ = ["Decision", "Settings", "Wish", "by_hand", "decide", "plan_of"]
-
-Lights = Mapping[str, light_sum.State]
-NO_LIGHTS: Lights = MappingProxyType({})
 
 
 class Settings:
@@ -44,8 +40,8 @@ class Settings:
         self._hourly = {p.id for p, _ in self.timers} | self.between.keys()
 
     def wanting(self, decision: Decision) -> set[str]:
-        """Zones that want water, or, where nothing but a timer or the light waters, may want it again."""
-        looked_after = {program.zone for program in self.resting}
+        """Zones that want water, or, where a timer or the light waters, may want it again."""
+        looked_after = {program.zone for program in self.resting} - {program.zone for program, _ in self.timers}
         filling = {program.zone for program in self.resting if program.id in decision.filling}
         return filling | (self.site.zones.keys() - looked_after)
 
@@ -62,25 +58,29 @@ def _slots(program: BalancePart, local: LocalTime) -> Slots | None:
 
 
 def decide(
-    image: Image, memory: Memory, resting_until: Mapping[str, int], settings: Settings, lights: Lights = NO_LIGHTS
+    image: Image,
+    memory: Memory,
+    resting_until: Mapping[str, int],
+    settings: Settings,
+    passing: Passing,
 ) -> Decision:
-    """What the programs want now. `resting_until` says, per program, until which time since boot water soaks in;
-    `lights` what light has come since the last dose."""
+    """What the programs want now. `resting_until` says, per program, until which time since boot water soaks in."""
     decision = Decision()
     asked = Asked(
         image,
         memory,
         resting_until,
-        lights,
         settings.fields,
         settings.local,
         settings.prices,
         settings.latest,
         settings.between,
         decision,
+        passing,
     )
     for program, slots in settings.timers:
         timer.decide(program, slots, asked)
+    decision.wishes.sort(key=lambda wish: _watered_h(wish, memory))  # who has waited longest for water comes first
     for moisture in settings.bands:
         band.decide(moisture, asked)
     for part, chosen in settings.balances:
@@ -88,11 +88,17 @@ def decide(
     for sun in settings.lights:
         light.decide(sun, asked)
     decision.wishes = hold(decision.wishes, asked)
-    if weather_hold.of_site(settings.site, memory.kept, image) is not None:
+    if weather_hold.of_site(settings.site, memory.kept, image, passing.rain_mm) is not None:
         decision.weather_waits = settings.wanting(decision)
     waiting = {name: wait for name, wait in memory.kept.waits.items() if name in decision.filling}
     decision.waits = waiting | decision.waits  # also while the water of a pulse soaks in
     return decision
+
+
+def _watered_h(wish: Wish, memory: Memory) -> float:
+    """When the zone of a wish had water last, in hours; before all others where that is long ago."""
+    of_zone = memory.kept.zones.get(wish.zone)
+    return of_zone.given[-1][0] if of_zone is not None and of_zone.given else -math.inf
 
 
 def plan_of(

@@ -45,11 +45,13 @@ class Granted(NamedTuple):
 
 class Refused(NamedTuple):
     """`waits`: it need only wait for others, so it keeps its place in the queue. `shared`: they are of other supplies
-    too, which wait behind it."""
+    too, which wait behind it. `forbidden`: somebody, a latch or the day's limit says no: a timer's slot does not wait
+    for that."""
 
     reason: Text
     waits: bool = False
     shared: bool = False
+    forbidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,14 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
     zone = site.outlets[wish.zone]
     stopped = _not_now(wish, zone, image, memory, standing) or _nobody_would_close(wish, site)
     if stopped is not None:
-        return Refused(stopped)
+        return stopped
     granted = Granted(wish.seconds, wish.reason)
     if granted.seconds > zone.max_run_s:
         granted = Granted(zone.max_run_s, texts.by_hand_shortened(zone.max_run_s))
     used_s = standing.used_s
     left_s = zone.max_day_s - used_s
     if left_s < min(SHORTEST_RUN_S, granted.seconds):
-        return Refused(texts.day_used_up(used_s, zone.max_day_s))
+        return Refused(texts.day_used_up(used_s, zone.max_day_s), forbidden=True)
     if left_s < granted.seconds:
         granted = Granted(left_s, texts.limited(granted.reason, left_s, texts.day_nearly_used_up(zone.max_day_s)))
     verdict = _limit_by_tank(_limit_by_cut_offs(granted, zone, site), zone, image, memory, site)
@@ -90,31 +92,33 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
     return verdict
 
 
-def _not_now(wish: Wish, zone: Outlet, image: Image, memory: Memory, standing: Standing) -> Text | None:
+def _not_now(wish: Wish, zone: Outlet, image: Image, memory: Memory, standing: Standing) -> Refused | None:
     if standing.shutting_down:
-        return texts.shutting_down()
+        return Refused(texts.shutting_down())
     if not standing.remembers:
-        return texts.disk_fails()
+        return Refused(texts.disk_fails())
     if zone.id in standing.running:
-        return texts.busy_here()
+        return Refused(texts.busy_here())
     if standing.latched is not None:
-        return standing.latched
+        return Refused(standing.latched, forbidden=True)
     if standing.fault_hold:
-        return texts.after_fault()
+        return Refused(texts.after_fault())
     if not standing.ready:
-        return texts.not_ready()
+        return Refused(texts.not_ready())
     held = memory.book.held_until_ms.get(zone.id, 0)
     if wish.cause != "manual" and held > image.now.wall_ms:
-        return texts.stopped_by_hand()
+        return Refused(texts.stopped_by_hand(), forbidden=True)
     if wish.cause != "manual" and standing.starting:
-        return plant_texts.after_restart()
+        return Refused(plant_texts.after_restart())
     return None
 
 
-def _nobody_would_close(wish: Wish, site: Site) -> Text | None:
+def _nobody_would_close(wish: Wish, site: Site) -> Refused | None:
     """Nothing opens what would stay open if this machine died. Whoever asks for water from afar is not beside it."""
     open_ended = [name for name in site.path_of(wish.zone) if not site.actuators[name].unattended]
-    return plant_texts.nobody_would_close(site.actuators[open_ended[0]].part.name) if open_ended else None
+    if not open_ended:
+        return None
+    return Refused(plant_texts.nobody_would_close(site.actuators[open_ended[0]].part.name), forbidden=True)
 
 
 def _limit_by_cut_offs(granted: Granted, zone: Outlet, site: Site) -> Granted:
@@ -186,7 +190,7 @@ def _limit_by_meter(granted: Granted, zone: Outlet, memory: Memory, site: Site) 
         return granted
     left_s = (_still_max_l(meter, site) - drawn_l) / zone.flow_l_min * 60
     if left_s < min(SHORTEST_RUN_S, granted.seconds):
-        return Refused(plant_texts.meter_used_up())
+        return Refused(plant_texts.meter_used_up(), forbidden=True)
     if left_s >= granted.seconds:
         return granted
     return Granted(left_s, texts.limited(granted.reason, left_s, plant_texts.meter_nearly_used_up()))

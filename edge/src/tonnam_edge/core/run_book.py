@@ -46,6 +46,8 @@ class RunBook:
         """A run begins: what the wish has used up is, and it is told."""
         if wish.program is not None and wish.slot_ms is not None:
             self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
+            if now.sure:
+                self._memory.kept.note_slot(wish.program, wish.slot_ms)
         if wish.cause == "manual":
             self._books.release(wish.zone)
         self._tell_of(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Cause, Text
 from tonnam_edge.core.programs import program_texts
-from tonnam_edge.core.programs.kept import SlotKept
+from tonnam_edge.core.programs.kept import PendingKept, SlotKept
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_link.messages import Command
 
@@ -49,11 +51,33 @@ class Skipped(NamedTuple):
     text: Text
 
 
+class Delay(NamedTuple):
+    """Why a timer's slot could not begin when it was last wished. `forbidden`: not by waiting; somebody or the day's
+    limit said no. `rained`: rain that fell was its water."""
+
+    slot_ms: int
+    text: Text
+    forbidden: bool = False
+    rained: bool = False
+
+
+@dataclass(frozen=True)
+class Passing:
+    """What is so just now, and not remembered: by program what light has come since the last dose, rain of the hour
+    that is not reckoned yet, and, by timer, why its last slot could not begin."""
+
+    lights: Mapping[str, light_sum.State] = field(default_factory=dict)
+    rain_mm: float = 0.0
+    delays: Mapping[str, Delay] = field(default_factory=dict)
+
+
 class Why(NamedTuple):
-    """What to say of a zone that is not being watered, and when that ends, if it is known."""
+    """What to say of a zone that is not being watered, and when that ends, if it is known. `rained`: it is for rain
+    that fell."""
 
     text: Text
     until_ms: int | None = None
+    rained: bool = False
 
 
 def by_hand(command: Command, flow_l_min: float, *, metered: bool) -> Wish:
@@ -79,6 +103,8 @@ class Decision:
     wishes: list[Wish] = field(default_factory=list)
     slots: dict[str, int] = field(default_factory=dict)
     last_slots: dict[str, SlotKept] = field(default_factory=dict)  # see `Kept.slots`
+    pending: dict[str, PendingKept] = field(default_factory=dict)  # see `Kept.pending`
+    delays: dict[str, Delay] = field(default_factory=dict)  # timers' slots that a hold keeps back
     filling: list[str] = field(default_factory=list)
     next_due_ms: int | None = None
     why: dict[str, Why] = field(default_factory=dict)

@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Memory, Text
-from tonnam_edge.core.programs.grounds import Fields
+from tonnam_edge.core.programs.fields import Fields, Growing
 from tonnam_edge.core.programs.kept import Kept, ZoneKept
 from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.programs.schedule import LocalTime
-from tonnam_edge.core.wishes import Decision, Why, Wish
+from tonnam_edge.core.wishes import Decision, Passing, Why, Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.site import Zone
 
@@ -30,13 +29,13 @@ class Asked:
     image: Image
     memory: Memory
     resting_until: Mapping[str, int]
-    lights: Mapping[str, light_sum.State]
     fields: Fields
     local: LocalTime
     prices: Prices
     latest: Mapping[str, str]  # by when the programs water that may wait for cheaper electricity
     between: Mapping[str, tuple[str, str]]  # the hours of the programs that have some
     decision: Decision
+    passing: Passing
 
     @property
     def kept(self) -> Kept:
@@ -45,6 +44,11 @@ class Asked:
     def of(self, zone: Zone) -> ZoneKept:
         """What is remembered of a zone."""
         return self.kept.zones.get(zone.id) or ZoneKept()
+
+    def growing(self, zone: Zone) -> Growing | None:
+        """A zone's balance with the rain that has just fallen; None without a crop, or before it has begun."""
+        growing = self.fields.of(zone.id, self.kept)
+        return None if growing is None else growing.after_rain(self.passing.rain_mm)
 
     def flow_l_min(self, zone: Zone) -> float:
         """What a zone is found to take, else what the site file says."""

@@ -10,7 +10,7 @@ from tonnam_edge.core.programs import ladder
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.clock import HOUR_MS
-from tonnam_edge.core.programs.grounds import Growing
+from tonnam_edge.core.programs.fields import Growing
 from tonnam_edge.core.programs.price import Change
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_edge.core.programs.schedule import Slots
@@ -32,7 +32,7 @@ LOOK_AHEAD_MS = 24 * HOUR_MS
 def decide(program: BalancePart, slots: Slots | None, asked: Asked) -> None:
     """Water when RAW is reached, or at the chosen hour; without a balance as the ladder says."""
     zone = asked.fields.site.zones[program.zone]
-    growing = asked.fields.of(zone.id, asked.kept)
+    growing = asked.growing(zone)
     rung = ladder.of_balance(zone, asked.kept, growing)
     pulse_s = None if program.pulse_min is None else program.pulse_min * 60
     asked.decision.rungs[zone.id] = rung, Rung.BALANCE

@@ -15,7 +15,7 @@ from tonnam_edge.site.site import Zone
 def decide(program: MoisturePart, asked: Asked) -> None:
     """By the probes where they are believed, else as the ladder says."""
     zone = asked.fields.site.zones[program.zone]
-    growing = asked.fields.of(zone.id, asked.kept)
+    growing = asked.growing(zone)
     site = asked.fields.site
     rain_is_known = site.file.site.under_cover or site.weather_stream("rain") is not None
     rung = ladder.of_moisture(zone, asked.image, asked.kept, growing, rain_is_known=rain_is_known)

@@ -18,10 +18,11 @@ from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import climate, clock, gauge, stand_ins
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.clock import HOUR_MS
+from tonnam_edge.core.programs.fields import Fields, Growing
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
-from tonnam_edge.core.programs.schedule import LocalTime, moment_ms
+from tonnam_edge.core.programs.schedule import moment_ms
 from tonnam_edge.core.programs.weather import Seen, Sun, Watch
-from tonnam_edge.site.growing import Ground, ground_of
+from tonnam_edge.site.growing import Ground
 from tonnam_edge.site.site import Site, Zone
 
 ONE_PIECE_H = 1.5  # longer than that nobody has looked: the hours are reckoned one by one
@@ -39,72 +40,6 @@ class Told(NamedTuple):
     kind: str
     zone: str
     text: Text
-
-
-class Growing(NamedTuple):
-    """A zone's crop and soil with what is remembered of its water."""
-
-    ground: Ground
-    water: balance.State
-    probe: observer.State
-    day: float
-
-    @property
-    def reserves(self) -> balance.Reserves:
-        return balance.reserves(self.ground.soil, self.ground.crop, self.day, self.water.demand_mm_day)
-
-    def raw_after_mm(self, used_mm: float, hours: float) -> float:
-        """RAW after a use of so much in so many hours: it shrinks with the demand of a hot afternoon."""
-        demand = used_mm + max(1 - hours / DAY_H, 0.0) * self.water.demand_mm_day
-        return balance.reserves(self.ground.soil, self.ground.crop, self.day, demand).raw_mm
-
-    @property
-    def root_zone_mm(self) -> float:
-        return self.ground.soil.root_zone_mm(self.ground.crop, self.day)
-
-    @property
-    def moisture_pct(self) -> float:
-        """What a good probe should read, per cent by volume."""
-        full = self.probe.field_capacity or self.ground.soil.field_capacity
-        return 100 * (full - self.water.depletion_mm / self.root_zone_mm)
-
-
-class Fields:
-    """What grows on a site, and how to read what is remembered of it. Its only state is what it read last."""
-
-    def __init__(self, site: Site, local: LocalTime) -> None:
-        self.site, self.local = site, local
-        under_cover = site.file.site.under_cover
-        self.grounds = {
-            name: ground_of(zone.part.growing, zone.part.area_m2, under_cover=under_cover)
-            for name, zone in site.zones.items()
-            if zone.part.growing is not None
-        }
-        # What was read last of each zone, with what it was read from. That is replaced, and never changed in place.
-        self._read: dict[str, tuple[tuple[object, ...], Growing | None]] = {}
-
-    def of(self, zone: str, kept: Kept) -> Growing | None:
-        """A zone's balance; None without a crop, or before it has begun."""
-        ground, of_zone = self.grounds.get(zone), kept.zones.get(zone)
-        if ground is None or of_zone is None or of_zone.water is None:
-            return None
-        asked = of_zone.water, of_zone.probe, of_zone.planted, kept.wall_ms
-        before = self._read.get(zone)
-        if before is None or any(one is not other for one, other in zip(before[0], asked, strict=True)):
-            before = self._read[zone] = asked, self._of(ground, of_zone, of_zone.water, kept)
-        return before[1]
-
-    def _of(self, ground: Ground, of_zone: ZoneKept, kept_water: Mapping[str, Any], kept: Kept) -> Growing | None:
-        water = balance.restored(kept_water)
-        if water is None or of_zone.planted != ground.planted.isoformat():
-            return None
-        return Growing(ground, water, observer.restored(of_zone.probe), self.day(ground, kept))
-
-    def day(self, ground: Ground, kept: Kept) -> float:
-        """The crop's day; the middle of its season while the date was never known."""
-        if kept.wall_ms is None:
-            return ground.crop.middle_of_season
-        return ground.day(self.local.at(kept.wall_ms).date())
 
 
 class Grounds:
@@ -171,6 +106,12 @@ class Grounds:
             )
             of_zone.water = _as_json(done.state)
             of_zone.surplus_mm = round(of_zone.surplus_mm + done.drained_mm, 4)
+
+    @property
+    def rain_now_mm(self) -> float:
+        """Rain of the hour that is not over yet, as far as a gauge says that is believed."""
+        unknown = self._sun.under_cover or self._kept.gauge_doubted
+        return 0.0 if unknown else self._watch.grown.get("rain", 0.0)
 
     def expected_pct(self) -> dict[str, float]:
         """The moisture that the balances expect, by the zones' datastreams."""

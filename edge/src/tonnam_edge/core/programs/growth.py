@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core.decide import Decision, Settings
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
-from tonnam_edge.core.memory import Intent, Memory
+from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.plant.energy import Energy
 from tonnam_edge.core.plant.runs import Runs
 from tonnam_edge.core.programs import holds, ladder, weather_hold
 from tonnam_edge.core.programs.grounds import Grounds
 from tonnam_edge.core.programs.lights import Lights
+from tonnam_edge.core.wishes import Delay, Passing, Wish
 from tonnam_edge.site.site import Site
 
 
@@ -26,11 +26,12 @@ class Growth:
         self._grounds = Grounds(site, memory.kept, settings.fields, now)
         self._energy = Energy(site, settings.prices)
         self._lights = Lights(site, lambda: memory.kept, settings.local)
+        self._delays: dict[str, Delay] = {}  # by timer, of its last slot that could not begin
 
     @property
-    def lights(self) -> Mapping[str, light_sum.State]:
-        """The light since the last dose, by program."""
-        return self._lights.states
+    def passing(self) -> Passing:
+        """What is so just now, and not remembered."""
+        return Passing(self._lights.states, self._grounds.rain_now_mm, self._delays)
 
     @property
     def expected_pct(self) -> Mapping[str, float]:
@@ -65,6 +66,8 @@ class Growth:
         for skipped in decision.skipped:
             self._tell("program.skipped", now, zone=skipped.zone, program=skipped.program, text=skipped.text)
         self._memory.kept.waits, self._memory.kept.slots = decision.waits, decision.last_slots
+        self._memory.kept.pending = decision.pending
+        self._delays.update(decision.delays)
         self._follow_weather_holds(decision, now)
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)
@@ -78,6 +81,11 @@ class Growth:
         held, wanting = decision.weather_holds, decision.weather_waits
         for name, text in weather_hold.follow(self._site, self._memory.kept, held, wanting):
             self._tell("weather.holds", now, zone=name, text=text)
+
+    def refused(self, wish: Wish, reason: Text, *, forbidden: bool) -> None:
+        """A wish may not begin now: if it is left out in the end, it is told why."""
+        if wish.program is not None and wish.slot_ms is not None:
+            self._delays[wish.program] = Delay(wish.slot_ms, reason, forbidden=forbidden)
 
     def cost(self, run_id: str) -> dict[str, Any]:
         """What a run that is over has taken of electricity, as a part of its event; nothing where it is not known."""

@@ -9,12 +9,12 @@ from tonnam_edge.agronomy import balance
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
-from tonnam_edge.core.programs import weather_hold
+from tonnam_edge.core.programs import timer, weather_hold
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.core.programs.price import Change, pump_kw
-from tonnam_edge.core.wishes import Why, Wish
+from tonnam_edge.core.wishes import Delay, Why, Wish
 from tonnam_edge.site.site import Site, Zone
 from tonnam_edge.site.site_types import within
 
@@ -28,12 +28,21 @@ def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
         zone = asked.fields.site.zones[wish.zone]
         why = _why(wish, asked) or _over_quota(zone, asked)
         if why is None:
-            free.append(_within_quota(wish, zone, asked))
+            unfallen = timer.less_what_fell(wish, asked)
+            free += [] if unfallen is None else [_within_quota(unfallen, zone, asked)]
             continue
+        if wish.slot_ms is not None and wish.cause == "timer":
+            why = _slot_waits(wish, wish.slot_ms, why, asked)
         asked.decision.why[zone.id] = why
         if why.until_ms is not None:
             asked.decision.due(why.until_ms)
     return free
+
+
+def _slot_waits(wish: Wish, slot_ms: int, why: Why, asked: Asked) -> Why:
+    """A timer's slot is kept back, and waters later. If it does not in the end, it is told why."""
+    asked.decision.delays[wish.program or ""] = Delay(slot_ms, why.text, rained=why.rained)
+    return why._replace(text=words.slot_waits(asked.local.clock(slot_ms), why.text))
 
 
 def pause(site: Site, image: Image) -> Text | None:
@@ -63,13 +72,15 @@ def _why(wish: Wish, asked: Asked) -> Why | None:
 
 def _weather(wish: Wish, asked: Asked) -> Why | None:
     """Rain, forecast, wind or frost: until it is over, a day has gone by, or, of wind and frost, the crop suffers."""
-    weather = weather_hold.of_site(asked.fields.site, asked.kept, asked.image)
+    weather = weather_hold.of_site(asked.fields.site, asked.kept, asked.image, asked.passing.rain_mm)
     if weather is None:
         return None
     asked.decision.weather_holds[wish.zone] = weather.text
     if weather_hold.over(weather, wish, asked.kept) or (weather.ends and _suffers(wish, asked)):
         return None
-    return Why(weather.text)
+    if weather.forecast_mm:
+        timer.note_forecast(wish, weather.forecast_mm, asked)
+    return Why(weather.text, rained=weather.gauge)
 
 
 def _tank(asked: Asked) -> Why | None:

@@ -14,6 +14,7 @@ from tonnam_edge.agronomy.observer import HOURS_AFTER_WATER
 DAY_H = 24
 WEEK_H = 168
 EXACT_H = 50
+SLOTS_KEPT = 16
 
 STARVED_H = 72
 LITTLE_SHARE = 0.7
@@ -97,6 +98,16 @@ class SlotKept(msgspec.Struct, frozen=True):
     day: str = ""
 
 
+class PendingKept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A timer's slot that was wished in time and waits: since which hour, and, if for rain, for how much of it (mm)
+    and since which hour that was expected."""
+
+    slot_ms: int
+    hour: float
+    forecast_mm: float = 0.0
+    forecast_h: float | None = None
+
+
 class DayAirKept(msgspec.Struct, omit_defaults=True):
     """The air of one day: its lowest humidity, the way of its wind (m/s times hours), and the hours seen of each."""
 
@@ -139,11 +150,19 @@ class Kept(msgspec.Struct, omit_defaults=True):
     # Programs that wait for cheaper electricity: until when at the longest, UTC, and since which hour.
     waits: dict[str, tuple[int, float]] = {}
     slots: dict[str, SlotKept] = {}  # by timer
+    pending: dict[str, PendingKept] = {}  # by timer
+    # The last slots that watered, by timer, each with the hour: what remains true when a clock years ahead is set.
+    watered_slots: dict[str, list[tuple[int, float]]] = {}
 
     def zone(self, name: str) -> ZoneKept:
         if name not in self.zones:
             self.zones[name] = ZoneKept(known_h=self.hours)
         return self.zones[name]
+
+    def note_slot(self, program: str, slot_ms: int) -> None:
+        """A timer's slot waters now."""
+        others = [each for each in self.watered_slots.get(program, []) if each[0] != slot_ms]
+        self.watered_slots[program] = [*others, (slot_ms, round(self.hours, 3))][-SLOTS_KEPT:]
 
     def et0_mm(self, window_h: int) -> float:
         """ET0 of the last `window_h` hours, mm."""

@@ -10,7 +10,7 @@ import math
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
-from tonnam_edge.core.programs.grounds import Growing
+from tonnam_edge.core.programs.fields import Growing
 from tonnam_edge.core.programs.kept import DAY_H, STARVED_H, WEEK_H, Kept, ZoneKept
 from tonnam_edge.core.programs.rungs import ORDER, Rung
 from tonnam_edge.site.profile import Words

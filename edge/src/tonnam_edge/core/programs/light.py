@@ -29,7 +29,7 @@ def settings_of(part: LightPart) -> LightSum:
 def decide(program: LightPart, asked: Asked) -> None:
     """A dose when the light or the longest interval says so. Counted by elapsed time: no clock is needed."""
     zone, now = asked.fields.site.zones[program.zone], asked.image.now
-    settings, state = settings_of(program), asked.lights.get(program.id, State())
+    settings, state = settings_of(program), asked.passing.lights.get(program.id, State())
     dose = light_sum.due(state, settings)
     if dose is None:
         asked.say(zone, words.enough_light_later(state.j_cm2, settings.dose_j_cm2))

@@ -126,6 +126,34 @@ def rest_of_slot(clock: str, seconds: float) -> Text:
     )
 
 
+def slot_held(clock: str, why: Text) -> Text:
+    """`why` is what was said of the zone last: what held it, or who had to have water first."""
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะยังเริ่มไม่ได้: {why['th']}",
+        f"The {clock} watering was left out. It was held up: {why['en']}",
+    )
+
+
+def slot_waits(clock: str, why: Text) -> Text:
+    """`why` is what the hold says."""
+    return text(f"รอบ {clock} น. ยังรออยู่: {why['th']}", f"The {clock} watering waits. {why['en']}")
+
+
+def slot_fell(clock: str, fell_mm: float) -> Text:
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะฝนที่รอตกแล้ว {fell_mm:.0f} มม.",
+        f"The {clock} watering was left out: the rain that it waited for has fallen, {fell_mm:.0f} mm",
+    )
+
+
+def less_what_fell(reason: Text, seconds: float, fell_mm: float, expected_mm: float) -> Text:
+    length = minutes(seconds)
+    return text(
+        f"{reason['th']} ฝนตกแล้ว {fell_mm:.0f} จากที่คาด {expected_mm:.0f} มม. จึงรด {length['th']}",
+        f"{reason['en']}; {fell_mm:.0f} of the expected {expected_mm:.0f} mm have fallen, so {length['en']}",
+    )
+
+
 def slot_of_a_clock_ahead(clock: str) -> Text:
     return text(
         f"ข้ามรอบ {clock} น. เพราะนาฬิกาเคยเดินล้ำหน้า และใช้รอบนี้ไปแล้ว",

@@ -1,31 +1,36 @@
-"""Timers: each slot at most once whatever the clock does."""
+"""Timers: each slot at most once whatever the clock does, and once its hour has come not lost for having to wait."""
 
 from __future__ import annotations
 
 from tonnam_edge.core import texts
-from tonnam_edge.core.books import BOGUS_SLOT_MS
+from tonnam_edge.core.books import BOGUS_SLOT_MS, DAY_MS, HALF_DAY_MS
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.clock import HOUR_MS
-from tonnam_edge.core.programs.kept import SlotKept
+from tonnam_edge.core.programs.kept import PendingKept, SlotKept
 from tonnam_edge.core.programs.schedule import Slots
-from tonnam_edge.core.wishes import Decision, Skipped, Wish
+from tonnam_edge.core.wishes import Decision, Delay, Skipped, Wish
+from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.program_file import TimerPart
 
 LONG_AGO_H = 12.0  # half of the time between two slots
+# What has waited until so long before the next slot is left to that.
+NEXT_IS_NEAR_MS = 2 * HOUR_MS
+# Rain that fell holds for a day. A slot that it holds for longer than this had its water from the sky.
+RAINED_MS = HALF_DAY_MS
+# Hours are counted when they are over: a slot's wait may have been this much longer than they say.
+UNCOUNTED_H = 1.5
 
 
 def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
     """Only slots after the last one used count, and of a later day than was watered."""
     now_ms, decision = asked.image.now.wall_ms, asked.decision
-    last = asked.memory.book.slots.get(program.id)
-    if last is None or last > now_ms + BOGUS_SLOT_MS:
-        last = now_ms
-    decision.slots[program.id] = last
+    last = decision.slots[program.id] = _last(program.id, asked)
     known = decision.last_slots[program.id] = _known(program.id, last, slots, asked)
     slot = slots.latest(now_ms)
     if slot is not None and slot > last:
+        _tell_replaced(program, slot, last, asked)
         _come(program, slots, slot, known, asked)
     elif slot is not None and _passed_over(program, slot, known, asked):
         decision.last_slots[program.id] = SlotKept(last, asked.kept.hours, known.day)
@@ -43,6 +48,20 @@ def planned(program: str, slots: Slots, after_ms: int, decision: Decision) -> in
     return slots.following(max(after_ms, known.slot_ms), known.day)
 
 
+def _last(program: str, asked: Asked) -> int:
+    """The last slot that was used. One that only a clock far ahead can have used is forgotten, but none that has
+    watered: what watered under that clock stands for the slots of half a day from then."""
+    now_ms, kept = asked.image.now.wall_ms, asked.kept
+    watered = kept.watered_slots.get(program, [])
+    used = [slot for slot, _ in watered if slot <= now_ms + HALF_DAY_MS]
+    last = asked.memory.book.slots.get(program)
+    if last is not None and last <= now_ms + BOGUS_SLOT_MS:
+        return max(last, *used) if used else last
+    ahead = [hour for slot, hour in watered if slot > now_ms + HALF_DAY_MS]
+    used += [now_ms - round(kept.age_h(hour) * HOUR_MS) + HALF_DAY_MS for hour in ahead]
+    return max(used, default=now_ms)
+
+
 def _known(program: str, last: int, slots: Slots, asked: Asked) -> SlotKept:
     """What is remembered of the last slot. A new one that was not left out has watered: its day is remembered, for an
     edit of the program may move the slot."""
@@ -52,19 +71,106 @@ def _known(program: str, last: int, slots: Slots, asked: Asked) -> SlotKept:
     return SlotKept(last, asked.kept.hours, slots.day(last))
 
 
+def note_forecast(wish: Wish, expected_mm: float, asked: Asked) -> None:
+    """A slot waits for rain that is expected: what then falls of it is its water."""
+    pending = asked.decision.pending.get(wish.program or "")
+    if pending is None or pending.slot_ms != wish.slot_ms:
+        return
+    since_h = pending.forecast_h if pending.forecast_h is not None else asked.kept.forecast_h
+    most_mm = max(pending.forecast_mm, round(expected_mm))
+    asked.decision.pending[wish.program or ""] = PendingKept(pending.slot_ms, pending.hour, most_mm, since_h)
+
+
+def less_what_fell(wish: Wish, asked: Asked) -> Wish | None:
+    """The wish of a slot that has waited for rain, without the part of it that fell; None if hardly any is left."""
+    pending = asked.decision.pending.get(wish.program or "")
+    if pending is None or pending.slot_ms != wish.slot_ms or pending.forecast_h is None or not pending.forecast_mm:
+        return wish
+    fell_mm = asked.passing.rain_mm + sum(mm for hour, mm in asked.kept.rain if hour > pending.forecast_h)
+    if fell_mm <= 0:
+        return wish
+    seconds = wish.seconds * max(1 - fell_mm / pending.forecast_mm, 0.0)
+    if seconds >= SHORTEST_RUN_S:
+        return wish._replace(
+            seconds=seconds, reason=words.less_what_fell(wish.reason, seconds, fell_mm, pending.forecast_mm)
+        )
+    program, clock = wish.program or "", asked.local.clock(pending.slot_ms)
+    del asked.decision.pending[program]
+    _leave_out(program, wish.zone, pending.slot_ms, "", words.slot_fell(clock, fell_mm), asked)
+    return None
+
+
+def _tell_replaced(program: TimerPart, slot: int, last: int, asked: Asked) -> None:
+    """A slot that still waited when the next one came is left out."""
+    pending = asked.kept.pending.get(program.id)
+    if pending is not None and last < pending.slot_ms < slot:
+        _skip(program, _why_left_out(program, pending.slot_ms, asked), asked)
+
+
 def _come(program: TimerPart, slots: Slots, slot: int, known: SlotKept, asked: Asked) -> None:
     """A slot has come that was not used."""
-    now_ms, clock = asked.image.now.wall_ms, asked.local.clock(slot)
     if known.day and slots.day(slot) <= known.day:
-        _use_up(program, slot, known.day, words.day_was_watered(clock), asked)
-    elif now_ms - slot > program.late_min * 60_000:
-        _use_up(program, slot, "", words.slot_skipped(clock, program.late_min), asked)
+        _use_up(program, slot, known.day, words.day_was_watered(asked.local.clock(slot)), asked)
+    elif _is_over(program, slots, slot, asked):
+        _use_up(program, slot, "", _why_left_out(program, slot, asked), asked)
     else:
-        seconds = slots.seconds(slot)
-        reason = texts.by_timer(clock, seconds)
-        if not asked.image.now.sure:
-            reason = words.by_last_known_time(reason)
-        asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
+        _wish(program, slots, slot, asked)
+
+
+def _wish(program: TimerPart, slots: Slots, slot: int, asked: Asked) -> None:
+    """It is wished until it waters. Whatever it must wait for does not cost it its turn."""
+    seconds = slots.seconds(slot)
+    reason = texts.by_timer(asked.local.clock(slot), seconds)
+    if not asked.image.now.sure:
+        reason = words.by_last_known_time(reason)
+    pending = asked.kept.pending.get(program.id)
+    if pending is None or pending.slot_ms != slot:
+        pending = PendingKept(slot, asked.kept.hours)
+    asked.decision.pending[program.id] = pending
+    asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
+
+
+def _is_over(program: TimerPart, slots: Slots, slot: int, asked: Asked) -> bool:
+    """Whether a slot that was not used is given up: it was noticed too late, is forbidden, or has waited until the
+    next one is near, or what should be done by a time no longer can be."""
+    now_ms, late_until_ms = asked.image.now.wall_ms, slot + round(program.late_min * 60_000)
+    delay, until_ms = _delay(program, slot, asked), _waits_until(program, slots, slot)
+    if now_ms <= late_until_ms:
+        asked.decision.due(late_until_ms + 1)
+        return False
+    if not _in_time(program, slot, asked) or (delay is not None and delay.forbidden):
+        return True
+    if delay is not None and delay.rained:
+        until_ms = min(until_ms, slot + RAINED_MS)
+    asked.decision.due(until_ms)
+    return now_ms >= until_ms
+
+
+def _waits_until(program: TimerPart, slots: Slots, slot: int) -> int:
+    """Until when a slot that came in time is worth its water."""
+    following = slots.following(slot)
+    until_ms = min(slot + DAY_MS, slot + DAY_MS if following is None else following) - NEXT_IS_NEAR_MS
+    return until_ms if program.finish is None else min(until_ms, slot + round(slots.seconds(slot) * 1000))
+
+
+def _in_time(program: TimerPart, slot: int, asked: Asked) -> bool:
+    """Whether a slot was wished when its hour came, by a clock that has not jumped since."""
+    pending = asked.kept.pending.get(program.id)
+    if pending is None or pending.slot_ms != slot:
+        return False
+    late_h = (asked.image.now.wall_ms - slot) / HOUR_MS
+    return late_h - asked.kept.age_h(pending.hour) <= program.late_min / 60 + UNCOUNTED_H
+
+
+def _delay(program: TimerPart, slot: int, asked: Asked) -> Delay | None:
+    """What kept a slot from beginning, when it was last wished."""
+    delay = asked.passing.delays.get(program.id)
+    return delay if delay is not None and delay.slot_ms == slot else None
+
+
+def _why_left_out(program: TimerPart, slot: int, asked: Asked) -> Text:
+    delay, clock = _delay(program, slot, asked), asked.local.clock(slot)
+    return words.slot_skipped(clock, program.late_min) if delay is None else words.slot_held(clock, delay.text)
 
 
 def _passed_over(program: TimerPart, slot: int, known: SlotKept, asked: Asked) -> bool:
@@ -76,9 +182,13 @@ def _passed_over(program: TimerPart, slot: int, known: SlotKept, asked: Asked) -
 
 
 def _use_up(program: TimerPart, slot: int, day: str, text: Text, asked: Asked) -> None:
-    asked.decision.slots[program.id] = slot
-    asked.decision.last_slots[program.id] = SlotKept(slot, asked.kept.hours, day)
-    _skip(program, text, asked)
+    _leave_out(program.id, program.zone, slot, day, text, asked)
+
+
+def _leave_out(program: str, zone: str, slot: int, day: str, text: Text, asked: Asked) -> None:
+    asked.decision.slots[program] = slot
+    asked.decision.last_slots[program] = SlotKept(slot, asked.kept.hours, day)
+    asked.decision.skipped.append(Skipped(zone, program, text))
 
 
 def _skip(program: TimerPart, text: Text, asked: Asked) -> None:

@@ -23,19 +23,21 @@ class Weather(NamedTuple):
     text: Text
     ends: bool = False
     gauge: bool = False  # it is of rain that the gauge has counted
+    forecast_mm: float = 0.0  # it is for so much rain that is expected
 
 
-def of_site(site: Site, kept: Kept, image: Image) -> Weather | None:
-    """What holds programs. A value that is not known holds nothing."""
+def of_site(site: Site, kept: Kept, image: Image, rain_now_mm: float) -> Weather | None:
+    """What holds programs. A value that is not known holds nothing. `rain_now_mm`: of the hour that is not over."""
     holds = site.file.holds
     if site.file.site.under_cover:
         return None
-    rain_mm = kept.rain_mm(DAY_H)
+    rain_mm = kept.rain_mm(DAY_H) + rain_now_mm
     if holds.rain_mm is not None and rain_mm >= holds.rain_mm:
         return Weather(words.rained(rain_mm), gauge=True)
     if kept.forecast_h is not None and kept.age_h(kept.forecast_h) < holds.forecast_wait_h:
         expected_mm = image.value(site.weather_stream("rain_forecast"))
-        return Weather(words.rain_expected(expected_mm or holds.forecast_mm or 0.0))
+        expected_mm = expected_mm or holds.forecast_mm or 0.0
+        return Weather(words.rain_expected(expected_mm), forecast_mm=expected_mm)
     wind = image.value(site.weather_stream("wind_speed"))
     if holds.wind_m_s is not None and wind is not None and wind > holds.wind_m_s:
         return Weather(words.windy(holds.wind_m_s), ends=True)
