@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.farms import MORNING_MS, SITE, Play, site_of
+from tests.edge.farms import MORNING_MS, SITE, Field, Play, site_of
 from tests.edge.plants import ACTUATOR, PLAIN, Estate, estate, pump_with, with_contactor, world_of
 from tonnam_edge.core import Step
 from tonnam_edge.core.decide import Wish
 from tonnam_edge.core.image import Now, Observation
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.queue import Queue
+from tonnam_link.messages import Command, CommandAction
 
 BOTH = pump_with(SITE, "capacity_l_min = 130\n")
 VERIFIED = pump_with(SITE, 'capacity_l_min = 130\nrenewable = "verified"\n')
@@ -253,3 +254,47 @@ def test_a_valve_that_closes_late_counts_until_it_is_closed(tmp_path: Path) -> N
     play.run(10)
     assert play.memory is not None
     assert 140 <= Memory.decode(play.memory).known.used["zone-1"].seconds <= 160
+
+
+class Weak(Field):
+    """A pump that feeds one zone as it should, and two not even as much as one."""
+
+    def pass_time(self, from_ms: int, to_ms: int) -> None:
+        self.flow_l_min = 28.0 if self.coil(1) and self.coil(2) else 60.0
+        super().pass_time(from_ms, to_ms)
+
+
+def asked_together(play: Play, number: int) -> tuple[list[str], list[str]]:
+    play.water("zone-1", 120, f"a{number}")
+    play.water("zone-2", 120, f"b{number}")
+    play.run(200)
+    return play.states(f"a{number}"), play.states(f"b{number}")
+
+
+def each_alone(play: Play, number: int) -> None:
+    for zone in ("zone-1", "zone-2"):
+        play.water(zone, 60, f"{zone}-{number}")
+        play.run(150)
+        assert play.states(f"{zone}-{number}")[-1] == "done"
+
+
+def test_zones_that_are_wrong_only_together_are_tried_so_often_with_rests_and_then_latched(tmp_path: Path) -> None:
+    play = ready(tmp_path, BOTH)
+    play.field = Weak()
+    for number in range(3):
+        assert [said[-1] for said in asked_together(play, number)] == ["failed", "failed"]
+        each_alone(play, number)
+        play.leap(5)
+        if number < 2:
+            assert asked_together(play, 10 + number)[1] == ["refused"]  # it rests
+            play.leap((number + 1) * 3600)
+    (latch,) = play.core.latches.standing()
+    assert (latch.kind, latch.subject) == ("together", "zone-1+zone-2")
+    play.leap(5 * 3600)
+    assert asked_together(play, 20) == (["accepted", "running", "done"], ["refused"])
+    assert "waters alone" in why(play, "b20")
+    now = play.now_ms
+    play.core.command(Command("clear", CommandAction.CLEAR, "", now, now + 60_000, latch=latch.id, who="Somchai"))
+    play.run(2)
+    assert [said[-1] for said in asked_together(play, 30)] == ["failed", "failed"]
+    assert not play.core.latches.standing()

@@ -26,6 +26,7 @@ TITLES: Mapping[str, Words] = {
     "leak": Words(th="{place}: น้ำรั่ว", en="{place}: a leak"),
     "welded": Words(th="{place}: ปั๊มไม่ยอมหยุด", en="{place}: the pump does not stop"),
     "meter_still": Words(th="{place}: น้ำไหลแต่มิเตอร์ไม่นับ", en="{place}: water flows and the meter does not count"),
+    "together": Words(th="{place}: รดพร้อมกันแล้วน้ำผิด", en="{place}: zones that water together get the wrong flow"),
     "not_closed": Words(th="{place}: วาล์วไม่ปิด", en="{place}: a valve does not close"),
     "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
     "dosing": Words(th="{place}: จ่ายปุ๋ยไม่ได้", en="{place}: dosing has stopped"),
@@ -39,7 +40,8 @@ LATCH_TEXT = Words(
     th="{text} · ไม่รดที่เกี่ยวข้องจนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
     en="{text}. What it concerns gets no water until a person has looked and says that it is mended.",
 )
-DOSING_TEXTS: Mapping[str, Words] = {
+OTHER_TEXTS: Mapping[str, Words] = {
+    "together": Words(th="{text} · ดูแล้วกดว่าซ่อมแล้ว", en="{text}. Go and look, then say that it is mended."),
     "dosing": Words(
         th="{text} · รดน้ำเปล่าต่อไป จนกว่าจะมีคนไปดูแล้วกดว่าซ่อมแล้ว",
         en="{text}. Plain water goes on until a person has looked and says that it is mended.",
@@ -110,7 +112,7 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
         station = _station_of(content, latch.subject)
         name = (Words.read(zone.name) if zone else None) or (_words(station.name) if station else whole)
         title = TITLES.get(latch.of, OTHER).filled(place=name)
-        told_of = DOSING_TEXTS.get(latch.of, STATION_LATCH_TEXT if station else LATCH_TEXT)
+        told_of = OTHER_TEXTS.get(latch.of, STATION_LATCH_TEXT if station else LATCH_TEXT)
         text = told_of.filled(text=_words(latch.text))
         severity = "critical" if latch.of in CRITICAL else "warning"
         since_ms = at_ms if latch.since_ms is None else latch.since_ms

@@ -188,6 +188,7 @@ export const en = {
   latch_not_closed: "A valve does not close",
   latch_unexpected: "Something else moves valves or pump",
   latch_meter_still: "The water meter stands still",
+  latch_together: "Zones that water together get the wrong flow",
   latch_dosing: "Dosing has stopped",
   latch_stock_empty: "A stock tank is empty",
   latch_not_running: "A pump does not run",

@@ -187,6 +187,7 @@ export const th = {
   latch_not_closed: "วาล์วไม่ปิด",
   latch_unexpected: "มีอย่างอื่นสั่งวาล์วหรือปั๊ม",
   latch_meter_still: "มิเตอร์น้ำไม่เดิน",
+  latch_together: "รดพร้อมกันแล้วน้ำผิด",
   latch_dosing: "จ่ายปุ๋ยไม่ได้",
   latch_stock_empty: "ถังปุ๋ยหมด",
   latch_not_running: "ปั๊มไม่เดิน",

@@ -31,6 +31,7 @@ class LatchKind(StrEnum):
     NOT_MOVED = "not_moved"  # a gate whose limit switch does not say what it was told
     NOT_SAFE = "not_safe"  # what does not go into its safe state
     METER_STILL = "meter_still"  # a meter that counts nothing while water flows; it limits, and blocks nothing
+    TOGETHER = "together"  # outlets that are right alone and wrong together: they water one by one
 
 
 class Tell(Protocol):
@@ -80,7 +81,7 @@ class Latches:
         meter. A valve that does not close takes the water of all that share its pump; a leak that of a whole group.
         """
         paths, subject = self._site.paths, latch.subject
-        if latch.kind == LatchKind.METER_STILL:
+        if latch.kind in {LatchKind.METER_STILL, LatchKind.TOGETHER}:
             return False
         if subject in {outlet, paths.meter(outlet), *paths.of(outlet)}:
             return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.texts import joined, minutes, text
 from tonnam_edge.site.profile import Words
@@ -126,6 +128,16 @@ def together_wrong(how: Text) -> Text:
     return text(
         f"{how['th']} รดหลายแปลงพร้อมกันอยู่ จะรดทีละแปลงเพื่อหาว่าแปลงไหน",
         f"{how['en']}. Several zones were open; they will water one by one to find which",
+    )
+
+
+def wrong_together(names: Iterable[Words]) -> Text:
+    zones = list(names)
+    th, en = " กับ ".join(zone.th for zone in zones), " and ".join(zone.en for zone in zones)
+    return text(
+        f"{th} รดพร้อมกันทีไรน้ำก็ผิด รดทีละแปลงแล้วปกติ จะรดทีละแปลงจนกว่าจะมีคนไปดูปั๊ม ท่อ และ capacity_l_min",
+        f"{en} get the wrong flow whenever they water together, and the right one alone. They water one by one until "
+        "somebody has looked at pump, pipe and capacity_l_min",
     )
 
 

@@ -111,6 +111,8 @@ class Proof:
         self._learn_power(steady, now)
         l_min = self._expected.l_min(outlets)
         how = self.stream.judge(self._shares(outlets), l_min, steady.since, now.mono_ms, steady.calm)
+        if how is None and self.stream.good:
+            self._sharing.well_together(outlets, steady.since, now)
         if how is None or (how is Flow.HIGH and steady.mixed) or (how is Flow.NONE and self._unpowered(outlets)):
             return
         self._judged(how, outlets, image)
@@ -183,7 +185,7 @@ class Proof:
         elif len(outlets) == 1:
             self._latches.set(LATCH_OF[how], outlets[0], now, reason)
         else:
-            self._sharing.suspects |= set(outlets)
+            self._sharing.wrong_together(outlets, now)
             reason = plant_texts.together_wrong(reason)
         for supply in {self._site.supply_of(name) for name in outlets}:
             self._runs.stop_all("failed", reason, now, supply)

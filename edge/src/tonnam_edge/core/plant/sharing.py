@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.image import Now
+from tonnam_edge.core.latches import Latches, LatchKind
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.flow import Expected
@@ -17,20 +19,52 @@ from tonnam_edge.limits import PROVE_S
 from tonnam_edge.site.plant_file import GroupPart
 from tonnam_edge.site.site import Site
 
+# Between the outlets in the subject of a latch: no id has one.
+AND = "+"
+# Outlets whose flow is wrong together though each is right alone are tried together again: so often in a row at most,
+# after a rest that is longer each time. Then it is latched. Together for so long is well.
+TRIES, REST_S, WELL_S = 3, 3600.0, 300.0
+
+
+class _Tried(NamedTuple):
+    """How often some outlets were wrong together in a row, and when last."""
+
+    times: int
+    mono_ms: int
+
 
 class Sharing:
     """Judges who may begin. Times are since boot, in milliseconds."""
 
-    def __init__(self, site: Site, runs: Runs, expected: Expected, powers: Mapping[str, Power]) -> None:
+    def __init__(
+        self, site: Site, runs: Runs, expected: Expected, powers: Mapping[str, Power], latches: Latches
+    ) -> None:
         self._site, self._runs, self._expected, self._powers = site, runs, expected, powers
+        self._latches = latches
         self.suspects: set[str] = set()  # outlets that were open together when the flow was wrong: each waters alone
+        self._tried: dict[frozenset[str], _Tried] = {}
+
+    def wrong_together(self, outlets: Iterable[str], now: Now) -> None:
+        """These were open when the flow was wrong: each waters alone, until it has done so as it should."""
+        named = frozenset(outlets)
+        self.suspects |= named
+        times = self._times(named) + 1
+        self._tried[named] = _Tried(times, now.mono_ms)
+        if times >= TRIES:
+            text = plant_texts.wrong_together(self._site.outlets[name].name for name in sorted(named))
+            self._latches.set(LatchKind.TOGETHER, self._key(named), now, text)
+
+    def well_together(self, outlets: Iterable[str], since_mono_ms: int, now: Now) -> None:
+        """The flow of these has been right since then."""
+        if self._tried and now.mono_ms - since_mono_ms >= WELL_S * 1000:
+            self._tried.pop(frozenset(outlets), None)
 
     def wait(self, outlet: str, seconds: float, now: Now) -> Wait | None:
         """What an outlet must wait for before it may water for so long, or None."""
         supply = self._runs.supply(outlet)
         others = [each for each in self._runs.active if self._runs.supply(each) is not supply]
         return (
-            self._beside(outlet, supply, others)
+            self._beside(outlet, supply, others, now)
             or self._in_groups(outlet, supply, now)
             or self._on_own_supply(outlet, supply, seconds, now)
         )
@@ -59,14 +93,14 @@ class Sharing:
             if at > now.mono_ms:
                 yield at
 
-    def _beside(self, outlet: str, supply: Supply, others: list[str]) -> Wait | None:
+    def _beside(self, outlet: str, supply: Supply, others: list[str], now: Now) -> Wait | None:
         """Whether another supply that waters now forbids it."""
         paths = self._site.paths
         apart = [each for each in others if not paths.side_by_side(supply.name, self._site.supply_of(each))]
         if apart:
             return Wait(texts.busy_elsewhere(self._site.outlets[min(apart)].name), shared=True)
         same = [each for each in others if paths.meter(each) == paths.meter(outlet)]
-        if same and any(self._alone(each) for each in (outlet, *same)):
+        if same and (any(self._alone(each) for each in (outlet, *same)) or self._apart((outlet, *same), now)):
             return Wait(plant_texts.waters_alone(), shared=True)
         return None
 
@@ -124,7 +158,7 @@ class Sharing:
         pump = supply.pump
         if pump is None or pump.part.capacity_l_min is None:
             return Wait(texts.not_ready())
-        if any(self._alone(each) for each in (outlet, *busy)):
+        if any(self._alone(each) for each in (outlet, *busy)) or self._apart((outlet, *busy), now):
             return Wait(plant_texts.waters_alone())
         if sum(map(self._expected.most_l_min, (outlet, *busy))) > pump.part.capacity_l_min:
             return Wait(plant_texts.pump_full(pump.part.name, pump.part.capacity_l_min))
@@ -144,3 +178,25 @@ class Sharing:
         """Whether it must water alone: it is under suspicion, or only the meter proves that its valve closes."""
         latching = any(self._site.actuators[name].part.kind == "latching" for name in self._site.path_of(outlet))
         return latching or outlet in self.suspects
+
+    def _apart(self, outlets: Iterable[str], now: Now) -> bool:
+        """Whether some of these were wrong together, and rest or are latched."""
+        wanted = set(outlets)
+        latched = {latch.subject for latch in self._latches.standing() if latch.kind == LatchKind.TOGETHER}
+        if any(wanted.issuperset(subject.split(AND)) for subject in latched):
+            return True
+        lately = (
+            named
+            for named, tried in self._tried.items()
+            if self._times(named) and now.mono_ms - tried.mono_ms < tried.times * REST_S * 1000
+        )
+        return any(wanted.issuperset(named) for named in lately)
+
+    def _times(self, outlets: frozenset[str]) -> int:
+        """How often they were wrong together; none any more when a person has cleared what was latched of them."""
+        times = self._tried[outlets].times if outlets in self._tried else 0
+        cleared = times >= TRIES and not self._latches.stands(LatchKind.TOGETHER, self._key(outlets))
+        return 0 if cleared else times
+
+    def _key(self, outlets: frozenset[str]) -> str:
+        return AND.join(sorted(outlets))

@@ -40,9 +40,9 @@ class Water:
             if name in site.actuators and site.actuators[name].power is not None
         }
         self.runs = Runs(site, memory, self.actuators, self.streams, self.expected, self.powers, self._gate)
-        self.sharing = Sharing(site, self.runs, self.expected, self.powers)
-        self.filters = Filters(site, memory, self.runs, self.expected)
         self.latches = Latches(memory, site, tell, new_id)
+        self.sharing = Sharing(site, self.runs, self.expected, self.powers, self.latches)
+        self.filters = Filters(site, memory, self.runs, self.expected)
         self.also_open: Callable[[], set[str]] = set  # what dosing has opened: that is as it should be
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
