@@ -158,6 +158,13 @@ def test_a_gauge_that_counts_anew_is_said_to_know_nothing(tmp_path: Path) -> Non
     assert "ไม่รู้ว่าฝนตกเท่าไร" in told(play, "rain.unseen")[0].body["text"]["th"]
 
 
+def test_a_gauge_that_is_silent_is_told_and_counts_as_no_rain(tmp_path: Path) -> None:
+    play = outdoors(tmp_path)
+    field(play).gauge_answers = False
+    days(play, 1.6)
+    assert "no rain, as the gauge is silent" in told(play, "weather.stand_ins")[0].body["text"]["en"]
+
+
 def test_a_restart_of_a_moment_loses_no_rain_and_says_nothing(tmp_path: Path) -> None:
     play = outdoors(tmp_path)
     field(play).rain_mm += 3.0

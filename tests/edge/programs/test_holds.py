@@ -53,13 +53,18 @@ class Outdoors(Field):
         self.moisture = [20.0, 28.0]
         self.wind_m_s: float | None = 1.0
         self.air_c = 30.0
-        self.rain_mm = 100.0
+        self.rain_mm: float = 100.0
+        self.gauge_answers = True
         self.forecast_mm: float | None = 0.0
         self.power_w: float | None = 2000.0
 
     def observe(self, mono_ms: int) -> list[Observation]:
         wind = None if self.wind_m_s is None else self.wind_m_s
-        station = {"wind_speed": wind, "air_temperature": self.air_c, "rain_total": self.rain_mm}
+        station = {
+            "wind_speed": wind,
+            "air_temperature": self.air_c,
+            "rain_total": self.rain_mm if self.gauge_answers else None,
+        }
         forecast = None if self.forecast_mm is None else {"wind_speed": self.forecast_mm}
         roof = None if self.power_w is None else {"active_power": self.power_w}
         return [

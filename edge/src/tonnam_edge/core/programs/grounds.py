@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import date
 from typing import Any, NamedTuple
 
 from tonnam_edge.agronomy import balance, observer
 from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
+from tonnam_edge.agronomy.marks import Mark
 from tonnam_edge.agronomy.observer import Outcome, Reading, Watched
 from tonnam_edge.agronomy.radiation import Radiation
-from tonnam_edge.agronomy.reference_et import BOUNDS_OUTSIDE_MM_DAY, BOUNDS_UNDER_COVER_MM_DAY
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Text
-from tonnam_edge.core.programs import climate, clock, gauge, stand_ins
+from tonnam_edge.core.programs import climate, clock, day_bounds, gauge, stand_ins
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.fields import Fields, Growing
@@ -183,8 +182,9 @@ class Grounds:
             found, light = self._sun.et0(seen, middle, hours, kept)
             if kept.day not in {"", middle.date().isoformat()}:
                 self._tell_stand_ins(stand_ins.end_of_day(kept))
-            stand_ins.note(kept, found.marks, hours)
-            mm = self._within_the_day(found.mm * hours, middle.date())
+            silent = self._site.weather_stream("rain") is not None and seen.rain is None
+            stand_ins.note(kept, found.marks | {Mark.RAIN_UNKNOWN} if silent else found.marks, hours)
+            mm = day_bounds.within(kept, found.mm * hours, middle.date(), under_cover=self._sun.under_cover)
             climate.follow(kept, seen.humidity, seen.wind_speed, hours, middle.date())
             if hours >= 0.5:
                 self._sun.learn(seen, found, light, middle, kept)
@@ -219,18 +219,6 @@ class Grounds:
     def _tell_stand_ins(self, text: Text | None) -> None:
         if text is not None:
             self._to_tell.append(Told("weather.stand_ins", "", text))
-
-    def _within_the_day(self, mm: float, day: date) -> float:
-        """What a day can still bring within its bounds; what the day before missed comes with its first hour."""
-        kept = self._kept
-        low, high = BOUNDS_UNDER_COVER_MM_DAY if self._sun.under_cover else BOUNDS_OUTSIDE_MM_DAY
-        if kept.day != day.isoformat():
-            missing = max(low - kept.day_mm, 0.0) if kept.day else 0.0
-            kept.day, kept.day_mm = day.isoformat(), -missing
-            mm += missing
-        mm = min(mm, max(high - kept.day_mm, 0.0))
-        kept.day_mm = round(kept.day_mm + mm, 4)
-        return mm
 
     def _grow(self, zone: Zone, et0_mm: float, hours: float, rain_mm: float) -> None:
         kept = self._kept
