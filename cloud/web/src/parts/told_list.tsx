@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { SiteEvent, Text, Zone } from "../api/types";
+import type { SiteEvent, Zone } from "../api/types";
 import { useNow } from "../state/clock";
 import { endedBy } from "../state/cloud";
 import { useWords, type Words } from "../words";
@@ -58,9 +58,11 @@ function Told({ site }: { site: Place }) {
   );
 }
 
-function nameOf({ zone }: SiteEvent, { zones }: Place, { pick }: Words): string | null {
-  const name: Text | undefined = zones?.find(({ id }) => id === zone)?.name;
-  return name ? pick(name) : null;
+/** The zone that it is about, unless its text begins with that. */
+function nameOf({ zone, text }: SiteEvent, { zones }: Place, { pick }: Words): string | null {
+  const found = zones?.find(({ id }) => id === zone);
+  const name = found ? pick(found.name) : null;
+  return name && text && pick(text).startsWith(name) ? null : name;
 }
 
 function byDay(told: SiteEvent[], now_ms: number, words: Words): [string, SiteEvent[]][] {
