@@ -100,6 +100,25 @@ def test_a_cloud_is_a_pause_and_the_run_goes_on_until_the_end_that_it_had(tmp_pa
     assert play.core.safe
 
 
+@pytest.mark.parametrize("dark", [300.0, None])
+def test_power_that_goes_while_the_valve_opens_starts_no_pump_until_it_is_back(
+    tmp_path: Path, dark: float | None
+) -> None:
+    play, sunny = play_of(tmp_path)
+    play.water("zone-1", 300, "c1")
+    play.step()
+    sunny.set(dark)
+    play.run(60)
+    assert play.field.coil(3)
+    assert not any(action.actuator == "pump-1" and action.open for step in play.steps for action in step.actions)
+    sunny.set(2000.0)
+    play.run(300)
+    assert kinds(play) == ["run.started", "pump.held", "pump.resumed", "run.ended"]
+    assert play.ended()[0].body["litres"] > 200
+    assert latches(play) == []
+    assert play.core.safe
+
+
 def test_no_sun_until_the_end_ends_the_run_as_planned_and_nothing_starts_without_it(tmp_path: Path) -> None:
     play, sunny = play_of(tmp_path)
     play.water("zone-1", 200, "c1")

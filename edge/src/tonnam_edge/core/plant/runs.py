@@ -208,6 +208,7 @@ class Runs:
         if power is None:
             return
         runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)
+        supply.lacks_power = power.lacks(moves=False)
         if supply.on and power.lacks(moves=self._moves(supply, now)):
             supply.hold(now)
             self.held[supply.name] = True
@@ -227,11 +228,14 @@ class Runs:
 
     def _advance_supply(self, supply: Supply, now: Now) -> None:
         opening, ready = self.on(supply.name, Phase.OPENING), self.on(supply.name, Phase.STARTING)
+        held = supply.held
         if ready and not opening and supply.off:
             self._start_supply(supply, ready, now)
         leaving = self.on(supply.name, Phase.STOPPING)
         hurry = bool(leaving) and not any(self._actuators.said_open(self._valve(run)) for run in leaving)
         supply.advance(now, flows=self.flows_still(supply, now), hurry=hurry)
+        if supply.held and not held:
+            self.held[supply.name] = True
         if ready and supply.on:
             supply.renew(self._longest_s(supply, now), now)
         if supply.ran_out():

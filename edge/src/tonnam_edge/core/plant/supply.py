@@ -83,6 +83,7 @@ class Supply:
         self.flows_on = False  # whether water went on for long after its pump was proven off
         self.may_draw = False  # whether its pump, told to stop, is yet to be seen standing by its current
         self.stopped_at: int | None = None  # when the pump was told to stop last, since it was started
+        self.lacks_power = False  # set by the owner: whether the pump has too little of it now
         self._since = 0
         self._run_s = 0.0
 
@@ -246,6 +247,9 @@ class Supply:
         elif self.stage is Stage.CONTACTOR and self._is_open(self.contactor):
             if self.pump is not None and self._room_s(now) <= 0:
                 self.stop(now)  # the path closes already
+                return
+            if self.pump is not None and self.lacks_power:
+                self._enter(Stage.HELD, now)  # it went while the valves opened
                 return
             if self.pump is not None:
                 self._open(self.pump, self._run_s, now)
