@@ -10,6 +10,7 @@ from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
 from tests.season.record import Span, clock
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
+from tests.season.slots import slots_are_used_once
 from tests.season.spans import both, no_path, of_subject, pumping, pumps
 from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.site.site_file import ActuatorPart
@@ -200,13 +201,14 @@ def tank_is_not_pumped_dry(episode: Episode) -> Iterator[str]:
 
 
 def every_run_has_an_outcome(episode: Episode) -> Iterator[str]:
-    """Each run that has started has ended once, with an outcome and a reason; nothing else has."""
-    started = Counter(event.body["run_id"] for _, event in episode.record.of("run.started"))
-    ended = Counter(event.body["run_id"] for _, event in episode.record.of("run.ended"))
+    """Each run and flush that has started has ended once, with an outcome and a reason; nothing else has."""
+    begun = [*episode.record.of("run.started"), *episode.record.of("flush.started")]
+    over = [*episode.record.of("run.ended"), *episode.record.of("flush.ended")]
+    started, ended = (Counter(event.body["run_id"] for _, event in each) for each in (begun, over))
     for run_id in started.keys() | ended.keys():
         if (started[run_id], ended[run_id]) != (1, 1):
             yield f"the run {run_id} started {started[run_id]} times and ended {ended[run_id]} times"
-    for at_ms, event in episode.record.of("run.ended"):
+    for at_ms, event in over:
         if not event.body["outcome"] or not event.body["reason"]:
             yield f"a run ended without a word at {clock(at_ms)}"
 
@@ -216,18 +218,6 @@ def intents_are_on_disk(episode: Episode) -> Iterator[str]:
     for act in episode.record.acts:
         if not act.remembered:
             yield f"{act.action.actuator} was opened with no run on disk at {clock(act.at_ms)}"
-
-
-def slots_are_used_once(episode: Episode) -> Iterator[str]:
-    """Each slot of a timer is used at most once, whatever the clock does."""
-    days = Counter(
-        (event.body["program"], (event.at_ms + 7 * 3_600_000) // DAY_MS)
-        for _, event in episode.record.of("run.started")
-        if event.body["cause"] == "timer" and event.stamp is None
-    )
-    for (program, _), times in days.items():
-        if times > 1:
-            yield f"{program} used one slot {times} times"
 
 
 def days_have_a_limit(episode: Episode) -> Iterator[str]:
