@@ -178,11 +178,14 @@ function axes({ decimals }: Drawing, paint: Paint): uPlot.Axis[] {
       size: 30,
       space: 64,
       incrs: [3600, 2 * 3600, 3 * 3600, 4 * 3600, 6 * 3600, 12 * 3600],
-      values: (_plot, times) => times.map((at) => hour.format(at * 1000)),
+      values: (plot, times) => times.map((at) => (plot.valToPos(at, "x") > plot.over.clientWidth - HALF_LABEL_PX ? "" : hour.format(at * 1000))),
     },
     { ...common, size: 40, space: 34, incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500], values: (_plot, values) => values.map((value) => value.toFixed(value % 1 ? Math.max(1, decimals) : 0)) },
   ];
 }
+
+/** An hour whose label would run off the right edge has none. */
+const HALF_LABEL_PX = 12;
 
 /** Draws into `into`, as wide as it is; returns what redraws it with other values and what takes it away. */
 export function draw(into: HTMLElement, drawing: Drawing): { redraw(history: History): void; destroy(): void } {
