@@ -102,6 +102,7 @@ async def test_a_walk_finds_travel_flow_and_date_and_writes_them_between_the_lin
     assert read.actuators["valve-1"].part.travel_s in {0.5, 1.0}
     assert 480 < read.zones["zone-1"].part.flow_l_min < 720
     assert talk.heard("can be renewed") == 1
+    assert read.devices["relay"].part.power_on == "off"
     kept = [line for line in before.splitlines() if not line.startswith("flow_l_min")]
     assert [line for line in after.splitlines() if line in kept and line] == [line for line in kept if line]
     assert 'id = "valve-1" # the first' in after
@@ -117,6 +118,16 @@ async def test_a_board_that_comes_back_with_a_relay_on_is_not_used_further(tmp_p
     assert talk.heard("Set it to be off at power-on") == 1
     assert talk.heard("What do you see") == 0
     assert cabinet.coils == [False] * 3
+
+
+async def test_where_nobody_cuts_the_power_nothing_is_called_commissioned(tmp_path: Path) -> None:
+    cabinet, talk = Cabinet(), Talk({"supply off and on": "s", "Measure the flow": "s"})
+    async with farm(tmp_path, cabinet) as site:
+        assert await site.commission(talk) == FINISHED
+        read = load_site(site.path)[0]
+    assert read.actuators["valve-1"].part.travel_s in {0.5, 1.0}
+    assert read.actuators["valve-1"].part.commissioned is None
+    assert read.devices["relay"].part.power_on is None
 
 
 @pytest.mark.parametrize(("seen", "told"), [("n", "does not move"), ("c", "the wrong way"), ("w", "another coil")])
@@ -244,6 +255,8 @@ def test_values_are_set_where_they_belong_however_the_file_is_written() -> None:
     after = edited(TABLES, {**changes, ("actuator", "b"): {"y": 1.5}})
     first, second = 'id = "a" # c\r\nx = 2\r\ny = "z"', 'id = "b"\r\ny = 1.5'
     assert after == f"\ufeff[[actuator]]\r\n{first}\r\n\r\n# about b\r\n[[actuator]]\r\n{second}\r\n"
+    between = '[[actuator]]\nid = "b"\n\n[[bus]] # one\nid = "x"\n\n[[actuator]]\nid = "a"\nat = [\n [1],\n]\n'
+    assert edited(between, {("bus", "x"): {"y": 1}}) == between.replace('"x"\n', '"x"\ny = 1\n')
     with pytest.raises(KeyError):
         edited(TABLES, {("actuator", "c"): {}})
 

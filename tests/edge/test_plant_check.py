@@ -98,6 +98,16 @@ def test_a_normally_open_valve_on_a_board_whose_timers_only_turn_on_is_not_guard
     assert "Neither a program nor a command from afar will water with it" in told
 
 
+def test_a_board_that_comes_back_with_a_relay_on_guards_nothing(tmp_path: Path) -> None:
+    board = 'profile = "waveshare-relay-8ch"\n'
+    site = site_of(tmp_path, SITE.replace(board, board + 'power_on = "on"\n'))
+    assert not any(one.unattended for one in site.actuators.values())
+    _, warnings = load_site(tmp_path / "site.toml")
+    assert len(warnings) == len(site.actuators)
+    assert all("comes back with its relays on after a power cut" in warning.text for warning in warnings)
+    assert site_of(tmp_path, SITE.replace(board, board + 'power_on = "off"\n')).actuators["pump"].unattended
+
+
 def test_a_cut_off_of_its_own_is_as_good_as_a_timer(tmp_path: Path) -> None:
     text = SITE.replace("waveshare-relay-8ch", "relay-8ch")
     for role in ("pump", "valve"):

@@ -103,6 +103,9 @@ def check(site_file: SiteArgument, bus: BusOption = None) -> None:
         f"{len(site.devices)} devices on {len(site.buses)} buses, {len(site.datastreams)} datastreams, "
         f"{len(site.programs)} programs, {len(site.stations)} stations."
     )
+    untried = [name for name, each in site.actuators.items() if each.part.commissioned is None]
+    if untried:
+        typer.echo(f"Not tried out yet, see `tonnam-edge commission`: {', '.join(untried)}")
 
 
 @app.command()

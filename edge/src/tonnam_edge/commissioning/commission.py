@@ -51,6 +51,7 @@ class Commissioning:
         self._times = times or Times()
         self._bad_boards: set[str] = set()
         self._good: set[str] = set()  # pumps whose contactor has pulled in
+        self._untried_boards: set[str] = set()  # whose power nobody has cut
         self.results: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
 
     async def walk(self) -> None:
@@ -129,12 +130,15 @@ class Commissioning:
             async with self._bench.on(first, self._times.power_s):
                 answer = await self._person.ask(words.cut_power(name, self._times.power_s))
                 if answer == "s":
+                    self._untried_boards.add(board.part.id)
                     return True
                 off = not any(await self._coils(board, relay.coils))
         except TimeoutError:
             await self._person.ask(words.time_over())
             return False
         self._person.tell(words.comes_back(name, off=off))
+        if off:
+            self.results["device", board.part.id]["power_on"] = "off"
         return off
 
     async def _coils(self, board: Device, count: int) -> Sequence[int]:
@@ -192,7 +196,8 @@ class Commissioning:
         self._passed(actuator)
 
     def _passed(self, actuator: Actuator) -> None:
-        if self._today is not None:
+        """Commissioned is what was tried whole: not on a board that may come back with a relay on."""
+        if self._today is not None and actuator.part.device not in self._untried_boards:
             self.results["actuator", actuator.id]["commissioned"] = self._today
 
     async def _look(self, actuator: Actuator) -> str:

@@ -14,7 +14,7 @@ from tonnam_edge.site.plant_file import FilterPart, FlowPart
 from tonnam_edge.site.positions import Path
 from tonnam_edge.site.problems import Problems, a_or_an, did_you_mean
 from tonnam_edge.site.profile import Profile, Relay
-from tonnam_edge.site.site_file import ActuatorPart, Role, ZonePart
+from tonnam_edge.site.site_file import ActuatorPart, DevicePart, Role, ZonePart
 
 # Keys that only some actuators have.
 ONLY_OF: dict[str, tuple[Role, ...]] = {
@@ -51,7 +51,7 @@ def check_actuators(parts: Parts, profiles: Mapping[str, Profile], problems: Pro
             coils.setdefault((actuator.device, coil), actuator.id)
         _keys(actuator, path, problems)
         _kind(parts, actuator, path, problems)
-        _board(actuator, profiles, path, problems)
+        _board(actuator, profiles, path, problems, comes_back_on=actuator.device in _come_back_on(parts))
     _unused_valves(parts, problems)
 
 
@@ -99,13 +99,16 @@ def check_unattended(parts: Parts, profiles: Mapping[str, Profile], problems: Pr
     """Warn at every program that can never water: nothing but this machine would end the water of its zone."""
     actuators = {actuator.id: actuator for _, actuator in parts.of(ActuatorPart, "actuator")}
     zones = {zone.id: zone for _, zone in parts.of(ZonePart, "zone")}
+    come_back_on = _come_back_on(parts)
     for index, program in parts.of(BaseModel, "program"):
         zone = zones.get(getattr(program, "zone", ""))
         for _, name in _path(zone, actuators) if zone is not None else ():
             part = actuators.get(name)
             profile = profiles.get(part.device) if part is not None else None
             relay = None if profile is None else profile.relay
-            if part is None or relay is None or timer_s(part, relay) is not None or part.cut_off_min is not None:
+            if part is None or relay is None or part.cut_off_min is not None:
+                continue
+            if timer_s(part, relay) is not None and part.device not in come_back_on:
                 continue
             timer = "" if part.kind == "latching" else ", or put it on a board with a timer"
             text = f'it will never water: nothing closes "{name}" by itself if this machine dies'
@@ -141,7 +144,14 @@ def _kind(parts: Parts, actuator: ActuatorPart, path: Path, problems: Problems) 
         problems.error((*path, "kind"), text)
 
 
-def _board(actuator: ActuatorPart, profiles: Mapping[str, Profile], path: Path, problems: Problems) -> None:
+def _come_back_on(parts: Parts) -> set[str]:
+    """The boards of which a relay that was on is on after a power cut, too."""
+    return {device.id for _, device in parts.of(DevicePart, "device") if device.power_on == "on"}
+
+
+def _board(
+    actuator: ActuatorPart, profiles: Mapping[str, Profile], path: Path, problems: Problems, *, comes_back_on: bool
+) -> None:
     profile = profiles.get(actuator.device)
     if profile is None:
         return
@@ -156,14 +166,17 @@ def _board(actuator: ActuatorPart, profiles: Mapping[str, Profile], path: Path, 
     if actuator.kind == "latching" and profile.relay.flash_at(on=True) is None:
         text = f"{profile.id} has no timers, and a pulse must end by itself. Put it on a board with timers"
         problems.error((*path, "device"), text)
-    elif timer_s(actuator, profile.relay) is None and actuator.cut_off_min is None:
-        problems.warning((*path, "device"), _unguarded(actuator, profile.id, profile.relay))
+    elif (comes_back_on or timer_s(actuator, profile.relay) is None) and actuator.cut_off_min is None:
+        text = _unguarded(actuator, profile.id, profile.relay, comes_back_on=comes_back_on)
+        problems.warning((*path, "device"), text)
 
 
-def _unguarded(actuator: ActuatorPart, board: str, relay: Relay) -> str:
+def _unguarded(actuator: ActuatorPart, board: str, relay: Relay, *, comes_back_on: bool) -> str:
     why = f"{board} cannot hold a deadline"
     if actuator.kind == "latching":
         why = "no timer closes a latching valve"
+    elif comes_back_on:
+        why = f"{board} comes back with its relays on after a power cut, without a timer"
     elif relay.timer_max_s(on=True) is not None:
         state = "open" if actuator.safe_open else "closed"
         why = f"no timer of {board} ends with it {state}"

@@ -13,7 +13,7 @@ from tonnam_edge.site.site_types import Id, Positive
 class TankPart(Model):
     """The tank that the pumps draw from. Below `low_cm` no water is drawn; below `short_cm` zones take turns.
 
-    While its level is unknown a run lasts at most `unknown_max_run_min`, and all together draw `unknown_max_l`. If that
+    While its level is unknown a run lasts at most `unknown_max_run_min`, and all together draw `unknown_max_l`. If it
     is not given they draw 20 minutes of each zone a day, and more only where a meter or a current with `dry_below`
     would tell of a pump that runs dry.
     """

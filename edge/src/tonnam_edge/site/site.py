@@ -65,7 +65,8 @@ class Averaged:
 
 @dataclass(frozen=True)
 class Actuator:
-    """What a relay board moves. `timer_s` is the longest deadline that the board can hold for it, None without."""
+    """What a relay board moves. `timer_s` is the longest deadline that the board can hold for it, None without;
+    `comes_back_on` says that a power cut of the board ends it."""
 
     part: ActuatorPart
     relay: Relay
@@ -73,6 +74,7 @@ class Actuator:
     max_age_s: float
     current: str | None = None
     power: str | None = None
+    comes_back_on: bool = False
 
     @property
     def id(self) -> str:
@@ -90,7 +92,7 @@ class Actuator:
     @property
     def unattended(self) -> bool:
         """Whether its water ends without this machine: by a timer of the board or by a cut-off of its own."""
-        return self.timer_s is not None or self.part.cut_off_min is not None
+        return (self.timer_s is not None and not self.comes_back_on) or self.part.cut_off_min is not None
 
 
 @dataclass(frozen=True)
@@ -334,7 +336,8 @@ def _actuator(file: SiteFile, part: ActuatorPart, device: Device) -> Actuator:
     max_age_s = min(device.max_age_s, max(5.0, 4 * device.poll_s))
     current = None if part.current is None else f"{file.site.id}/{part.current}"
     power = None if part.power is None else f"{file.site.id}/{part.power}"
-    return Actuator(part, device.profile.relay, datastream, max_age_s, current, power)
+    back_on = device.part.power_on == "on"
+    return Actuator(part, device.profile.relay, datastream, max_age_s, current, power, back_on)
 
 
 def _with_unique_names(site: Site) -> Site:

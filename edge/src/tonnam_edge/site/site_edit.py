@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import ParseError
 from tomlkit.items import Table
 
 from tonnam_edge.site.check import load_site
 
 MARK = "\ufeff"  # Windows Notepad begins with it
+_HEADING = re.compile(r"\s*\[\[?[\w.\s\"'-]+\]\]?\s*(#.*)?$", re.MULTILINE)
 _BARE_END = re.compile(r"(?<!\r)\n")
 Changes = Mapping[tuple[str, str], Mapping[str, Any]]
 """By list and id, such as ("actuator", "valve-1"): the keys to set."""
@@ -23,15 +25,45 @@ Changes = Mapping[tuple[str, str], Mapping[str, Any]]
 def edited(text: str, changes: Changes) -> str:
     """The text of a site file with `changes` in it. Raises KeyError when there is no such part."""
     mark, text = (MARK, text[1:]) if text.startswith(MARK) else ("", text)
-    document = tomlkit.parse(text)
-    for (kind, name), values in changes.items():
-        parts = [part for part in document.get(kind, ()) if part.get("id") == name]
-        if not parts:
-            raise KeyError(name)
-        for key, value in values.items():
-            _set(parts[0], key, value)
-    found = tomlkit.dumps(document)
+    left = dict(changes)
+    found = "".join(_with(part, left) for part in _parts(text))
+    if left:
+        raise KeyError(next(iter(left))[1])
     return mark + (_BARE_END.sub("\r\n", found) if "\r\n" in text else found)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in pieces, each with one heading at most. tomlkit puts lists of one kind together when it writes a
+    whole document, though others stand between them."""
+    begun = ""
+    for line in text.splitlines(keepends=True):
+        if begun and _HEADING.match(line) and _is_whole(begun):
+            yield begun
+            begun = ""
+        begun += line
+    yield begun
+
+
+def _is_whole(part: str) -> bool:
+    """Whether it ends where a value ends: what looks like a heading may be a line of a list."""
+    try:
+        tomlkit.parse(part)
+    except ParseError:
+        return False
+    return True
+
+
+def _with(part: str, left: dict[tuple[str, str], Mapping[str, Any]]) -> str:
+    """A piece with those changes that concern it, which are taken out of `left`."""
+    document = tomlkit.parse(part)
+    for kind, name in list(left):
+        found = [each for each in document.get(kind, ()) if isinstance(each, Mapping) and each.get("id") == name]
+        if not found:
+            continue
+        for key, value in left.pop((kind, name)).items():
+            _set(found[0], key, value)
+        part = tomlkit.dumps(document)
+    return part
 
 
 def _set(part: Any, key: str, value: Any) -> None:

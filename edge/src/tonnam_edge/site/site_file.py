@@ -60,7 +60,11 @@ class BusPart(Model):
 
 
 class DevicePart(Model):
-    """A device on a bus. What it measures becomes datastreams of the thing `thing` (or else of its own id)."""
+    """A device on a bus. What it measures becomes datastreams of the thing `thing` (or else of its own id).
+
+    `power_on` is how a board's relays come back after a power cut, as commissioning has seen it: all off, or with one
+    on that was on before. What holds such a relay then is no timer.
+    """
 
     id: Id
     bus: Id
@@ -70,6 +74,7 @@ class DevicePart(Model):
     thing: Id | None = None
     tells: tuple[str, ...] | None = None
     parameters: dict[str, Positive] = Field(default={})
+    power_on: Literal["off", "on"] | None = None
     poll_s: Annotated[float, Field(ge=0.2, le=3600)] | None = None
     max_age_s: Annotated[float, Field(ge=1, le=86400)] | None = None
 
