@@ -17,6 +17,7 @@ from tests.edge.plants import Estate
 from tests.edge.switches import switched
 from tonnam_edge.core import Observation
 from tonnam_edge.site.site import Site
+from tonnam_sim.world.faults import CabinetSwitch
 
 AUTO, HAND, OFF = (1.0, 0.0), (0.0, 1.0), (0.0, 0.0)
 POINTS = """dose = [{ injector = "a", ml_per_l = 4, most_ml_per_l = 12 }, { injector = "acid", most_ml_per_l = 2.5 }]
@@ -43,7 +44,7 @@ class Cabinet:
 
     def __init__(self, kind: str) -> None:
         self.estate = Estate(site(kind), tank_world() if kind == "tank" else world())
-        self.zone, self.pressed = AUTO, False
+        self.zone, self.other, self.pressed = AUTO, AUTO, False
         self._observe = self.estate.core.observe
         setattr(self.estate.core, "observe", self._see)  # noqa: B010
 
@@ -51,7 +52,7 @@ class Cabinet:
         self._observe([*(each for each in seen if each.device != "switches"), self._switches()])
 
     def _switches(self) -> Observation:
-        closed = (*self.zone, *AUTO, float(not self.pressed))
+        closed = (*self.zone, *self.other, float(not self.pressed))
         return Observation("switches", self.estate.mono_ms, {f"input_{n}": value for n, value in enumerate(closed)})
 
     def deed(self, what: str) -> None:
@@ -108,3 +109,49 @@ def test_whoever_stops_the_water_under_a_pulse_stops_the_dosing_pump_first(
     assert not any(act.open for _, act in one.actions[before:] if act.actuator in DOSERS)
     for name, ml in given_ml.items():
         assert ml <= remembered(one).dosing.stocks[name].used_ml * 1.001 + 0.01 if ml else True
+
+
+def by_hand(cabinet: Cabinet, *subjects: str, on: bool) -> None:
+    """Somebody turns switches, and what they name gets its current whatever the coils say."""
+    world = cabinet.estate.world
+    for subject in subjects:
+        world.add(CabinetSwitch(at_s=world.now_s, subject=subject, position="hand" if on else "auto"))
+
+
+def test_water_by_hand_is_metered_and_told_and_nothing_is_dosed_into_it() -> None:
+    cabinet = Cabinet("main")
+    one = cabinet.estate
+    one.run(40)
+    cabinet.zone = HAND
+    one.run(5)
+    by_hand(cabinet, "zone-1", "pump", on=True)
+    one.run(300)
+    by_hand(cabinet, "zone-1", "pump", on=False)
+    one.run(140)
+    (ended,) = one.ended()
+    assert [e.body["cause"] for e in one.events if e.kind == "run.started"] == ["hand"]
+    assert ended["zone"] == "zone-1"
+    assert isinstance(ended["litres"], float)
+    assert ended["litres"] > 200
+    assert not any(one.world.truth.dosed_ml.values())
+    assert one.latches() == []
+
+
+def test_dosing_stops_while_somebody_waters_another_zone_through_the_same_line() -> None:
+    cabinet = Cabinet("main")
+    one = cabinet.estate
+    cabinet.until_a_pulse()
+    cabinet.other = HAND
+    one.run(3)
+    by_hand(cabinet, "zone-2", on=True)
+    one.run(20)
+    given_ml = dict(one.world.truth.dosed_ml)
+    one.run(80)
+    assert one.world.truth.dosed_ml == given_ml
+    (event,) = [each for each in one.events if each.kind == "dosing.stopped"]
+    assert "at the cabinet" in event.body["text"]["en"]
+    by_hand(cabinet, "zone-2", on=False)
+    cabinet.other = AUTO
+    one.run(200)
+    assert sum(one.world.truth.dosed_ml.values()) > sum(given_ml.values())
+    assert one.latches() == []

@@ -66,6 +66,13 @@ def flow_not_proven() -> Text:
     return text("ยังไม่เห็นน้ำไหลที่จุดจ่ายปุ๋ย", "No flow has been proven at the injector")
 
 
+def hand_waters() -> Text:
+    return text(
+        "มีคนเปิดน้ำจากตู้ในท่อเดียวกัน จึงไม่จ่ายปุ๋ยจนกว่าจะปิด",
+        "Somebody lets water run through this line at the cabinet: nothing is dosed until that is over",
+    )
+
+
 def flow_not_known() -> Text:
     return text("อ่านมิเตอร์น้ำไม่ได้ จึงไม่จ่ายปุ๋ย", "The water meter cannot be read, so nothing is dosed")
 

@@ -19,6 +19,8 @@ from tonnam_edge.site.site import Site
 COASTS_S = 1.5
 # A flow switch that says flow so long after everything stands hangs.
 HANGS_S = 60.0
+# So long after the last litre that somebody let run at the cabinet nothing is dosed: it goes to a zone of no recipe.
+HAND_S = 120.0
 
 
 class Guard:
@@ -34,6 +36,7 @@ class Guard:
     ) -> None:
         self._site, self._part, self._injectors, self._water, self._kept = site, part, injectors, water, kept
         self._off_since: int | None = None
+        self._hand_until = -1
         self.runs_on: Text | None = None  # a dosing pump that runs though it was turned off
         self.at_rest: set[str] = set()  # injectors that were seen to stand since they were turned off last
 
@@ -42,6 +45,14 @@ class Guard:
         subjects = {part.id, part.actuator, part.closing_actuator}
         latch = next((each for each in self._water.latches.standing() if each.subject in subjects), None)
         return None if latch is None else texts.latched(latch.text)
+
+    def hand_waters(self, now: Now) -> bool:
+        """Whether somebody lets water run through the line at the cabinet, or did a moment ago."""
+        on_hand = any(self._site.supply_of(zone) == self._part.feeds for zone in self._water.on_hand)
+        meter = self._site.paths.meter_of_supply(self._part.feeds) or ""
+        if on_hand and self._water.hand_l.get(meter, 0.0) > 0:
+            self._hand_until = now.mono_ms + round(HAND_S * 1000)
+        return now.mono_ms < self._hand_until
 
     def empty(self, part: InjectorPart, now: Now) -> None:
         """Its stock is used up, by the books."""

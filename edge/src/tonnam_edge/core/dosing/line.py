@@ -155,6 +155,8 @@ class Line:
                 if self._site.zones[run.intent.zone].part.without_dose == "wait":
                     self._water.runs.stop(run.intent.zone, "stopped", texts.waits_for_dosing(why), image.now)
             return why
+        if self.guard.hand_waters(image.now):
+            return texts.hand_waters()
         if not self.flow.flows:
             return texts.flow_not_proven() if self.flow.known else texts.flow_not_known()
         return None
