@@ -7,7 +7,8 @@ What unknown means, by input:
     current of the pump         the next witness: the flow
     flow                        the next witness: the current; with neither the tank level's limit alone counts
     a meter that stands still   limited: so many litres until somebody has looked, see `plant.proof`
-    power of a solar pump       no start; a run in progress goes on while the meter moves, see `plant.power`
+    power of a solar pump       no start; a run in progress goes on while the meter moves, see `plant.power`. That of
+                                `holds.solar` stops no person, and after its latest hour no program
     emergency stop              stop: nothing starts before it was read; while silent, as it was last seen
     switch of a zone            one last seen off or on hand stays so; else programs wait, people need not
     lock-outs and latches       none: they are remembered; while the memory is unread nothing starts

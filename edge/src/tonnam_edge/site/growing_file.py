@@ -141,7 +141,8 @@ class WeatherPart(Model):
 class SolarPart(Model):
     """Programs wait for the sun: until `power` is at least `least`, in that datastream's unit, or until `latest`.
 
-    With `direct` the pump has nothing but the sun: below `least` a run pauses.
+    With `direct` the pumps have nothing but the sun: without power nothing starts and a run pauses. From `latest`
+    until sunset programs water whatever the power is said to be.
     """
 
     power: str

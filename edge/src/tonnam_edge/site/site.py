@@ -75,6 +75,7 @@ class Actuator:
     current: str | None = None
     power: str | None = None
     comes_back_on: bool = False
+    least_w: float | None = None
 
     @property
     def id(self) -> str:
@@ -335,9 +336,12 @@ def _actuator(file: SiteFile, part: ActuatorPart, device: Device) -> Actuator:
     )
     max_age_s = min(device.max_age_s, max(5.0, 4 * device.poll_s))
     current = None if part.current is None else f"{file.site.id}/{part.current}"
-    power = None if part.power is None else f"{file.site.id}/{part.power}"
+    power, least_w, solar = part.power, part.least_w, file.holds.solar
+    if part.role == "pump" and power is None and solar is not None and solar.direct:
+        power, least_w = solar.power, solar.least
+    power = None if power is None else f"{file.site.id}/{power}"
     back_on = device.part.power_on == "on"
-    return Actuator(part, device.profile.relay, datastream, max_age_s, current, power, back_on)
+    return Actuator(part, device.profile.relay, datastream, max_age_s, current, power, back_on, least_w)
 
 
 def _with_unique_names(site: Site) -> Site:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tonnam_edge.core.image import Image
-from tonnam_edge.core.memory import Memory
+from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.site.site import Actuator
 
 # What there was is remembered for this long.
@@ -36,20 +36,33 @@ class Point(NamedTuple):
     share: float | None
 
 
+class Sun(NamedTuple):
+    """What `holds.solar` says of pumps that have nothing but the sun. `anyway`: programs water now whatever the power
+    is said to be; `wait`: what to say of a start that waits for it."""
+
+    anyway: bool = False
+    wait: Text | None = None
+
+
 class Power:
-    """The power of one pump. Times are since boot, in milliseconds."""
+    """The power of one pump. Times are since boot, in milliseconds.
+
+    `by_roof`: it is that of `holds.solar`, which people and a latest hour need not believe.
+    """
 
     def __init__(self, pump: Actuator, memory: Memory) -> None:
         self._pump, self._memory = pump, memory
-        self._least_w = pump.part.least_w or 0.0
+        self._least_w, self.by_roof = pump.least_w or 0.0, pump.part.power is None
         self._points: deque[Point] = deque()
         self._there_since: int | None = None
         self._step: int | None = None
         self._step_since = 0
         self.watts: float | None = None
+        self.sun = Sun()
 
-    def look(self, image: Image) -> None:
+    def look(self, image: Image, sun: Sun) -> None:
         """Read how much there is."""
+        self.sun = sun
         now, self.watts = image.now.mono_ms, image.value(self._pump.power)
         returned = self.watts is not None and self.watts >= RETURNS_SHARE * self._least_w
         self._there_since = (now if self._there_since is None else self._there_since) if returned else None
@@ -62,9 +75,26 @@ class Power:
         while len(self._points) > 1 and now - self._points[1].mono_ms > KEPT_MS:
             self._points.popleft()
 
-    def lacks(self, *, moves: bool) -> bool:
-        """Whether the pump has too little. `moves`: the meter says that water flows all the same."""
-        return not moves if self.watts is None else self.watts < self._least_w
+    @property
+    def enough(self) -> bool:
+        """Whether it is known that the pump has enough."""
+        return self.watts is not None and self.watts >= self._least_w
+
+    def lacks(self, *, moves: bool | None, by_person: bool) -> bool:
+        """Whether the pump has too little. `moves`: whether the meter says that water flows all the same, None where
+        nothing does."""
+        if self.enough:
+            return False
+        if self._anyway(by_person=by_person):
+            return moves is False
+        return self.watts is not None or not moves
+
+    def may_start(self, now: int, *, by_person: bool) -> bool:
+        """Whether there is enough, or nobody waits for that any more."""
+        return self.returned(now) or self._anyway(by_person=by_person)
+
+    def _anyway(self, *, by_person: bool) -> bool:
+        return self.sun.anyway or (by_person and self.by_roof)
 
     def returned(self, now: int) -> bool:
         """Whether there is enough again, and has been for a while."""
@@ -109,7 +139,7 @@ class Power:
         self._step_since = now
 
     def _share(self, watts: float | None) -> float | None:
-        if watts is None:
+        if watts is None or watts < self._least_w:
             return None
         if self._pump.part.flow_at is not None:
             return interpolated(self._pump.part.flow_at, watts) / 100

@@ -160,9 +160,9 @@ class Proof:
             steady.calm = image.now.mono_ms
 
     def _unpowered(self, outlets: tuple[str, ...]) -> bool:
-        """Whether nobody knows that a pump has power: then no water is a pause, see `Runs`."""
+        """Whether nobody knows that a pump has enough power: then no water is a pause, see `Runs`."""
         powers = (self._powers.get(self._site.supply_of(name)) for name in outlets)
-        return any(power is not None and power.watts is None for power in powers)
+        return any(power is not None and not power.enough for power in powers)
 
     def _shares(self, outlets: tuple[str, ...]) -> Shares:
         parts = [

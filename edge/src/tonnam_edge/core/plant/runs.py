@@ -208,8 +208,9 @@ class Runs:
         if power is None:
             return
         runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)
-        supply.lacks_power = power.lacks(moves=False)
-        if supply.on and power.lacks(moves=self._moves(supply, now)):
+        by_person = any(run.intent.cause == "manual" for run in self.on(supply.name))
+        supply.lacks_power = power.lacks(moves=None, by_person=by_person)
+        if supply.on and power.lacks(moves=self._moves(supply, now), by_person=by_person):
             supply.hold(now)
             self.held[supply.name] = True
         elif supply.held and power.returned(now.mono_ms):
@@ -217,12 +218,14 @@ class Runs:
             if left_s >= SHORTEST_RUN_S and supply.resume(left_s, now):
                 self.held[supply.name] = False
 
-    def _moves(self, supply: Supply, now: Now) -> bool:
-        """Whether a meter says that a supply gives water, or cannot know yet."""
+    def _moves(self, supply: Supply, now: Now) -> bool | None:
+        """Whether a meter says that a supply gives water, or cannot know yet; None without a good one."""
         zones = [run.intent.zone for run in self.on(supply.name, Phase.WATERING)]
         stream = self.stream(supply.outlets[0])
-        if stream is None or not stream.good or not zones:
-            return not zones
+        if not zones:
+            return True
+        if stream is None or not stream.good:
+            return None
         since = max(stream.rose_mono_ms, supply.on_since)
         return now.mono_ms - since <= stream.wait_s(self._expected.l_min(zones)) * 1000
 
@@ -261,7 +264,7 @@ class Runs:
 
     def _finish(self, run: Run, reason: Text, now: Now) -> None:
         """A run has come to its end: done, unless it had no water at all."""
-        if run.water_from is None:
+        if run.water_from is None or (run.litres == 0 and self.supply(run.intent.zone).held):
             self.stop(run.intent.zone, "stopped", plant_texts.never_fed(), now)
         else:
             self.stop(run.intent.zone, "done", reason, now)

@@ -34,6 +34,7 @@ class Asked:
     prices: Prices
     latest: Mapping[str, str]  # by when the programs water that may wait for cheaper electricity
     between: Mapping[str, tuple[str, str]]  # the hours of the programs that have some
+    solar_latest: str  # when a pump that has nothing but the sun runs all the same; empty without solar
     decision: Decision
     passing: Passing
 

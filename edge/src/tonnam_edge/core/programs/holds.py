@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from tonnam_edge.agronomy import balance
 from tonnam_edge.core.image import Image
-from tonnam_edge.core.memory import Text
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs import timer, weather_hold
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.core.programs.price import Change, pump_kw
+from tonnam_edge.core.programs.solar import latest_within
 from tonnam_edge.core.wishes import Delay, Why, Wish
 from tonnam_edge.site.site import Site, Zone
 from tonnam_edge.site.site_types import within
@@ -43,15 +43,6 @@ def _slot_waits(wish: Wish, slot_ms: int, why: Why, asked: Asked) -> Why:
     """A timer's slot is kept back, and waters later. If it does not in the end, it is told why."""
     asked.decision.delays[wish.program or ""] = Delay(slot_ms, why.text, rained=why.rained)
     return why._replace(text=words.slot_waits(asked.local.clock(slot_ms), why.text))
-
-
-def pause(site: Site, image: Image) -> Text | None:
-    """Why runs of a pump that has nothing but the sun pause just now; None if they need not."""
-    solar = site.file.holds.solar
-    if solar is None or not solar.direct:
-        return None
-    power = image.value(f"{site.id}/{solar.power}")
-    return words.sun_went() if power is not None and power < solar.least else None
 
 
 def forecast(site: Site, kept: Kept, image: Image) -> None:
@@ -100,19 +91,20 @@ def _quiet(asked: Asked) -> Why | None:
 
 
 def _sun(wish: Wish, asked: Asked) -> Why | None:
-    """Solar first: until there is power, or the latest hour. A timer has its own hour."""
-    site, now = asked.fields.site, asked.image.now
+    """Solar first: until there is power, or the latest hour. A timer has its own hour. A pump that has nothing but
+    the sun waits by itself, see `plant.power`."""
+    site, now, program = asked.fields.site, asked.image.now, wish.program or ""
     solar = site.file.holds.solar
-    if solar is None or wish.cause == "timer" or not now.sure:
+    if solar is None or not now.sure:
         return None
-    power = asked.image.value(f"{site.id}/{solar.power}")
-    if power is not None and power >= solar.least:
+    if solar.direct:
+        asked.decision.due(asked.local.next(asked.solar_latest, now.wall_ms))
         return None
-    if solar.direct and power is not None:
-        return Why(words.sun_went())
-    if asked.local.clock(now.wall_ms) >= solar.latest:
+    latest = latest_within(solar.latest, asked.between.get(program))
+    if wish.cause == "timer" or asked.local.clock(now.wall_ms) >= latest or _sun_runs_the_pump(asked):
         return None
-    return Why(words.waits_for_sun(solar.latest), asked.local.next(solar.latest, now.wall_ms))
+    until_ms = _may_water_from(asked.local.next(latest, now.wall_ms), program, asked)
+    return Why(words.waits_for_sun(asked.local.clock(until_ms)), until_ms)
 
 
 def _price(wish: Wish, asked: Asked) -> Why | None:

@@ -296,7 +296,7 @@ def quota_used(litres: float) -> Text:
 def waits_for_sun(clock: str) -> Text:
     return text(
         f"รอแดดให้โซลาร์พอเดินปั๊ม ถ้ายังไม่พอจะรดตอน {clock} น.",
-        f"Waiting for the sun to run the pump; waters at {clock} all the same",
+        f"Not enough sun to run the pump yet; waters at {clock} all the same",
     )
 
 
@@ -311,5 +311,8 @@ def waits_for_price(clock: str, now_baht: float, then_baht: float, saved_baht: f
     )
 
 
-def sun_went() -> Text:
-    return text("แดดไม่พอเดินปั๊ม พักไว้ก่อน", "Not enough sun for the pump: paused")
+def no_sun() -> Text:
+    return text(
+        "ปั๊มเดินด้วยแดดอย่างเดียว แดดไม่พอ หรือไม่รู้ว่ามีเท่าไร รอแดด",
+        "The pump has nothing but the sun, and that is too little or not known",
+    )

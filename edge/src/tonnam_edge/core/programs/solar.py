@@ -1,0 +1,50 @@
+"""Solar first: from which hour on programs water anyway, and what the sun means to a pump that has nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from tonnam_edge.core.image import Image
+from tonnam_edge.core.plant.power import Sun
+from tonnam_edge.core.programs import program_texts as words
+from tonnam_edge.core.programs.schedule import LocalTime
+from tonnam_edge.site.program_file import Hours
+from tonnam_edge.site.site import Site
+
+# A program whose hours end before the latest hour waters anyway from so long before their end on.
+BEFORE_THE_END_MIN = 60
+
+
+def latest_within(latest: str, between: Hours | None) -> str:
+    """From when on a program waters without sun: the latest hour, or one that leaves it some of its own hours."""
+    if between is None or latest < between[1]:
+        return latest
+    ends = datetime.fromisoformat(f"2026-01-01 {between[1]}")
+    return max(between[0], f"{ends - timedelta(minutes=BEFORE_THE_END_MIN):%H:%M}")
+
+
+def earliest_latest(site: Site, between: Iterable[Hours]) -> str:
+    """When a pump that has nothing but the sun runs all the same: early enough for each program's hours."""
+    solar = site.file.holds.solar
+    return "" if solar is None else min(latest_within(solar.latest, each) for each in (None, *between))
+
+
+def sun_of(site: Site, local: LocalTime, latest: str, image: Image) -> Sun:
+    """What `holds.solar` with `direct` says of the pumps now. By night nothing runs them, whatever the hour."""
+    solar, now = site.file.holds.solar, image.now
+    if solar is None or not solar.direct:
+        return Sun()
+    if not now.sure:
+        return Sun(anyway=image.value(f"{site.id}/{solar.power}") is None, wait=words.no_sun())
+    if local.clock(now.wall_ms) >= latest and _is_up(now.wall_ms, local):
+        return Sun(anyway=True)
+    due = _is_up(local.next(latest, now.wall_ms), local)
+    return Sun(wait=words.waits_for_sun(latest) if due else words.no_sun())
+
+
+def _is_up(wall_ms: int, local: LocalTime) -> bool:
+    """Whether it is day. Where the sun does not set, or not rise, on that day nobody is kept waiting."""
+    day = local.at(wall_ms).date()
+    rises, sets = local.sun("sunrise", day), local.sun("sunset", day)
+    return rises is None or sets is None or rises <= wall_ms < sets
