@@ -266,8 +266,9 @@ def test_memory_that_could_not_be_read_is_taken_over_when_it_can(thirsty: Site) 
     play.run(60)
     assert (starts(play), play.memory) == ([], None)
     assert play.core.unread
+    play.field.meter_answers = False
     play.core.recall(before.memory, play.now_ms, play.now_ms, boot="", sure=True)
-    play.run(20)
+    play.run(125)
     assert [each.body["outcome"] for each in play.ended()] == ["interrupted"]
     assert not play.core.unread
     assert play.memory is not None

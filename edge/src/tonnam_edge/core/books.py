@@ -68,13 +68,16 @@ class Books:
         self._memory.book.use(zone, self._local.day(now.wall_ms), seconds)
         self._note(now, zone=zone, seconds=seconds)
 
-    def use_in_full(self, intent: Intent) -> None:
-        """A run was cut off by the end of a process: all that it was to give counts, when it began."""
-        if intent.stamp is None or self._memory.guess is None:
-            self._memory.known.use(intent.zone, self._local.day(intent.started_at_ms), intent.planned_s)
-            return
-        self._memory.guess.book.use(intent.zone, self._local.day(intent.started_at_ms), intent.planned_s)
-        self._memory.guess.done.append(Done(intent.stamp, intent.zone, intent.planned_s))
+    def use_of(self, intent: Intent, seconds: float, now: Now) -> None:
+        """A run was cut off by the end of a process: so much water counts, when it began. In a time of guesses, what
+        began when the time was known may have been a moment ago."""
+        guess, day = self._memory.guess, self._local.day(intent.started_at_ms)
+        if intent.stamp is None or guess is None:
+            self._memory.known.use(intent.zone, day, seconds)
+        if guess is not None:
+            guess.book.use(intent.zone, max(day, self._local.day(now.wall_ms)), seconds)
+        if guess is not None and intent.stamp is not None:
+            guess.done.append(Done(intent.stamp, intent.zone, seconds))
 
     def use_slot(self, program: str, zone: str, slot_ms: int, now: Now) -> None:
         """A timer's run begins: its slot is used up."""

@@ -11,6 +11,7 @@ from tonnam_edge.core import texts
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
 from tonnam_edge.core.decide import Decision, Settings, Wish, decide, plan_of
+from tonnam_edge.core.devices import Devices
 from tonnam_edge.core.dosing.dosing import Dosing
 from tonnam_edge.core.image import Image, NotWritten, Now, Observation, Observed
 from tonnam_edge.core.interlocks import Granted, Standing, pass_interlocks
@@ -30,7 +31,6 @@ from tonnam_edge.core.stations import texts as station_texts
 from tonnam_edge.core.stations.stations import Stations
 from tonnam_edge.core.telling import Frames, described
 from tonnam_edge.core.wishes import waiting
-from tonnam_edge.limits import LOST_AFTER_S
 from tonnam_edge.site.site import Site
 from tonnam_link.commands.refusals import KIND
 from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, Stamp
@@ -67,7 +67,7 @@ class Core:
     """One farm's mind. Give it observations and commands, step it, and do what the step says.
 
     On the first steps it turns everything off until that is read back. Runs that `memory` holds were cut off by the
-    end of the process before: they end as interrupted, and their whole planned time counts as water given.
+    end of the process before: they end as interrupted, with what their meter says by then, see `core.cut_off`.
 
     `sure` says whether the UTC is known or only the guess of `boot`. With `unread` the memory on disk could not be
     read yet: nothing starts and nothing is to be written until `recall`. `interrupted` says what cut the runs off,
@@ -101,13 +101,15 @@ class Core:
         self._water = Water(site, self._memory, now, self._event, new_id)
         self._actuators, self._runs = self._water.actuators, self._water.runs
         self._observed = Observed(site, now.mono_ms, self._actuators.held, self._memory.doubts)
+        self._devices = Devices(site, self._observed, self._event)
         self._dosing = Dosing(site, self._memory, self._water, self._event)
         restarted = now.mono_ms if memory is not None or unread else None
         self._queue = Queue(site, ready_at(site, restarted), self._water.sharing.rivals)
         self._commands = Commands(self._memory, now)
         self._run_book = RunBook(
-            site, self._memory, self._settings, self._books, self._growth, self._dosing, self._commands, self._event
+            site, self._memory, self._water, self._books, self._growth, self._dosing, self._commands, self._event
         )
+        self._cut_off = self._run_book.cut_off
         self._stops = Stops(site, self._memory, self._actuators, self._runs, now.mono_ms)
         self._people = People(
             site, self._memory, self._water, self._books, now, self._event, new_id, self._growth.poured
@@ -117,7 +119,6 @@ class Core:
             site, self._commands, self._stops, self._books, self._water, self._people, self._stations
         )
         self._frames = Frames(site)
-        self._lost: set[str] = set()
         self._planned: dict[str, tuple[int | None, Text]] = {}
         self._put_off: set[str] = set()  # zones whose plan, as told, says that water must wait
         self._run_book.rest(now.mono_ms)
@@ -136,8 +137,8 @@ class Core:
 
     @property
     def running(self) -> frozenset[str]:
-        """The zones with a run in progress, closing included."""
-        return frozenset(self._runs.active)
+        """The zones with a run in progress, closing included, or with one that was cut off and is not judged yet."""
+        return self._cut_off.outlets.union(self._runs.active)
 
     @property
     def rests(self) -> bool:
@@ -212,7 +213,7 @@ class Core:
         image = self._observed.freeze(now, self._growth.expected_pct)
         self._commands.now = image.now
         self._books.turn(image.now)
-        self._watch_devices(image)
+        self._devices.look(image.now)
         if not self._unread:
             self._people.attend(image.now)
         self._people.look(image)
@@ -231,6 +232,7 @@ class Core:
         wishes = self._orders.wishes(image) + self._water.filters.wishes(now)
         wishes += [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]
         refused = self._start([*wishes, *self._dosing.rinses(wishes, image.now)], image)
+        self._run_book.note(image.now)
         self._dosing.advance(image, books=self.remembers and not self._unread)
         self._tell_plans(decision, refused, image)
         return self._finish(image, decision)
@@ -248,22 +250,12 @@ class Core:
 
     def _begin_at(self, now: Now) -> None:
         self._commands.now = now
-        self._run_book.interrupted(self._interrupted, now)
+        self._cut_off.begin(self._interrupted, now)
         self._stations.begin()
         self._books.turn(now)
 
-    def _watch_devices(self, image: Image) -> None:
-        for name, device in self.site.devices.items():
-            silent_s = (image.now.mono_ms - self._observed.answered_mono_ms[name]) / 1000
-            if silent_s > max(LOST_AFTER_S, device.max_age_s) and name not in self._lost:
-                self._lost.add(name)
-                self._event("device.lost", image.now, device=name, text=texts.device_lost(device.part.name))
-            elif silent_s <= device.max_age_s and name in self._lost:
-                self._lost.discard(name)
-                self._event("device.back", image.now, device=name, text=texts.device_back(device.part.name))
-
     def _follow_runs(self, image: Image) -> None:
-        self._water.sun = self._growth.attend(self._runs, image)
+        self._growth.attend(self._runs, image)
         for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
                 self._run_book.say(run, CommandState.RUNNING, run.intent.reason)
@@ -271,6 +263,7 @@ class Core:
                 self._run_book.ended(run, image.now)
         for zone, seconds in self._runs.late(image.now):
             self._books.use(zone, seconds, image.now)
+        self._run_book.follow(image, self._people.bars)
         for stopped in self._stops.advance(image):
             self._commands.say(stopped.command_id, stopped.state, stopped.reason)
 
@@ -301,11 +294,12 @@ class Core:
             remembers=self.remembers and not self._unread,
             fault_hold=self._water.holds(zone, now),
             running=frozenset(self._runs.active),
-            used_s=self._books.used_s(zone, now),
+            used_s=self._books.used_s(zone, now) + self._cut_off.planned_s(zone),
             latched=self._people.blocks(zone, now, by_person=wish.cause == "manual")
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
-            wait=self._water.wait(zone, wish.seconds, now, by_person=wish.cause == "manual")
+            wait=self._cut_off.waits(wish)
+            or self._water.wait(zone, wish.seconds, now)
             or waiting(self._dosing.wait(wish, now))
             or self._queue.behind(wish, now)
             or waiting(self._making_way(wish)),
@@ -329,7 +323,9 @@ class Core:
             self._dosing.reason(wish, granted.reason, now),
             now.stamp,
             wish.litres,
+            wish.slot_ms,
         )
+        self._cut_off.settle(wish.zone, now)
         self._memory.runs[wish.zone] = intent
         self._dosing.begun(intent, now)
         self._water.start(intent, now)
@@ -392,6 +388,7 @@ class Core:
             *self._dosing.deadlines_mono_ms(now),
             *self._people.deadlines_mono_ms(now),
             *self._stations.deadlines_mono_ms(now),
+            *self._cut_off.deadlines_mono_ms(now),
         ]
         candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]
         if decision.next_due_ms is not None:

@@ -17,6 +17,19 @@ Cause = Literal["timer", "moisture", "balance", "light", "manual", "rinse", "flu
 Text = dict[str, str]
 
 
+class Metered(msgspec.Struct, frozen=True):
+    """Where a run stood when that was noted last: what flowed after that can be read off the meter by anybody.
+
+    `counter` is the datastream of the meter's total, which showed `total_l` when the run had been given `litres`. For
+    `left_s` at most water could flow from then on: until the deadline of the boards.
+    """
+
+    counter: str
+    total_l: float
+    litres: float
+    left_s: float
+
+
 class Intent(msgspec.Struct, frozen=True):
     """A run that has been decided. On disk before a valve opens."""
 
@@ -30,6 +43,22 @@ class Intent(msgspec.Struct, frozen=True):
     reason: Text
     stamp: Stamp | None = None  # then `started_at_ms` is only a guess
     planned_l: float | None = None  # it also ends after so many litres, where they are metered
+    slot_ms: int | None = None  # of a timer
+    metered: Metered | None = None  # None where its litres are not known
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """What the slot of a timer has still to give: seconds that were planned and given, and its tries since.
+
+    While `since` is not None it is yet to be found out what its last part was given.
+    """
+
+    slot_ms: int
+    zone: str
+    plan_s: float
+    given_s: float
+    tries: int = 0
+    since: Metered | None = None
 
 
 class DayUse(msgspec.Struct, frozen=True):
@@ -193,6 +222,7 @@ class Memory(msgspec.Struct):
     power_shares: dict[str, dict[str, float]] = {}  # of the whole flow, by pump and step of power
     unproven_l: dict[str, float] = {}  # drawn since a meter was latched as standing still, by meter
     filters: dict[str, FilterUse] = {}
+    owed: dict[str, Owed] = {}  # by timer
 
     @property
     def book(self) -> Book:
@@ -240,6 +270,7 @@ class Memory(msgspec.Struct):
         self.power_shares = older.power_shares | self.power_shares
         self.unproven_l = older.unproven_l | self.unproven_l
         self.filters = older.filters | self.filters
+        self.owed = older.owed
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

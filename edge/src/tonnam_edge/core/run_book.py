@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from tonnam_edge.core.books import Books, ran_at_most_s
+from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
-from tonnam_edge.core.decide import Settings
+from tonnam_edge.core.cut_off import CutOff, Judged
 from tonnam_edge.core.dosing.dosing import Dosing
-from tonnam_edge.core.image import Now
+from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
+from tonnam_edge.core.owing import Owing
+from tonnam_edge.core.plant.given import Given
 from tonnam_edge.core.plant.runs import Run
+from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.programs.growth import Growth
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.limits import REST_AFTER_FAILURE_S
@@ -26,26 +30,38 @@ class RunBook:
         self,
         site: Site,
         memory: Memory,
-        settings: Settings,
+        water: Water,
         books: Books,
         growth: Growth,
         dosing: Dosing,
         commands: Commands,
         tell: Tell,
     ) -> None:
-        self._site, self._memory, self._settings, self._books = site, memory, settings, books
+        self._site, self._memory, self._books = site, memory, books
         self._growth, self._dosing, self._commands, self._tell = growth, dosing, commands, tell
+        self.cut_off = CutOff(site, memory, water, self.judged)
+        self._given, self._owing = Given(site, memory, water), Owing(site, memory, water)
         self.resting_until: dict[str, int] = {}
 
     def rest(self, mono_ms: int) -> None:
         """The bands that were filling at the end of the process before let their water soak in."""
-        filling = [band for band in self._settings.resting if band.id in self._memory.filling]
+        filling = [band for band in self._growth.resting if band.id in self._memory.filling]
         self.resting_until = {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
+
+    def follow(self, image: Image, barred: Callable[[str], bool]) -> None:
+        """Judge what was cut off, and what timers owe. `barred`: by zone, whether somebody keeps its water off."""
+        self.cut_off.follow(image)
+        self._owing.follow(image, barred)
+
+    def note(self, now: Now) -> None:
+        """Note what each run was given so far: when all has begun and ended in a step, and before it goes to disk."""
+        self._given.look(now)
 
     def begun(self, intent: Intent, wish: Wish, now: Now) -> None:
         """A run begins: what the wish has used up is, and it is told."""
         if wish.program is not None and wish.slot_ms is not None:
             self._books.use_slot(wish.program, wish.zone, wish.slot_ms, now)
+            self._owing.begun(intent)
             if now.sure:
                 self._memory.kept.note_slot(wish.program, wish.slot_ms)
         if wish.cause == "manual":
@@ -66,7 +82,7 @@ class RunBook:
         intent, litres = run.intent, run.litres
         self._books.use(intent.zone, run.duration_s, now)
         self._growth.watered(intent, litres, run.duration_s, now)
-        del self._memory.runs[intent.zone]
+        self._owing.ended(self._memory.runs.pop(intent.zone), run.outcome)
         self._soak(intent.zone, run.outcome == "failed", now.mono_ms)
         self._tell_of(
             intent,
@@ -81,25 +97,26 @@ class RunBook:
         )
         self.say(run, CommandState.DONE if run.as_wished else CommandState.FAILED, run.reason)
 
-    def interrupted(self, reason: Text, now: Now) -> None:
-        """Unknown time counts as used: a run that was cut off counts in full."""
-        for intent in list(self._memory.runs.values()):
-            self._books.use_in_full(intent)
-            ran_s = ran_at_most_s(intent, now)
-            self._growth.watered(intent, None, ran_s, now)
-            self._tell_of(
-                intent,
-                "ended",
-                now,
-                outcome="interrupted",
-                duration_s=round(ran_s, 1),
-                litres=None,
-                reason=reason,
-                **self._dosed(intent.run_id),
-            )
-            if intent.command_id is not None:
-                self._commands.say(intent.command_id, CommandState.FAILED, reason, intent.run_id)
-        self._memory.runs = {}
+    def judged(self, found: Judged, now: Now) -> None:
+        """What a run that was cut off has given: as metered, else, as nobody knows, its whole plan."""
+        intent, litres, ran_s = found.intent, found.litres, found.at_most_s
+        if litres is not None:
+            ran_s = min(ran_s, found.seconds)
+        self._books.use_of(intent, min(intent.planned_s, found.seconds), now)
+        self._growth.watered(intent, litres, ran_s, now)
+        self._owing.judged(intent, litres)
+        self._tell_of(
+            intent,
+            "ended",
+            now,
+            outcome="interrupted",
+            duration_s=round(ran_s, 1),
+            litres=None if litres is None else round(litres, 1),
+            reason=found.reason,
+            **self._dosed(intent.run_id),
+        )
+        if intent.command_id is not None:
+            self._commands.say(intent.command_id, CommandState.FAILED, found.reason, intent.run_id)
 
     def say(self, run: Run, state: CommandState, reason: Text) -> None:
         """What has become of the command that asked for a run, if one did."""
@@ -121,7 +138,7 @@ class RunBook:
 
     def _soak(self, zone: str, failed: bool, mono_ms: int) -> None:
         """Whatever watered the zone, its bands let it soak in before they look again; longer after a failure."""
-        for band in self._settings.resting:
+        for band in self._growth.resting:
             if band.zone == zone:
                 rest_s = max(band.rest_min * 60, REST_AFTER_FAILURE_S if failed else 0)
                 self.resting_until[band.id] = mono_ms + round(rest_s * 1000)

@@ -223,6 +223,13 @@ def interrupted() -> Text:
     )
 
 
+def looks_what_was_given() -> Text:
+    return text(
+        "รอดูมิเตอร์ก่อนว่ารอบที่ถูกตัดให้น้ำไปแล้วเท่าไร",
+        "Waiting to see on the meter what the watering that was cut off has given",
+    )
+
+
 def stood_still(seconds: float) -> Text:
     how_long = minutes(seconds)
     return text(

@@ -103,6 +103,12 @@ class People:
             or self.modes.blocks(zone, now, by_person=by_person)
         )
 
+    def bars(self, zone: str) -> bool:
+        """Whether somebody, or what was found wrong, keeps water from a zone: what was under way there is over."""
+        turned = self.modes.of(zone) in {Mode.OFF, Mode.HAND}
+        locked = self.lockouts.blocks(zone) is not None or self._water.latches.blocks(zone) is not None
+        return turned or locked or self.emergency.pressed
+
     def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
         """When something must be looked at again."""
         hand = [at for water in self._hand_water.values() if (at := water.deadline_mono_ms()) is not None]

@@ -85,6 +85,15 @@ class Stream:
             return 0.0
         return self._passed(self._meter.litres - before_l, before_mono_ms, now)
 
+    @property
+    def stands_at_l(self) -> float | None:
+        """The total on the meter itself, as it was believed last; None while nothing is known of it."""
+        return self._meter.total_l
+
+    def since_total_l(self, total_l: float) -> float:
+        """What has passed since the meter itself showed that; more than can flow when it has begun anew meanwhile."""
+        return self._meter.passed_l(total_l)
+
     def trust(self, *, trusted: bool) -> None:
         """Believe it, or do not. What it counted before such a change is worth nothing."""
         if trusted is self.distrusted:

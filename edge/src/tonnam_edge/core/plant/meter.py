@@ -25,6 +25,15 @@ class Meter:
         self.litres = None if total_l is None else 0.0
         self.rose_mono_ms = self._seen_mono_ms = mono_ms
 
+    @property
+    def total_l(self) -> float | None:
+        """The total that was believed last; None before it has begun."""
+        return self._last_l
+
+    def passed_l(self, total_l: float) -> float:
+        """What has passed since it showed that, if it has only counted; 0 before it has begun."""
+        return 0.0 if self._last_l is None else (self._last_l - total_l) % self._wraps_l
+
     def see(self, total_l: float | None, mono_ms: int) -> None:
         """Take in a total; one that no flow could have made is held back until it has been seen three times."""
         if total_l is None or self._last_l is None:

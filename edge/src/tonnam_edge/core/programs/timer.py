@@ -15,6 +15,7 @@ from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.program_file import TimerPart
 
 LONG_AGO_H = 12.0  # half of the time between two slots
+MOST_TRIES = 2  # after a watering that was cut off: so often the rest of it is wished for
 # What has waited until so long before the next slot is left to that.
 NEXT_IS_NEAR_MS = 2 * HOUR_MS
 # Rain that fell holds for a day. A slot that it holds for longer than this had its water from the sky.
@@ -35,6 +36,7 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
     elif slot is not None and _passed_over(program, slot, known, asked):
         decision.last_slots[program.id] = SlotKept(last, asked.kept.hours, known.day)
         _skip(program, words.slot_of_a_clock_ahead(asked.local.clock(slot)), asked)
+    _wish_for_the_rest(program, last, asked)
     following = slots.following(now_ms)
     if following is not None:
         decision.due(following)
@@ -171,6 +173,21 @@ def _delay(program: TimerPart, slot: int, asked: Asked) -> Delay | None:
 def _why_left_out(program: TimerPart, slot: int, asked: Asked) -> Text:
     delay, clock = _delay(program, slot, asked), asked.local.clock(slot)
     return words.slot_skipped(clock, program.late_min) if delay is None else words.slot_held(clock, delay.text)
+
+
+def _wish_for_the_rest(program: TimerPart, last: int, asked: Asked) -> None:
+    """What the last slot still owes, as long as it may be late: its watering was cut off. See `core.owing`."""
+    owed, now = asked.memory.owed.get(program.id), asked.image.now
+    if owed is None or owed.slot_ms != last or owed.zone != program.zone or owed.since is not None:
+        return
+    in_time = 0 <= now.wall_ms - last <= program.late_min * 60_000
+    if not in_time or owed.tries >= MOST_TRIES or owed.zone in asked.memory.runs:
+        return
+    seconds = owed.plan_s - owed.given_s
+    reason = words.rest_of_slot(asked.local.clock(last), seconds)
+    if not now.sure:
+        reason = words.by_last_known_time(reason)
+    asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=last))
 
 
 def _passed_over(program: TimerPart, slot: int, known: SlotKept, asked: Asked) -> bool:
