@@ -48,19 +48,13 @@ class RepeatsSlots(Core):
     """Believes at each start that no slot was used."""
 
     def __init__(self, site: Site, memory: bytes | None = None, **kwargs: Any) -> None:
-        super().__init__(site, _changed(memory, slots=dict.fromkeys(_slots(memory), 0)), **kwargs)
+        super().__init__(site, None if memory is None else _without_slots(Memory.decode(memory)), **kwargs)
 
 
-def _slots(memory: bytes | None) -> dict[str, int]:
-    return {} if memory is None else Memory.decode(memory).known.slots
-
-
-def _changed(memory: bytes | None, **of_known: Any) -> bytes | None:
-    if memory is None:
-        return None
-    document = Memory.decode(memory)
-    document.known = msgspec.structs.replace(document.known, **of_known)
-    return document.encode()
+def _without_slots(memory: Memory) -> bytes:
+    memory.known.slots = dict.fromkeys(memory.known.slots, 0)
+    memory.kept.watered_slots = {}
+    return memory.encode()
 
 
 class HearsNoStop(Core):
