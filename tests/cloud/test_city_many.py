@@ -114,4 +114,4 @@ def test_more_sensors_are_not_more_statements(database: Database, store: Countin
 
     event.listen(database.engine, "before_cursor_execute", note)
     service.town(database, store, HourMeans(store), SOMCHAI, NOW_MS)
-    assert sum(statement.startswith("SELECT") for statement in said) == 3
+    assert sum(statement.startswith("SELECT") for statement in said) == 4  # sites, their nodes, sensors, datastreams
