@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.plants import Estate, estate, with_contactor, world_of
+from tests.edge.plants import PLAIN, Estate, estate, with_contactor, world_of
 from tests.edge.test_proofs import WITH_CURRENT
-from tonnam_sim.world.faults import ForeignWrite, WeldedContact
+from tonnam_edge.modbus.direct import act_once
+from tonnam_sim.world.faults import ForeignWrite, RefusingUnit, WeldedContact
 
 WELDED = ("welded", "pump")
 NO_METER = WITH_CURRENT.replace('[flow]\nrate = "flow/rate"\ntotal = "flow/total"\n', "")
@@ -56,6 +57,26 @@ def test_a_pump_that_was_seen_to_stand_and_is_started_by_hand_is_not_welded(tmp_
     one.run(80)
     one.world.add(WeldedContact(at_s=one.world.now_s, actuator="pump"))  # what the cabinet's button does
     one.run(60)
+    assert one.latches() == []
+
+
+def test_a_pump_that_went_on_while_its_board_refused_is_not_called_welded(tmp_path: Path) -> None:
+    """Water that the meter counted before the coil was proven off is no sign of a weld. A close waits, and is the
+    first that the board hears again."""
+    one = estate(tmp_path, PLAIN, world_of())
+    one.run(5)
+    one.water(seconds=300)
+    one.run(10)
+    now_s = one.world.now_s
+    one.world.add(RefusingUnit(at_s=now_s, until_s=now_s + 12, bus="cabinet", unit=1))
+    one.run(1)
+    one.stop()
+    for _ in range(60):
+        act_once(
+            [action for _, action in one.actions if action.safe and action.actuator == "pump"], one.ports, one.site
+        )
+        one.step()
+    assert not one.world.truth.pump_running
     assert one.latches() == []
 
 

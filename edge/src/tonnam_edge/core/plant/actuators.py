@@ -38,6 +38,7 @@ class _Said:
     since_mono_ms: int
     last_mono_ms: int
     proven: bool = False
+    proven_mono_ms: int = 0  # since when it is proven
     unproven_told: bool = False
     until_mono_ms: int | None = None  # the deadline, held by the board where it can
     lost: bool = False  # no board has acknowledged the pulse that opens it
@@ -118,6 +119,10 @@ class Actuators:
     def told_mono_ms(self, name: str) -> int:
         """Since when it is as it was told last."""
         return self._said[name].since_mono_ms
+
+    def proven_mono_ms(self, name: str) -> int | None:
+        """Since when it has been seen as it was told; None while it has not been."""
+        return self._said[name].proven_mono_ms if self._said[name].proven else None
 
     def open(self, name: str, hold_s: float, mono_ms: int) -> None:
         """Open for at most `hold_s`: the board guards that where it can, and so does `compare` here."""
@@ -212,6 +217,7 @@ class Actuators:
         newer = at.heard and at.mono_ms > told_mono_ms
         seen = self._seen(name, said, at, still, mono_ms) if newer else None
         if seen is said.open:
+            said.proven_mono_ms = said.proven_mono_ms if said.proven else mono_ms
             said.proven, said.unproven_told = True, False
             return None
         if seen is not None and said.proven:

@@ -66,14 +66,15 @@ class Motors:
                 self._runs.stop_all("failed", reason, image.now, supply.name)
 
     def _flows_on(self, supply: Supply, image: Image) -> bool:
-        """Whether as much water goes on as before, long after the pump was told to stop.
+        """Whether as much water goes on as before, long after the pump was proven off.
 
         Where its current says that it stands, water falls through it from a higher tank, and closing the valves ends
         that.
         """
         zones = [run.intent.zone for run in self._runs.on(supply.name)]
         stream = self._runs.stream(supply.outlets[0])
-        if stream is None or not supply.flows_on or not zones or supply.stopped_at is None:
+        off_at = None if supply.pump is None else self._actuators.proven_mono_ms(supply.pump.id)
+        if stream is None or not supply.flows_on or not zones or supply.stopped_at is None or off_at is None:
             return False
         supply.flows_on = False
         if self._runs_by_current(supply, image) is False:
@@ -84,13 +85,13 @@ class Motors:
         enough = l_min >= stream.part.low_pct / 100 * self._expected.l_min(zones)
         if stopped - supply.on_since < BEFORE_S * 1000:
             return enough
-        settled = stopped + round(DECAY_S * 1000)
+        settled = off_at + round(DECAY_S * 1000)
         pulse_l_min = stream.step_l / ((now - settled) / 60_000)
         before_l_min = stream.l_min(stopped - round(BEFORE_S * 1000), stopped)
         return enough and stream.l_min(settled, now) + pulse_l_min >= AS_BEFORE * before_l_min
 
     def _draws_on(self, supply: Supply, image: Image) -> bool:
-        """Whether the pump draws current some seconds after it was told to stop, also when that was long ago or by an
+        """Whether the pump draws current some seconds after it was proven off, also when that was long ago or by an
         earlier process.
 
         One that was seen to stand and draws again was started by somebody at the cabinet, unless every zone's switch
@@ -111,17 +112,21 @@ class Motors:
         pump = supply.pump
         if pump is None or self._actuators.said_open(pump.id) or image.value(pump.current) is None:
             return False
-        told, read = self._actuators.told_mono_ms(pump.id), image.read_mono_ms.get(pump.current or "", 0)
-        return read < told + 1000 or (image.value(pump.current) or 0.0) >= (pump.part.runs_above or 0.5)
+        off_at, read = self._actuators.proven_mono_ms(pump.id), image.read_mono_ms.get(pump.current or "", 0)
+        return (
+            off_at is None
+            or read < off_at + 1000
+            or (image.value(pump.current) or 0.0) >= (pump.part.runs_above or 0.5)
+        )
 
     def _runs_by_current(self, supply: Supply, image: Image) -> bool | None:
-        """Whether the pump's motor runs still, by its current some seconds after it was told to stop; None when that
-        is not known."""
+        """Whether the pump's motor runs still, by its current some seconds after it was proven off: on a board that
+        was silent it went on until then. None when that is not known."""
         pump = supply.pump
         if pump is None or pump.part.current is None:
             return None
-        told, read = self._actuators.told_mono_ms(pump.id), image.read_mono_ms.get(pump.current or "", 0)
+        off_at, read = self._actuators.proven_mono_ms(pump.id), image.read_mono_ms.get(pump.current or "", 0)
         current = image.value(pump.current)
-        if current is None or read < told + round(CURRENT_SETTLES_S * 1000):
+        if current is None or off_at is None or read < off_at + round(CURRENT_SETTLES_S * 1000):
             return None
         return current >= (pump.part.runs_above or 0.5)

@@ -262,7 +262,7 @@ class Supply:
     def _stop_on(self, now: Now, *, flows: bool, hurry: bool) -> None:
         waited_s = (now.mono_ms - self._since) / 1000
         if self.stage in {Stage.STOPPING, Stage.PAUSING}:
-            if hurry or self._pump_is_done(waited_s, flows=flows):
+            if hurry or self._pump_is_done(now, waited_s, flows=flows):
                 self._after_pump(now)
         elif self.stage is Stage.LAGGING:
             lag_s = 0.0 if self.master is None else self.master.part.lag_s or 0.0
@@ -280,13 +280,14 @@ class Supply:
         else:
             self._enter(Stage.LAGGING, now)
 
-    def _pump_is_done(self, waited_s: float, *, flows: bool) -> bool:
+    def _pump_is_done(self, now: Now, waited_s: float, *, flows: bool) -> bool:
         """Off, and the pressure gone; or not confirmed for so long that the valves must close all the same."""
         if self.pump is None:
             return True
-        if self._actuators.proven(self.pump.id):
+        proven_off = self._actuators.proven_mono_ms(self.pump.id)
+        if proven_off is not None:
             rest_s = self.pump.part.rest_s or 0.0 if self.stage is Stage.PAUSING else 0.0
-            looked = waited_s >= WELD_LOOK_S
+            looked = now.mono_ms - proven_off >= WELD_LOOK_S * 1000
             self.flows_on = flows and looked
             return waited_s >= max(DECAY_S, rest_s) and (looked or not (flows or self.may_draw))
         return self._is_closed(self.pump, waited_s)
