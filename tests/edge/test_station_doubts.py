@@ -256,3 +256,15 @@ def test_a_pump_that_its_own_float_has_stopped_is_not_said_to_stand_still() -> N
     flood.run(90)
     assert flood.running() == [False, False]
     assert not flood.core.latches.standing()
+
+
+def test_a_gate_has_its_travel_from_when_the_board_has_heard() -> None:
+    flood = Flood()
+    flood.run(120)
+    flood.town.silent.add(BOARD)
+    river(flood, 300)
+    flood.run(100)  # told to close, and nobody hears it
+    flood.town.silent.discard(BOARD)
+    flood.run(90)
+    assert flood.town.opening == 0.0
+    assert flood.latches() == []

@@ -110,14 +110,18 @@ class Proofs:
             self._latches.set(LatchKind.NO_FLOW, drive.name, image.now, text)
 
     def _look_at_limits(self, drive: Drive, image: Image) -> None:
+        """It has its travel from when its board has heard: a cable that was away is nothing in its way."""
         seen = self._station.seen
-        if seen is None or _may_have_let_go(drive, image):
+        if seen is None:
             return
-        name = seen.open if self._actuators.said_open(drive.name) else seen.closed
-        arrived = image.value(f"{self._site}/{name}")
-        late_ms = image.now.mono_ms - drive.since_ms - 1000 * (drive.actuator.part.travel_s + PROVE_S)
-        if arrived == 0.0 and late_ms >= 0:
-            self._latches.set(LatchKind.NOT_MOVED, drive.name, image.now, texts.not_moved(drive.words, drive.state))
+        told = seen.open if self._actuators.said_open(drive.name) else seen.closed
+        moves = drive.proven and not _may_have_let_go(drive, image)
+        late_s = drive.actuator.part.travel_s + PROVE_S
+        for end in (seen.open, seen.closed):
+            wrong = end == told and moves and image.value(f"{self._site}/{end}") == 0.0
+            if self._lasts(drive, end, wrong, late_s, image.now.mono_ms):
+                text = texts.not_moved(drive.words, drive.state)
+                self._latches.set(LatchKind.NOT_MOVED, drive.name, image.now, text)
 
     def _look_at_trend(self, image: Image) -> None:
         """Pumps that run for long, and the water rises all the same: something is in its way."""
