@@ -287,6 +287,8 @@ def people_are_obeyed(episode: Episode) -> Iterator[str]:
     if episode.case.kinds & (UNHEARD | POWERLESS - {"emergency_stop"}):
         return
     for at_ms, event in episode.record.of("run.started"):
+        if event.body["cause"] == "hand":
+            continue  # what somebody lets run at the cabinet is told when it is over
         on = conditions(episode.world.faults, at_ms / 1000)
         earlier = conditions(episode.world.faults, at_ms / 1000 - NOTICED_S)
         zone = event.body["zone"]
