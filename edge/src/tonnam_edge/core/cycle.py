@@ -255,7 +255,7 @@ class Core:
         self._books.turn(now)
 
     def _follow_runs(self, image: Image) -> None:
-        self._growth.attend(self._runs, image)
+        self._water.sun = self._growth.attend(self._runs, image)
         for run in self._water.advance(image):
             if run.phase is Phase.WATERING:
                 self._run_book.say(run, CommandState.RUNNING, run.intent.reason)
@@ -299,7 +299,7 @@ class Core:
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
             wait=self._cut_off.waits(wish)
-            or self._water.wait(zone, wish.seconds, now)
+            or self._water.wait(zone, wish.seconds, now, by_person=wish.cause == "manual")
             or waiting(self._dosing.wait(wish, now))
             or self._queue.behind(wish, now)
             or waiting(self._making_way(wish)),

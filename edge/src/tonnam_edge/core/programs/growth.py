@@ -10,8 +10,9 @@ from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.plant.energy import Energy
+from tonnam_edge.core.plant.power import Sun
 from tonnam_edge.core.plant.runs import Runs
-from tonnam_edge.core.programs import holds, ladder, weather_hold
+from tonnam_edge.core.programs import holds, ladder, solar, weather_hold
 from tonnam_edge.core.programs.grounds import Grounds
 from tonnam_edge.core.programs.lights import Lights
 from tonnam_edge.core.wishes import Delay, Passing, Wish
@@ -22,7 +23,7 @@ class Growth:
     """Follows what the programs go by. `tell` says events."""
 
     def __init__(self, site: Site, memory: Memory, settings: Settings, now: Now, tell: Tell) -> None:
-        self._site, self._memory, self._tell = site, memory, tell
+        self._site, self._memory, self._settings, self._tell = site, memory, settings, tell
         self.resting = settings.resting
         self._grounds = Grounds(site, memory.kept, settings.fields, now)
         self._energy = Energy(site, settings.prices)
@@ -50,16 +51,10 @@ class Growth:
         self._lights.see(image)
         holds.forecast(self._site, self._memory.kept, image)
 
-    def attend(self, runs: Runs, image: Image) -> None:
-        """Follow what the runs take of electricity; stop what programs have begun while the sun does not carry the
-        pump. No fault of anybody's."""
+    def attend(self, runs: Runs, image: Image) -> Sun:
+        """Follow what the runs take of electricity; returns what the sun means to pumps that have nothing else."""
         self._energy.see(runs, image)
-        why = holds.pause(self._site, image)
-        if why is None:
-            return
-        for run in list(runs.active.values()):
-            if run.intent.cause != "manual":
-                runs.stop(run.intent.zone, "stopped", why, image.now)
+        return solar.sun_of(self._settings.site, self._settings.local, self._settings.solar_latest, image)
 
     def decided(self, decision: Decision, now: Now) -> None:
         """Tell when a program goes by something else than before, and ask to be followed when the hour is over."""
