@@ -155,6 +155,7 @@ async def test_description_of_the_api_names_every_address(scene: Scene) -> None:
         "/api/session/link",
         "/api/me",
         "/api/overview",
+        "/api/sites/{tenant}/{site}/events",
         "/api/sites/{tenant}/{site}/zones/{zone}/history",
         "/api/sites/{tenant}/{site}/zones/{zone}/commands",
         "/api/sites/{tenant}/{site}/things/{thing}/{property}/history",
