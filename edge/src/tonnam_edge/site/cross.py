@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tonnam_edge.site.address import parse_address
 from tonnam_edge.site.dosing_check import check_dosing
+from tonnam_edge.site.hours_check import check_hours
 from tonnam_edge.site.parts import Parts
 from tonnam_edge.site.plant_check import check_actuators, check_unattended, check_water_paths, check_witnesses
 from tonnam_edge.site.plant_file import FlowPart, TankPart
@@ -50,6 +51,7 @@ def cross_check(parts: Parts, profiles: Mapping[str, Profile], problems: Problem
     check_growing(parts, problems)
     check_weather(parts, told, problems)
     check_tariffs(parts, problems)
+    check_hours(parts, problems)
 
 
 def _ids(parts: Parts, problems: Problems) -> None:

@@ -50,6 +50,14 @@ Positive = Annotated[float, Field(gt=0)]
 Coil = Annotated[int, Field(ge=0, le=63)]
 
 
+def latest_within(latest: str, between: tuple[str, str] | None) -> str:
+    """The latest hour of a program: this one; where its own hours end before that, one hour before their end."""
+    if between is None or latest < between[1]:
+        return latest
+    hour = int(between[1][:2]) - 1
+    return max(between[0], f"{hour:02d}{between[1][2:]}" if hour >= 0 else "00:00")
+
+
 def within(clock: str, hours: tuple[str, str]) -> bool:
     """Whether a time of day lies in hours that may go over midnight; their end is no more of them."""
     begins, ends = hours

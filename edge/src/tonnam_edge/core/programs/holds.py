@@ -13,10 +13,9 @@ from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.core.programs.price import Change, pump_kw
-from tonnam_edge.core.programs.solar import latest_within
 from tonnam_edge.core.wishes import Delay, Why, Wish
 from tonnam_edge.site.site import Site, Zone
-from tonnam_edge.site.site_types import within
+from tonnam_edge.site.site_types import latest_within, within
 
 LEAST_KS_WAITING = 0.95  # a crop that is thirstier waits for no price, no calm and no warmth
 

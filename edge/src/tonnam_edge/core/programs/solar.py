@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.plant.power import Sun
@@ -11,17 +10,7 @@ from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.schedule import LocalTime
 from tonnam_edge.site.program_file import Hours
 from tonnam_edge.site.site import Site
-
-# A program whose hours end before the latest hour waters anyway from so long before their end on.
-BEFORE_THE_END_MIN = 60
-
-
-def latest_within(latest: str, between: Hours | None) -> str:
-    """From when on a program waters without sun: the latest hour, or one that leaves it some of its own hours."""
-    if between is None or latest < between[1]:
-        return latest
-    ends = datetime.fromisoformat(f"2026-01-01 {between[1]}")
-    return max(between[0], f"{ends - timedelta(minutes=BEFORE_THE_END_MIN):%H:%M}")
+from tonnam_edge.site.site_types import latest_within
 
 
 def earliest_latest(site: Site, between: Iterable[Hours]) -> str:
