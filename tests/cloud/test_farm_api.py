@@ -26,7 +26,7 @@ from tests.cloud.scene import (
 from tonnam_cloud.database import Database
 from tonnam_cloud.farm.commands import ACCEPT_WITHIN_MS, ANSWER_GRACE_MS
 from tonnam_cloud.parts import build_parts
-from tonnam_cloud.registry.models import Command, Event, Node, Zone
+from tonnam_cloud.registry.models import Command, Node, Zone
 from tonnam_cloud.store.embedded import EmbeddedStore
 from tonnam_link.quality import Quality
 
@@ -143,50 +143,6 @@ async def test_run_says_the_litres_that_it_was_asked_for_and_how_long_water_ran(
     assert (zone["run"]["planned_litres"], zone["run"]["duration_s"]) == (150, None)
     assert (zone["last_run"]["planned_litres"], zone["last_run"]["duration_s"]) == (None, 125.5)
     assert [each["planned_litres"] for each in history["runs"]] == [None, 150]
-
-
-async def test_run_says_what_it_was_given_and_what_its_pump_took(scene: Scene) -> None:
-    given, older = run("run-2", 3600, 60), run("run-1", 7200, 6000)
-    tank = {"injector": "a", "liquid": "a", "name": words("Tank A"), "ml": 120.5}
-    given.doses = [tank, {"injector": "b", "ml": 3.0}]
-    given.kwh, given.baht = 0.42, 1.11
-    with scene.database.writing() as session:
-        session.add_all([given, older])
-    before, last = (await get(scene, f"/api/sites/{FARM}/zones/zone-1/history"))["runs"]
-    assert last["doses"] == [tank, {"injector": "b", "liquid": None, "name": None, "ml": 3.0}]
-    assert (last["kwh"], last["baht"]) == (0.42, 1.11)
-    assert (before["doses"], before["kwh"], before["baht"]) == ([], None, None)
-
-
-def told(number: int, kind: str, ago_s: int, **body: Any) -> Event:
-    at_ms = NOW_MS - ago_s * 1000
-    body = {"site": "melon-greenhouse", **body}
-    return Event(
-        tenant="demo-farm", node="edge-1", id=f"e{number}", kind=kind, at_ms=at_ms, received_ms=at_ms, body=body
-    )
-
-
-async def test_what_a_farm_has_told_is_listed_in_words_newest_first(scene: Scene) -> None:
-    rows = [
-        told(1, "program.skipped", 300, zone="zone-1", text=words("its day has its water")),
-        told(2, "lock.cleared", 200, by="Somchai"),
-        told(3, "device.lost", 100, site="another", text=words("silent")),
-        told(4, "zone.planned", 90, text=words("seen elsewhere")),
-        told(5, "node.started", 80, site=None, clock_suspect=True),
-        told(6, "zone.waits", 80 * 3600, text=words("too old")),
-    ]
-    with scene.database.writing() as session:
-        session.add_all(rows)
-    found = (await get(scene, f"/api/sites/{FARM}/events"))["events"]
-    assert [(each["kind"], each["zone"], each["at"]) for each in found] == [
-        ("node.started", None, None),
-        ("lock.cleared", None, "2026-11-20T05:56:40.000Z"),
-        ("program.skipped", "zone-1", "2026-11-20T05:55:00.000Z"),
-    ]
-    assert [each["text"] and each["text"]["en"] for each in found] == [None, "By Somchai", "its day has its water"]
-    assert found[2]["title"]["en"] == "A watering was left out"
-    async with scene.client("stranger") as client:
-        assert (await client.get(f"/api/sites/{FARM}/events")).status_code == 404
 
 
 async def test_thing_history_is_bounded(scene: Scene) -> None:
