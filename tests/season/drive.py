@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -24,29 +24,28 @@ from tests.season.blows import (
 from tests.season.notes import Notes
 from tests.season.record import Act, Record, matters
 from tests.season.site import LAYOUTS, SEASONS, Layout
-from tests.season.wires import Wires
+from tests.season.wires import Wires, leave_out_contacts
 from tonnam_edge.core import Action, Core, Step
-from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.people.at_site import Request
-from tonnam_edge.core.people.contact import UNKNOWN_AFTER_S
-from tonnam_link.messages import Command, CommandAction, Event
+from tonnam_edge.core.plant.runs import Phase, Run
+from tonnam_link.messages import Command, CommandAction
 from tonnam_sim.world import World
 
 MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
 SECOND_MS, DAY_MS = 1000, 86_400_000
-DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 120_000
+DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 240_000
 # After something has happened the next looks come so much later.
-LOOKS_MS = tuple(1000 * seconds for seconds in (1, 11))
+LOOKS_MS = tuple(1000 * seconds for seconds in (1, 61))
 STRUCK_LOOKS_MS = tuple(1000 * seconds for seconds in (1, 2, 3, 6, 11, 16, 21, 31, 46))
 # Water that has flowed for so long flows on as it does.
 STEADY_MS = 46_000
 # When nothing moves though the core wants to look every second, looks become rarer after so long: they find nothing.
-QUIET_MS, RARER, RAREST_MS = 120_000, 10, 600_000
-# A run that ends by its litres is given a quarter more time than they take, and may take less by another.
-SOONEST = 0.6
-# What goes on for long once it has begun: one look sees it.
-SLOW = ("line:", "rain", "tank")
+QUIET_MS, RARER, RAREST_MS = 16_000, 4, 1_800_000
+# A run that ends by its litres has them no sooner than in this share of the time that they should take.
+SOONEST = 0.9
+# What goes on for long once it has begun: the usual looks see it.
+SLOW = ("line:", "rain")
 SETTLE_MS = 3 * 3_600_000
 KEY = "5a" * 8
 BOOT_MS = 20_000
@@ -94,7 +93,6 @@ class Episode:
         self._happened_ms, self._signature = self.now_ms, (0, 0, 0)
         self._heard_of = self._moved = 0  # events of the world
         self._struck_ms = -DAY_MS
-        self._first_end_ms = 0
         self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
         self._waiting: list[Blow] = []
         self._later: list[tuple[int, Callable[[], None]]] = []
@@ -126,7 +124,7 @@ class Episode:
     @property
     def most_steps(self) -> int:
         """More looks than that mean that something asks to be looked at for ever. Doses are looked at each second."""
-        return round((40_000 if self.site.file.injector else 4000) * self.case.days)
+        return round((40_000 if self.site.file.injector else 4000) * max(self.case.days, 0.1))
 
     @property
     def _unsettled(self) -> bool:
@@ -229,7 +227,7 @@ class Episode:
             sure=self._sure,
             new_id=self._new_id,
         )
-        _leave_out_contacts(self.core)
+        leave_out_contacts(self.core)
         self.record.starts_ms.append(self.now_ms)
         self._happened_ms = self.now_ms
         self._wires.forget()
@@ -284,20 +282,11 @@ class Episode:
             for event in step.events:
                 self.record.events.append((self.now_ms, event))
                 if event.kind == "run.started":
-                    self._first_end_ms = self._end_of_run_ms(event)
                     self._run_begins()
             self.record.outcomes.extend((self.now_ms, outcome) for outcome in step.outcomes)
             if step.outcomes or any(matters(event) for event in step.events):
                 self._happened_ms = self.now_ms
         self._uncommitted = []
-
-    def _end_of_run_ms(self, event: Event) -> int:
-        """Before this no run ends by itself: of runs together, the end of the first."""
-        run = None if self.core is None else self.core._runs.active.get(event.body["zone"])
-        by_litres = run is not None and run.intent.planned_l is not None
-        share = SOONEST if by_litres else 1.0
-        end_ms: int = self.now_ms + round(event.body["planned_s"] * share * SECOND_MS)
-        return min(end_ms, self._first_end_ms) if self._first_end_ms > self.now_ms else end_ms
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:
@@ -330,42 +319,59 @@ class Episode:
             found += [self._up_ms, *(until for until in self._notes.deadline_ms.values() if until > now_ms)]
         else:
             found.append(self._next_look_ms(self.core))
-        happens_s = self.world.next_event_s()
-        if math.isfinite(happens_s):
-            found.append(math.ceil(happens_s * 1000 - 1e-3))
-        return max(now_ms + SECOND_MS, _whole(min(found)))
+        soonest_ms = min(*found, self.world.next_turn_s() * 1000 - 1e-3)
+        return max(now_ms + SECOND_MS, _whole(math.ceil(soonest_ms)))
 
     def _next_look_ms(self, core: Core) -> int:
         """When the core wants to look, and not later than something that it cannot know of may need it to."""
         now_ms = self.now_ms
-        signature = (self._world_has_moved(core), len(core.running), len(core.not_off))
+        running, not_off = len(core.running), len(core.not_off)
+        signature = (self._world_has_moved(quiet=not running), running, not_off)
         if signature != self._signature:
             self._signature, self._happened_ms = signature, now_ms
         since_ms = now_ms - self._happened_ms
-        by_day = 5 * 3_600_000 <= now_ms % DAY_MS < 19 * 3_600_000
-        rarely_ms = RUNNING_MS if core.running else DAY_IDLE_MS if by_day else NIGHT_IDLE_MS
+        rarely_ms = RUNNING_MS if running else self._idle_ms
         found = (now_ms // rarely_ms + 1) * rarely_ms
-        if core.running or core.not_off:
+        if running or not_off:
             looks = STRUCK_LOOKS_MS if self._happened_ms == self._struck_ms else LOOKS_MS
             found = min([found, *(self._happened_ms + look for look in looks if look > since_ms)])
         elif since_ms < SECOND_MS:
             found = now_ms + SECOND_MS
         due_ms = now_ms if self._step is None else self._step.next_due_ms - self._step.now_ms + now_ms
-        if since_ms > QUIET_MS and not core.running:
-            due_ms = max(due_ms, now_ms + min(RAREST_MS, since_ms // RARER))
-        elif since_ms > STEADY_MS and self._only_waters(core) and now_ms + STEADY_MS < self._first_end_ms:
-            return min(found, self._first_end_ms - STEADY_MS)  # water flows as it has: such looks find nothing
+        if since_ms > QUIET_MS and not running and due_ms <= now_ms + SECOND_MS:
+            due_ms = now_ms + min(RAREST_MS, since_ms // RARER)
+        elif since_ms > STEADY_MS and self._only_waters(core):
+            due_ms = max(due_ms, self._first_end_ms(core))  # water flows as it has: such looks find nothing
         return min(found, due_ms)
+
+    @property
+    def _idle_ms(self) -> int:
+        return DAY_IDLE_MS if 5 * 3_600_000 <= self.now_ms % DAY_MS < 19 * 3_600_000 else NIGHT_IDLE_MS
 
     def _only_waters(self, core: Core) -> bool:
         """Whether water runs and nothing is dosed into it, which goes pulse by pulse."""
-        return bool(core.running) and not self.site.file.injector
+        runs = core._runs
+        watering = (run.phase is Phase.WATERING and runs.supply(zone).on for zone, run in runs.active.items())
+        return bool(runs.active) and not self.site.file.injector and all(watering)
 
-    def _world_has_moved(self, core: Core) -> int:
-        """How much of what the world has told a second look may find more of. Lines drain and it rains on and on."""
+    def _first_end_ms(self, core: Core) -> int:
+        """Before this no run ends by itself: of runs together, the end of the first."""
+        return self.now_ms + min(self._lasts_ms(core, run) for run in core._runs.active.values())
+
+    def _lasts_ms(self, core: Core, run: Run) -> int:
+        """For how long a run goes on at least: for its time, or until its litres may be there."""
+        left_s = run.left_s(self._mono_ms)
+        if run.intent.planned_l is not None and run.litres is not None:
+            missing_l = max(0.0, run.intent.planned_l - run.litres)
+            left_s = min(left_s, SOONEST * missing_l / core._water.expected.l_min([run.intent.zone]) * 60)
+        return round(left_s * SECOND_MS)
+
+    def _world_has_moved(self, *, quiet: bool) -> int:
+        """How much of what the world has told a second look may find more of. Lines fill and it rains on and on."""
         told = self.world.events[self._heard_of :]
         self._heard_of += len(told)
-        self._moved += sum(bool(core.running) or not event.subject.startswith(SLOW) for event in told)
+        slow = (*SLOW, "tank") if quiet else SLOW
+        self._moved += sum(not event.subject.startswith(slow) for event in told)
         return self._moved
 
     def _pass(self, then_ms: int) -> None:
@@ -374,17 +380,6 @@ class Episode:
         world.step(then_ms / 1000 - world.now_s)
         self._notes.passed(self.now_ms, then_ms)
         self.now_ms = then_ms
-
-
-def _leave_out_contacts(core: Core) -> None:
-    """Let the core not ask for a look when a contact that it has just seen would be too old: a look sees it anew."""
-    people = core._people
-    deadlines = people.deadlines_mono_ms
-
-    def soon(now: Now) -> Iterator[int]:
-        return (at for at in deadlines(now) if at - now.mono_ms < UNKNOWN_AFTER_S * 1000)
-
-    people.deadlines_mono_ms = soon  # type: ignore[method-assign]
 
 
 def _whole(at_ms: int) -> int:

@@ -33,13 +33,13 @@ def with_file(change: Callable[[SiteFile], dict[str, Any]]) -> MakeCore:
 
 
 class Raises(Core):
-    """Raises at its thirtieth step."""
+    """Raises at its tenth step."""
 
     _steps = 0
 
     def step(self, *args: Any, **kwargs: Any) -> Step:
         self._steps += 1
-        if self._steps == 30:
+        if self._steps == 10:
             raise RuntimeError("a mistake")
         return super().step(*args, **kwargs)
 

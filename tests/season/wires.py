@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from tonnam_edge.core import Action, NotWritten, Observation
+from tonnam_edge.core import Action, Core, NotWritten, Observation
+from tonnam_edge.core.image import Now
+from tonnam_edge.core.people.contact import UNKNOWN_AFTER_S
 from tonnam_edge.modbus.direct import DirectTransport, act_once, poll_device
 from tonnam_edge.site.site import Device, Site
-from tonnam_sim.bus import Bus
+from tonnam_sim.world.buses import WorldBus
 
 MOST_TRIES = 10
 
@@ -15,8 +17,8 @@ MOST_TRIES = 10
 class Wires:
     """Reads and writes through Modbus PDUs. Times are since boot, in milliseconds."""
 
-    def __init__(self, site: Site, buses: Mapping[str, Bus]) -> None:
-        self._site = site
+    def __init__(self, site: Site, buses: Mapping[str, WorldBus]) -> None:
+        self._site, self._buses = site, buses
         self._transports = {name: DirectTransport(bus.execute) for name, bus in buses.items()}
         self._due_ms = dict.fromkeys(site.devices, 0)
         self._read_ms = 0
@@ -49,8 +51,8 @@ class Wires:
         return found
 
     def _ask(self, device: Device, mono_ms: int, slack_ms: int) -> Observation:
-        tries = max(1, min(MOST_TRIES, int(slack_ms // (device.poll_s * 1000))))
-        for _ in range(tries):
+        asked = 1 if self._buses[device.part.bus].silent(device.part.unit) else MOST_TRIES
+        for _ in range(max(1, min(asked, int(slack_ms // (device.poll_s * 1000))))):
             seen = poll_device(self._transports[device.part.bus], device, mono_ms)
             if seen.values is not None:
                 break
@@ -66,3 +68,14 @@ class Wires:
         if not heard and not action.safe:
             self._lost.append(NotWritten(action.actuator, action.decided_mono_ms))
         return heard
+
+
+def leave_out_contacts(core: Core) -> None:
+    """Let the core not ask for a look when a contact that it has just seen would be too old: a look sees it anew."""
+    people = core._people
+    deadlines = people.deadlines_mono_ms
+
+    def soon(now: Now) -> Iterator[int]:
+        return (at for at in deadlines(now) if at - now.mono_ms < UNKNOWN_AFTER_S * 1000)
+
+    people.deadlines_mono_ms = soon  # type: ignore[method-assign]

@@ -48,6 +48,11 @@ class WorldBus(Bus):
         self.spent_s += self.last_s
         return response
 
+    def silent(self, unit: int) -> bool:
+        """Whether nobody answers for a unit now, however often it is asked."""
+        on = self.conditions
+        return self.name in on.silent_buses or unit in self.boards_down or (self.name, unit) in on.dead_units
+
     def take_spent_s(self) -> float:
         """The time on the wires since the last call."""
         spent, self.spent_s = self.spent_s, 0.0

@@ -218,10 +218,11 @@ class Plumbing:
                 spans.append((line.litres - _KEEPS * line.capacity_l) / (line.drip + line.back))
             elif fills > 0.0:
                 spans.append((line.capacity_l - line.litres) / fills)
-        spans.extend(self._tank_spans())
+        spans.extend(self.tank_spans())
         return max(_SHORTEST_S, min(spans, default=math.inf))
 
-    def _tank_spans(self) -> list[float]:
+    def tank_spans(self) -> list[float]:
+        """How long until the tank is dry, primed or full, as far as its level goes there."""
         tank = self._config.tank
         back = sum([main.back for main in self.mains])
         rises = self._well + back - self._drawn_l_s - self._leak + self._tank_in

@@ -12,6 +12,7 @@ ground, weather and probes move on a grid of absolute time. So it does not matte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -96,6 +97,14 @@ class World(Stepped):
         """Litres (and salts, dS/m litres) that came in less those that went out or are still there: all zero."""
         return self.truth.ledger()
 
+    def next_turn_s(self) -> float:
+        """When a timer, a cut-off, a board, a motor or a fault next turns something, or the tank ends what is drawn.
+
+        Valves on their way, lines that fill and rain are not counted. At `now_s` or later.
+        """
+        spans = self.plumbing.tank_spans() if self.plumbing.drawn_l_s > 0.0 else ()
+        return max(self.now_s, min(self._next_turn_s(), self.now_s + min(spans, default=math.inf)))
+
     def _run_until(self, until_s: float) -> None:
         """Let constant flows run."""
         seconds = until_s - self.now_s
@@ -146,12 +155,17 @@ class World(Stepped):
 
     def _next_transition_s(self) -> float:
         return min(
-            self._next_edge_s(),
-            self.cabinet.next_s(),
-            self.pump_house.next_s(self.now_s),
+            self._next_turn_s(),
             self.now_s + self.plumbing.next_s(),
             self.field.rain_edge_s,
             *(valve.next_s() for valve in self.valves.values()),
+        )
+
+    def _next_turn_s(self) -> float:
+        return min(
+            self._next_edge_s(),
+            self.cabinet.next_s(),
+            self.pump_house.next_s(self.now_s),
             *(cut_off.next_s(self.now_s) for cut_off in self._cut_offs.values()),
         )
 
