@@ -169,11 +169,12 @@ def _has_a_path(episode: Episode, pump: str, spans: list[Span]) -> Iterator[str]
 
 
 def _shut_by_another_board(episode: Episode, pump: str) -> float:
-    """For how long a pump may push whose board hears nothing while the board of its path does: until its deadline."""
+    """For how long a pump may push whose board hears nothing while the board of its path does: until its deadline,
+    where somebody or something beside that silence shuts the path."""
     fed = [zone.part for zone in episode.site.zones.values() if zone.part.pump == pump]
     path = {pump} | {name for part in fed for name in (part.valve, part.master) if name is not None}
     boards = {episode.site.actuators[name].part.device for name in path}
-    if len(boards) < 2 or not episode.case.kinds & MUTE:
+    if len(boards) < 2 or not episode.case.kinds & MUTE or not episode.case.kinds - MUTE - {"water"}:
         return 0.0
     acts = [act.action for act in episode.record.acts if act.action.actuator == pump]
     return max((action.hold_s or 0.0 for action in acts), default=0.0)

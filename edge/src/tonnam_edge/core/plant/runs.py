@@ -81,7 +81,7 @@ class Runs:
         if run.phase is Phase.STOPPING:
             supply.stop(now)
             return
-        self._close_valve(run, now)
+        self._actuators.close(self._valve(run), now.mono_ms)
         if feeds_others:
             self._keep_the_path_longest(supply, others, now)
 
@@ -282,7 +282,7 @@ class Runs:
             self._enter(run, Phase.WATERING, now)
         if run.phase is Phase.STOPPING and (supply.off or self._may_close(run, supply)):
             self._enter(run, Phase.CLOSING, now)
-            self._close_valve(run, now)
+            self._actuators.close(self._valve(run), now.mono_ms)
         if run.ending:
             self._note_the_end(run, now)
         if run.phase is Phase.CLOSING and self._valve_is_done(run, outlet, now):
@@ -313,12 +313,15 @@ class Runs:
         run.blind_since = self._blind_since(run, image)
         dry = must_stop(outlet, image, self._site, self._memory, run.blind_since)
         planned_l = run.intent.planned_l
-        if self._silent_too_long(run, outlet, image):
+        bound = run.phase is Phase.WATERING and self.supply(outlet.id).cannot_be_stopped(outlet.valve, image)
+        if self._silent_too_long(run, outlet, image) and not bound:
             self.stop(outlet.id, "failed", texts.cabinet_silent(), now)
         elif dry is not None:
             self.stop(outlet.id, "stopped", dry, now)
         elif run.left_s(now.mono_ms) <= 0:
             self._finish(run, texts.finished(), now)
+        elif bound:
+            return  # to the end that it was given
         elif planned_l is not None and self._given_l(run, now) >= planned_l:
             self.stop(outlet.id, "done", plant_texts.volume_given(self._given_l(run, now)), now)
         elif run.phase is not Phase.OPENING and not self._actuators.said_open(outlet.valve):
@@ -389,9 +392,6 @@ class Runs:
             run.water_to = now.mono_ms
             self._late[run.intent.zone] = now.mono_ms
         self._enter(run, Phase.ENDED, now)
-
-    def _close_valve(self, run: Run, now: Now) -> None:
-        self._actuators.close(self._valve(run), now.mono_ms)
 
     def _valve(self, run: Run) -> str:
         return self._site.outlets[run.intent.zone].valve

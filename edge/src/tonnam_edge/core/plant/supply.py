@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from tonnam_edge.core import texts
-from tonnam_edge.core.image import Now
+from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
@@ -150,6 +150,17 @@ class Supply:
             until = self._actuators.until_mono_ms(one.id)
             if one.part.renewable == "verified" and until is not None and until < now.mono_ms + round(run_s * 1000):
                 self._open(one, run_s, now)
+
+    def cannot_be_stopped(self, valve: str, image: Image) -> bool:
+        """Whether nothing stops the pump but its own board's timer, for it is not heard, while another board would
+        shut the path that it pushes into."""
+        if self.pump is None:
+            return False
+        unheard = {one.id for one in self.parts if not image.positions[one.id].heard}
+        path = [valve, *([] if self.master is None else [self.master.id])]
+        shuts = any(image.positions[name].heard for name in path)
+        stops = {one.id for one in (self.pump, self.contactor) if one is not None}
+        return shuts and stops <= unheard and self.pump.timer_s is not None
 
     def ran_out(self) -> bool:
         """Whether a deadline has ended it, though nobody has told it to stop."""
