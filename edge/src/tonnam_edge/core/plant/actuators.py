@@ -107,6 +107,11 @@ class Actuators:
         """Whether it should have been seen as it was told by now."""
         return self._said[name].unproven_told and not self._said[name].proven
 
+    def unproven_since_mono_ms(self, name: str) -> int | None:
+        """Since when it was told to be in its safe state and has not been seen in it, or None."""
+        said = self._said[name]
+        return said.since_mono_ms if self._in_safe_state(name) and not said.proven else None
+
     def until_mono_ms(self, name: str) -> int | None:
         """The deadline of one that is open, or None."""
         said = self._said[name]

@@ -116,10 +116,15 @@ class Sharing:
         drawn_l_min = sum(map(self._expected.most_l_min, (outlet, *busy)))
         if busy and group.capacity_l_min is not None and drawn_l_min > group.capacity_l_min:
             return plant_texts.group_full(group.capacity_l_min)
+        doubtful = [one for one in self._members(group) if one is not supply and one.may_still_run(now)]
+        for one in doubtful if group.capacity_l_min is not None else ():
+            if one.pump is not None:
+                return texts.not_proven(one.pump.part.name, on=False)
         if not supply.off or self._runs.on(supply.name):
             return None  # its pump runs, or is about to: no other start is needed
         members = [one for one in self._members(group) if one is not supply]
-        if group.most_pumps is not None and sum(map(self._is_busy, members)) >= group.most_pumps:
+        busy_pumps = sum(self._is_busy(one) or one in doubtful for one in members)
+        if group.most_pumps is not None and busy_pumps >= group.most_pumps:
             return plant_texts.most_pumps(group.most_pumps)
         waits = self._next_start_mono_ms(group, now) > now.mono_ms
         if group.least_s and (waits or any(map(self._is_starting, members))):

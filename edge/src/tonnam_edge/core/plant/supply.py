@@ -75,7 +75,7 @@ class Supply:
         self.master = _found(site, part.master)
         self.contactor = _found(site, None if self.pump is None else self.pump.part.contactor)
         self._counted = any(True for _ in site.paths.groups_of(name))  # its starts matter to others
-        self._feed = site.feed_of(self.outlets[0])
+        self._feed, self._zones = site.feed_of(self.outlets[0]), site.zones
         self.travel_s = self._feed.travel_s
         self.stage = Stage.OFF
         self.on_since = 0
@@ -222,6 +222,16 @@ class Supply:
                 self._start_on(now)
             elif self.stage not in {Stage.OFF, Stage.ON, Stage.HELD}:
                 self._stop_on(now, flows=flows, hurry=hurry)
+
+    def may_still_run(self, now: Now) -> bool:
+        """Whether its pump was told to stop, and nobody knows yet whether it has: its board is silent, or it was on
+        when the process before ended. After the longest deadline that it can have had, it stands."""
+        since = None if self.pump is None else self._actuators.unproven_since_mono_ms(self.pump.id)
+        if since is None or self.pump is None:
+            return False
+        longest_s = max((zone.max_run_s for name, zone in self._zones.items() if name in self.outlets), default=0.0)
+        longest_s = max(self.hold_s(self.pump, longest_s), (self.pump.part.cut_off_min or 0.0) * 60)
+        return now.mono_ms - since < longest_s * 1000
 
     def may_not_start(self, now: Now) -> Text | None:
         """Why the pump must rest still, or None."""
