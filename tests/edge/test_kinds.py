@@ -12,7 +12,7 @@ from tonnam_edge.modbus.direct import DirectTransport
 from tonnam_edge.site.check import load_site
 from tonnam_edge.site.coils import Switch, energised, switches
 from tonnam_sim.world.config import ValveKind
-from tonnam_sim.world.faults import CabinetSwitch, JammedValve
+from tonnam_sim.world.faults import CabinetSwitch, EmergencyStop, JammedValve
 
 KEYS = {
     "normally_closed": "travel_s = 3\n",
@@ -28,7 +28,7 @@ bus = "cabinet"
 unit = 4
 profile = "digital-input-8ch"
 name = { th = "สวิตช์ตู้", en = "Cabinet switches" }
-tells = ["input_4", "input_5"]
+tells = ["input_0", "input_4", "input_5"]
 """
 TRAVELS = {"motorised": 12.0}
 
@@ -165,6 +165,22 @@ def test_a_latching_valve_that_somebody_had_in_hand_is_closed_when_its_switch_is
     one.run(120)
     assert one.states()[-1] == "done"
     assert one.world.truth.zones["zone-1"].delivered_l == 0
+
+
+def test_a_latching_valve_that_had_no_current_to_close_is_closed_after_the_emergency_stop(tmp_path: Path) -> None:
+    """It stood open: its meter said that it was closed, for the pump had no current either."""
+    cabinet = '[cabinet]\nemergency_stop = "switches/input_0"\nclosed_when_pressed = true\n'
+    text = valve_of_kind(PLAIN, "latching", KEYS["latching"]) + SWITCHES + cabinet
+    one = estate(tmp_path, text, world_of(ValveKind.LATCHING))
+    one.run(30)
+    one.water(seconds=300)
+    one.run(30)
+    one.world.add(EmergencyStop(at_s=one.world.now_s, until_s=one.world.now_s + 60))
+    one.run(50)
+    assert one.world.truth.zones["zone-1"].valve_position == 1
+    one.run(40)
+    assert one.world.truth.zones["zone-1"].valve_position == 0
+    assert one.core.safe
 
 
 def test_what_no_timer_closes_is_refused_to_programs_and_to_whoever_asks_from_afar(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tonnam_edge.core.people.at_site import Answer, Request, answer
 from tonnam_edge.core.people.contact import UNKNOWN_AFTER_S
 from tonnam_edge.core.people.emergency import Emergency
 from tonnam_edge.core.people.lockouts import Lockouts
-from tonnam_edge.core.people.modes import TEXTS, Mode, Modes, Turned
+from tonnam_edge.core.people.modes import TEXTS, Mode, Modes
 from tonnam_edge.core.plant.hand_water import HandWater, Poured
 from tonnam_edge.core.plant.water import Water
 from tonnam_edge.site.site import Site
@@ -75,10 +75,12 @@ class People:
             pressed = self.emergency.pressed
             words = people_texts.emergency() if pressed else people_texts.emergency_over()
             self._tell("emergency.pressed" if pressed else "emergency.released", now, text=words)
+            self._close_what_stays(() if pressed else self._site.actuators, now)
         for turned in self.modes.look(image):
             self._tell("zone.mode", now, zone=turned.zone, mode=turned.mode.value, text=TEXTS[turned.mode]())
             self.lockouts.switched(turned, now)
-            self._close_what_stays(turned, now)
+            if turned.mode is Mode.AUTO:
+                self._close_what_stays([self._site.zones[turned.zone].part.valve], now)
         self._water.in_hand = frozenset(self.modes.may_be_in_hand())
         self._water.on_hand = frozenset(self.modes.in_hand())
         self._stop_what_may_not_run(now)
@@ -123,12 +125,14 @@ class People:
             self._told = standing
             self._tell("site.stands", now, **standing)
 
-    def _close_what_stays(self, turned: Turned, now: Now) -> None:
-        """A latching valve stands as its switch has left it in hand: on auto it is ours again, and is closed anew."""
-        valve = self._site.actuators[self._site.zones[turned.zone].part.valve]
-        ours = turned.mode is Mode.AUTO and not self._water.actuators.said_open(valve.id)
-        if ours and valve.part.kind == "latching":
-            self._water.actuators.to_safety(valve.id, now.mono_ms, again=True)
+    def _close_what_stays(self, names: Iterable[str], now: Now) -> None:
+        """A latching valve stands as its switch has left it in hand, or as it stood when it lost its current: once it
+        is ours again, it is closed anew."""
+        actuators = self._water.actuators
+        for name in names:
+            ours = name not in self._site.stationed and not actuators.said_open(name)
+            if ours and self._site.actuators[name].part.kind == "latching":
+                actuators.to_safety(name, now.mono_ms, again=True)
 
     def _stop_what_may_not_run(self, now: Now) -> None:
         if self.emergency.pressed:
