@@ -113,6 +113,7 @@ async def test_a_damaged_state_file_is_set_aside_and_the_agent_goes_on(
     (state / "state.sqlite3").write_bytes(b"torn by a power cut" * 500)
     with agent(tmp_path, watering) as running:
         await running.says("agent.started")
+        await running.says("of=memory_lost")
         await until_coils(watering, [0, 0, 0])
         assert running.log().count("state.damaged") == 1
         assert running.end(signal.SIGTERM) == 0

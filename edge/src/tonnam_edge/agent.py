@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from tonnam_edge.all_off import ENDING_S, all_off, told
 from tonnam_edge.core import Action, Core, NotWritten, Observation, Step, texts
+from tonnam_edge.core.image import Now
 from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.custody import Custody, Link
 from tonnam_edge.desk import Desk
 from tonnam_edge.modbus.bus import Bus
 from tonnam_edge.modbus.wire import ModbusTransport, Transport
+from tonnam_edge.recollection import Recollection, begin_with, recollections
 from tonnam_edge.site.site import Site
 from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.state_store import StateStore, Until
@@ -40,7 +40,6 @@ START_WAITS_MS = 60_000
 STOOD_STILL_MS = 8_000
 # Programs make way for a new site file for so long: the longest run, and its closing.
 MAKES_WAY_S = 3300.0
-UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
 class Agent:
@@ -171,16 +170,14 @@ class Agent:
         self._opening_at_mono_ms = self._clock.mono_ms() + OPEN_AGAIN_MS
         try:
             await self._store.beside(self._store.open)
-            memory = await self._store.beside(self._store.memory)
+            found = await self._store.beside(recollections, self._store)
         except sqlite3.Error:
             return
         now = self._clock.instant()
         boot, sure = self._clock.boot, now.stamp is None
-        try:
-            self.core.recall(memory, now.ms, now.mono_ms, boot=boot, sure=sure)
-        except UNREADABLE as failure:
-            _set_memory_aside(self._store, self._log, failure)
-            self.core.recall(None, now.ms, now.mono_ms, boot=boot, sure=sure)
+        recall = partial(self.core.recall, now_ms=now.ms, mono_ms=now.mono_ms, boot=boot, sure=sure)
+        _, chosen = begin_with(found, recall, partial(_set_aside, self._store, self._log))
+        _say_what_is_lost(self.core, chosen, self._clock, self._log)
         self._log.info("state.recalled", meaning="water may start again")
         await self._note_until()
 
@@ -322,21 +319,31 @@ class Agent:
 
 
 def _core(site: Site, store: StateStore, clock: NodeClock, log: Any) -> Core:
-    """The core with what it remembers; with nothing when that cannot be understood, which is set aside and said."""
+    """The core with what it remembers, or what there is of that; what cannot be understood is set aside and said."""
     now, boot = clock.instant(), clock.boot
     make = partial(Core, site, now_ms=now.ms, mono_ms=now.mono_ms, boot=boot, sure=now.stamp is None)
     try:
-        return make(store.memory())
+        found = recollections(store)
     except sqlite3.Error:  # custody says so
         return make(unread=True)
-    except UNREADABLE as failure:
-        _set_memory_aside(store, log, failure)
-        return make()
+    core, chosen = begin_with(found, make, partial(_set_aside, store, log))
+    _say_what_is_lost(core, chosen, clock, log)
+    return core
 
 
-def _set_memory_aside(store: StateStore, log: Any, failure: Exception) -> None:
-    aside = store.set_memory_aside()
+def _set_aside(store: StateStore, log: Any, found: Recollection, failure: Exception) -> None:
+    aside = store.set_memory_aside() if found.whole else None
     log.error("state.damaged", set_aside=aside, reason=str(failure), meaning="begun anew without it")
+
+
+def _say_what_is_lost(core: Core, found: Recollection, clock: NodeClock, log: Any) -> None:
+    """A memory that is lost keeps all water off until a person comes: somebody may be working at the pump."""
+    if found.lost:
+        now = clock.instant()
+        core.latches.lose(Now(now.ms, now.mono_ms, clock.boot, now.stamp is None))
+        log.error("state.lost", reason=found.reason, meaning="nothing is watered until a person has looked")
+    elif found.document is not None and not found.whole:
+        log.warning("state.restored", meaning="what stands comes from its copy; what was watered is forgotten")
 
 
 async def _watch(link: asyncio.Task[None]) -> None:

@@ -76,7 +76,7 @@ class Custody:
         self._lost = Lost(clock)
         self._tried_mono_ms = clock.mono_ms()
         self._handed = False
-        self._state, self._room = Outage("state", log), Outage("memory", log)
+        self._state, self._room, self._copy = Outage("state", log), Outage("memory", log), Outage("copy", log)
 
     @property
     def remembers(self) -> bool:
@@ -112,10 +112,18 @@ class Custody:
             self._state.failed(failure)
             return False
         self._state.well()
+        self._follow_copy()
         self._memory = None
         self._events.clear()
         self._outcomes.clear()
         return True
+
+    def _follow_copy(self) -> None:
+        refusal = self._store.copy.refusal
+        if refusal is None:
+            self._copy.well()
+        else:
+            self._copy.failed(refusal)
 
     def due(self) -> bool:
         """Whether frames have waited for a beat."""

@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.people.at_site import Answer, Request, answer
 from tonnam_edge.core.people.lockouts import Lockouts
 from tonnam_edge.errors import Misconfigured, Transient
+from tonnam_edge.recollection import Recollection, begin_with, recollections
 from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import STATE_FILE, StateLock, StateStore
 from tonnam_link.messages import Event
@@ -109,8 +111,7 @@ def _ask_agent(folder: Path, request: Request, within_s: float) -> Answer:
 
 def _change(store: StateStore, site: Site, request: Request) -> Answer:
     """Change what the next agent will remember, and let it tell the cloud."""
-    document = store.memory()
-    memory = Memory() if document is None else Memory.decode(document)
+    memory, chosen = begin_with(recollections(store), _memory, partial(_set_aside, store))
     clock = NodeClock()
     at = clock.instant()
     now = Now(at.ms, at.mono_ms, clock.boot, at.stamp is None)
@@ -124,8 +125,19 @@ def _change(store: StateStore, site: Site, request: Request) -> Answer:
 
     lockouts, latches = Lockouts(memory, site, tell, new_id), Latches(memory, site, tell, new_id)
     found = answer(request, site, lockouts, latches, now, memory.dosing)
+    if chosen.lost:  # this is the first that anybody sees of it
+        latches.lose(now)
     store.commit(memory.encode(), events, [])
     return found
+
+
+def _memory(document: bytes | None) -> Memory:
+    return Memory() if document is None else Memory.decode(document)
+
+
+def _set_aside(store: StateStore, found: Recollection, failure: Exception) -> None:
+    if found.whole:
+        store.set_memory_aside()
 
 
 def _lay(path: Path, content: bytes) -> None:

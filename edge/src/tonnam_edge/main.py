@@ -18,7 +18,6 @@ from typing import Annotated, Any, NoReturn
 import structlog
 import typer
 
-from tonnam_edge.agent import UNREADABLE
 from tonnam_edge.all_off import all_off, told
 from tonnam_edge.commissioning.commission_site import commission_site
 from tonnam_edge.desk import ask, new_request
@@ -26,6 +25,7 @@ from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import last_site
 from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.recollection import UNREADABLE
 from tonnam_edge.serve import ClockWord, LinkSettings, Served
 from tonnam_edge.site.address import ALLOWED
 from tonnam_edge.site.check import BadSiteFile, load_site

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from tonnam_edge.errors import Misconfigured, Transient
+from tonnam_edge.second_copy import SecondCopy
 from tonnam_link.messages import Event, Outcome, Stamp
 from tonnam_link.node.worker import DiskHangs, Worker
 
@@ -97,6 +98,7 @@ class StateStore:
         self.set_aside: Path | None = None
         self.files = 0  # how many were damaged and replaced, the first opening not counted
         self.refusal: Exception | None = None
+        self.copy = SecondCopy(folder)
         self._worker = Worker("state")
         self._opened: sqlite3.Connection | None = None
         self.open()
@@ -144,6 +146,11 @@ class StateStore:
         """The core's memory as it was last committed."""
         return self._get("memory")
 
+    def was_damaged(self) -> bool:
+        """Whether a file or a memory was ever set aside here. Raises sqlite3.Error."""
+        aside = self._database.execute("SELECT 1 FROM document WHERE name LIKE 'memory.damaged-%'").fetchone()
+        return aside is not None or any(self.folder.glob(f"{STATE_FILE}.damaged-*"))
+
     def set_memory_aside(self) -> str:
         """Rename a memory document that cannot be understood; returns its new name."""
         taken = {row[0] for row in self._database.execute("SELECT name FROM document")}
@@ -160,7 +167,7 @@ class StateStore:
             return None
 
     def commit(self, memory: bytes | None, events: Sequence[Event], outcomes: Sequence[Outcome]) -> list[int]:
-        """Put a step on disk, all or nothing. Returns the numbers of what is now untold."""
+        """Put a step on disk, all or nothing, and copy what stands. Returns the numbers of what is now untold."""
         numbers = []
         with self._writing() as database:
             if memory is not None:
@@ -170,6 +177,8 @@ class StateStore:
                     "INSERT INTO untold (kind, body) VALUES (?, ?)", (kind, msgspec.json.encode(each))
                 )
                 numbers.append(int(row.lastrowid or 0))
+        if memory is not None:
+            self.copy.keep(memory)
         return numbers
 
     def untold(self) -> tuple[list[int], list[Event], list[Outcome]]:

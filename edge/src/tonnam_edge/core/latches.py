@@ -30,6 +30,7 @@ class LatchKind(StrEnum):
     NOT_RUNNING = "not_running"  # a station's pump that draws no current
     NOT_MOVED = "not_moved"  # a gate whose limit switch does not say what it was told
     NOT_SAFE = "not_safe"  # what does not go into its safe state
+    MEMORY_LOST = "memory_lost"  # nobody knows any more what stood: it concerns all water
     METER_STILL = "meter_still"  # a meter that counts nothing while water flows; it limits, and blocks nothing
     TOGETHER = "together"  # outlets that are right alone and wrong together: they water one by one
 
@@ -54,6 +55,15 @@ class Latches:
         self._memory.latches[latch.id] = latch
         self._tell("latch.set", now, latch=latch.id, of=latch.kind, subject=subject, text=text)
         return True
+
+    def lose(self, now: Now) -> None:
+        """What stood is forgotten: everything waits for a person."""
+        self.set(LatchKind.MEMORY_LOST, self._site.id, now, plant_texts.memory_lost())
+
+    def lost(self) -> Text | None:
+        """Why nothing at all may be moved, while nobody knows what stood; else None."""
+        found = next((each for each in self.standing() if each.kind == LatchKind.MEMORY_LOST), None)
+        return None if found is None else plant_texts.latched(found.text)
 
     def clear(self, latch_id: str, by: str, now: Now) -> bool:
         """A person has looked: it stands no more. False when there is no such latch."""
@@ -83,6 +93,8 @@ class Latches:
         paths, subject = self._site.paths, latch.subject
         if latch.kind in {LatchKind.METER_STILL, LatchKind.TOGETHER}:
             return False
+        if latch.kind == LatchKind.MEMORY_LOST:
+            return True
         if subject in {outlet, paths.meter(outlet), *paths.of(outlet)}:
             return True
         if subject == METER and METER not in paths.meters:

@@ -44,7 +44,7 @@ class Guard:
         """What is latched on an injector, its dosing pump or its closing valve."""
         subjects = {part.id, part.actuator, part.closing_actuator}
         latch = next((each for each in self._water.latches.standing() if each.subject in subjects), None)
-        return None if latch is None else texts.latched(latch.text)
+        return self._water.latches.lost() if latch is None else texts.latched(latch.text)
 
     def hand_waters(self, now: Now) -> bool:
         """Whether somebody lets water run through the line at the cabinet, or did a moment ago."""

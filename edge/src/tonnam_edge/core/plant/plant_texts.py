@@ -16,6 +16,14 @@ def latched(what: Text) -> Text:
     )
 
 
+def memory_lost() -> Text:
+    return text(
+        "เครื่องควบคุมลืมทุกอย่างเพราะหน่วยความจำเสีย ไม่รู้แล้วว่าใครล็อกอะไรไว้ อาจมีคนซ่อมปั๊มหรือท่ออยู่ ไปดูก่อนว่าไม่มี",
+        "The controller has lost its memory and does not know any more what was locked or found wrong. Somebody may "
+        "be working at pump or pipes: make sure that nobody is",
+    )
+
+
 def pump_full(pump: Words, capacity_l_min: float) -> Text:
     return text(
         joined(pump.th, f"จ่ายได้ {capacity_l_min:g} ลิตรต่อนาที ตอนนี้ไม่พอสำหรับแปลงนี้ รอให้แปลงอื่นเสร็จก่อน"),

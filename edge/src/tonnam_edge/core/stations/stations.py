@@ -89,10 +89,11 @@ class Stations:
             yield from (at for at in station.deadlines_mono_ms(now) if at > now.mono_ms)
 
     def _outside(self, name: str) -> Text | None:
-        """A lock-out by somebody at the site, or the emergency stop: nothing of the station is moved."""
+        """A lock-out by somebody at the site, or one that may be forgotten, or the emergency stop: nothing of the
+        station is moved."""
         if self._people.emergency.pressed:
             return texts.emergency()
         for lockout in self._people.lockouts.standing():
             if lockout.zone in {None, name} and not lockout.afar:
                 return texts.locked_by(lockout.who, lockout.why)
-        return None
+        return self._water.latches.lost()

@@ -1,0 +1,198 @@
+"""A state that cannot be read: what people have said is in a copy; without that, everything waits for a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from tests.edge.cabinets import DeafLink
+from tests.edge.farms import MORNING_MS, SITE, Play, site_of
+from tests.edge.floods import RIVER, Flood
+from tonnam_edge.agent import Agent
+from tonnam_edge.core import Core
+from tonnam_edge.core.dosing.kept import Kept, Residue, Stock
+from tonnam_edge.core.memory import Latch, Lockout, Memory, Pressed
+from tonnam_edge.core.people.at_site import Request
+from tonnam_edge.desk import ask, new_request
+from tonnam_edge.recollection import begin_with, recollections
+from tonnam_edge.second_copy import COPY_FILE
+from tonnam_edge.site.site import Site
+from tonnam_edge.state_store import STATE_FILE, StateStore
+
+WORDS = {"th": "ท่อแตก", "en": "a broken pipe"}
+STOOD = Memory(
+    latches={"l1": Latch("l1", "leak", "zone-1", 5, WORDS)},
+    lockouts={"k1": Lockout("k1", "zone-2", "Somchai", "digging", 5)},
+    modes={"zone-1": "hand"},
+    emergency=Pressed(7),
+    dosing=Kept(stocks={"a": Stock(1234.0)}, lines={"line": Residue(["a"], 3.0, "zone-1")}, runs_on={"a": ""}),
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("site"), SITE)
+
+
+def keep(folder: Path, memory: Memory = STOOD) -> None:
+    """An agent has lived here, and left this."""
+    store = StateStore(folder)
+    store.commit(memory.encode(), [], [])
+    store.close()
+
+
+def begin(folder: Path, site: Site) -> tuple[Memory, list[str]]:
+    """What the next agent goes by, and what it logs. It dies before its first step is on disk."""
+    store = StateStore(folder)
+    with capture_logs() as logs:
+        agent = asyncio.run(_agent(site, store))
+    store.close()
+    return Memory.decode(agent.core.document), [str(line["event"]) for line in logs]
+
+
+async def _agent(site: Site, store: StateStore) -> Agent:
+    return Agent(site, store, DeafLink(), structlog.get_logger())
+
+
+def torn(folder: Path) -> None:
+    (folder / STATE_FILE).write_bytes(b"torn" * 4096)
+
+
+def senseless(folder: Path) -> None:
+    store = StateStore(folder)
+    store.commit(b'{"latches": 7}', [], [])
+    store.close()
+
+
+def gone(folder: Path) -> None:
+    (folder / STATE_FILE).unlink()
+
+
+@pytest.mark.parametrize("damage", [torn, senseless, gone])
+def test_what_people_have_said_outlives_the_state(tmp_path: Path, site: Site, damage: Callable[[Path], None]) -> None:
+    keep(tmp_path)
+    damage(tmp_path)
+    for _ in range(2):  # also when the first of them dies at once
+        memory, logged = begin(tmp_path, site)
+        assert (memory.latches, memory.lockouts, memory.modes) == (STOOD.latches, STOOD.lockouts, STOOD.modes)
+        assert memory.emergency == STOOD.emergency
+        assert memory.dosing.stocks["a"].used_ml == 1250.0
+        assert memory.dosing.lines["line"] == Residue(["a"], 0.0, "zone-1")
+        assert memory.dosing.runs_on == {"a": ""}
+        assert "state.restored" in logged
+
+
+@pytest.mark.parametrize("damage", [torn, senseless, gone])
+def test_without_the_copy_everything_is_latched(tmp_path: Path, site: Site, damage: Callable[[Path], None]) -> None:
+    keep(tmp_path)
+    damage(tmp_path)
+    copy = tmp_path / COPY_FILE
+    copy.write_bytes(copy.read_bytes().replace(b"Somchai", b"Somsak!"))
+    for _ in range(2):
+        memory, logged = begin(tmp_path, site)
+        assert [(latch.kind, latch.subject) for latch in memory.latches.values()] == [("memory_lost", "plot")]
+        assert "state.lost" in logged
+
+
+def test_a_state_of_before_there_was_a_copy_is_lost_when_it_is_torn(tmp_path: Path, site: Site) -> None:
+    keep(tmp_path)
+    (tmp_path / COPY_FILE).unlink()
+    torn(tmp_path)
+    assert [latch.kind for latch in begin(tmp_path, site)[0].latches.values()] == ["memory_lost"]
+
+
+def test_a_first_start_has_lost_nothing(tmp_path: Path, site: Site) -> None:
+    memory, logged = begin(tmp_path, site)
+    assert memory.latches == {}
+    assert not {"state.lost", "state.restored", "state.damaged"} & set(logged)
+
+
+def test_a_lost_memory_keeps_water_off_until_a_person_says_that_nobody_is_there(site: Site) -> None:
+    play = Play(site)
+    play.core.latches.lose(play.core._commands.now)
+    play.run(3)
+    told = next(event for event in play.events if event.kind == "latch.set").body
+    assert told["of"] == "memory_lost"
+    assert "Somebody may be working" in told["text"]["en"]
+    assert "อาจมีคนซ่อม" in told["text"]["th"]
+    stands = [event.body for event in play.events if event.kind == "site.stands"][-1]
+    assert stands["latches"][0]["zones"] == ["zone-1", "zone-2"]
+    play.water()
+    play.run(3)
+    assert play.states() == ["refused"]
+    play.core.ask(Request("r1", "clear", "Somchai"))
+    play.run(3)
+    play.water(command_id="c2")
+    play.run(3)
+    assert play.states("c2")[0] == "accepted"
+
+
+def test_a_memory_that_is_lost_later_than_at_the_start_is_latched_too(tmp_path: Path, site: Site) -> None:
+    keep(tmp_path)
+    (tmp_path / COPY_FILE).unlink()
+    torn(tmp_path)
+    store = StateStore(tmp_path)
+    core = Core(site, now_ms=MORNING_MS, unread=True)
+    _, chosen = begin_with(
+        recollections(store),
+        lambda document: core.recall(document, MORNING_MS, MORNING_MS, boot="", sure=True),
+        lambda found, failure: None,
+    )
+    store.close()
+    assert chosen.lost
+
+
+def test_a_station_is_left_as_it_is_while_nobody_knows_who_works_at_it() -> None:
+    flood = Flood()
+    flood.run(45)
+    flood.core.latches.lose(flood.core._commands.now)
+    flood.town.levels[RIVER] = 300.0
+    before = len(flood.town.writes)
+    flood.run(60)
+    assert [coil for _, coil, _ in flood.town.writes[before:] if coil in {0, 1}] == []
+    assert "Somebody may be working" in flood.text()
+    flood.core.ask(Request("2", "clear", who="Malee"))
+    flood.run(60)
+    assert any(flood.running())
+
+
+def test_somebody_at_the_controller_hears_of_it_where_no_agent_runs(tmp_path: Path, site: Site) -> None:
+    keep(tmp_path)
+    (tmp_path / COPY_FILE).unlink()
+    torn(tmp_path)
+    answer = ask(tmp_path, site, new_request("clear", who="Somchai"))
+    assert not answer.done
+    memory, _ = begin(tmp_path, site)
+    assert [latch.kind for latch in memory.latches.values()] == ["memory_lost"]
+
+
+def test_the_copy_is_written_when_something_stands_otherwise_and_not_before(tmp_path: Path) -> None:
+    store, copy = StateStore(tmp_path), tmp_path / COPY_FILE
+    store.commit(STOOD.encode(), [], [])
+    first = copy.stat().st_ino
+    dosing = Kept(stocks={"a": Stock(1240.0)}, lines=STOOD.dosing.lines, runs_on=STOOD.dosing.runs_on)
+    later = msgspec.structs.replace(STOOD, filling=["band"], dosing=dosing)
+    store.commit(later.encode(), [], [])
+    assert copy.stat().st_ino == first
+    store.commit(msgspec.structs.replace(later, emergency=None).encode(), [], [])
+    assert b'emergency":null' in copy.read_bytes()
+    store.close()
+
+
+def test_a_copy_that_the_disk_refuses_costs_no_commit_and_is_written_later(tmp_path: Path) -> None:
+    store, copy = StateStore(tmp_path), tmp_path / COPY_FILE
+    copy.mkdir()
+    store.commit(STOOD.encode(), [], [])
+    assert store.memory() == STOOD.encode()
+    assert store.copy.refusal is not None
+    copy.rmdir()
+    store.commit(STOOD.encode(), [], [])
+    assert store.copy.refusal is None
+    assert Memory.decode(store.copy.read() or b"").lockouts == STOOD.lockouts
+    store.close()
