@@ -97,6 +97,15 @@ async def test_an_order_that_no_controller_answers_expires_in_a_stations_words(s
         assert (told["state"], told["reason"]["en"][:21]) == ("expired", "The station's cabinet")
 
 
+async def test_what_concerns_the_whole_site_is_shown_with_each_station(scene: Scene, flood: Flood) -> None:
+    tell(scene.database, flood.events)
+    lost = {"id": "l-1", "of": "memory_lost", "subject": "flood-gate", "text": {"th": "ลืม", "en": "forgotten"}}
+    body = {**flood.said("site.stands")[-1], "latches": [lost]}
+    tell(scene.database, [Event("later", "site.stands", flood.now_ms, body)])
+    for name in ("flood-pumps", "sluice"):
+        assert [each["kind"] for each in (await station(scene, name))["latches"]] == ["memory_lost"]
+
+
 async def test_a_locked_station_is_shown_as_locked(scene: Scene, flood: Flood) -> None:
     flood.town.turn_key(PUMP_KEY, locked=True)
     flood.run(3)

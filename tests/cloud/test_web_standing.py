@@ -131,6 +131,14 @@ async def test_an_empty_stock_tank_is_not_mended_from_afar_and_water_goes_on(
     await expect(wrong).to_contain_text("พืชอาจได้ปุ๋ยหรือกรดมากหรือน้อยเกินไป")
 
 
+async def test_a_memory_that_was_lost_asks_whether_nobody_works_there(phone: BrowserContext, stub: Stub) -> None:
+    second(stub).update(latches=[latch(kind="memory_lost")])
+    page = await open_page(phone, stub, ZONE_2)
+    await page.get_by_role("button", name="ไปดูแล้ว ไม่มีใครทำงานอยู่").click()
+    await expect(page.locator(".asks-what")).to_contain_text("ไม่มีใครทำงานที่ปั๊ม ท่อ หรือประตูใช่ไหม?")
+    await expect(page.locator(".asks-what")).to_contain_text("ถ้ายังมีคนทำงานอยู่อาจบาดเจ็บ")
+
+
 @pytest.mark.parametrize("whole", [False, True])
 async def test_a_lock_says_why_and_asks_first(phone: BrowserContext, stub: Stub, whole: bool) -> None:
     page = await open_page(phone, stub, ZONE_2)

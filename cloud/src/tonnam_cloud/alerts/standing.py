@@ -31,6 +31,9 @@ TITLES: Mapping[str, Words] = {
     "unexpected": Words(th="{place}: มีอย่างอื่นสั่งวาล์วหรือปั๊ม", en="{place}: something else moves valves or pump"),
     "dosing": Words(th="{place}: จ่ายปุ๋ยไม่ได้", en="{place}: dosing has stopped"),
     "stock_empty": Words(th="{place}: ถังปุ๋ยหมด", en="{place}: a stock tank is empty"),
+    "memory_lost": Words(
+        th="{place}: เครื่องควบคุมจำไม่ได้ว่ามีอะไรค้างอยู่", en="{place}: the controller has forgotten what stood"
+    ),
     "not_running": Words(th="{place}: ปั๊มไม่เดิน", en="{place}: a pump does not run"),
     "not_moved": Words(th="{place}: ประตูไม่ขยับ", en="{place}: the gate does not move"),
     "not_safe": Words(th="{place}: ไม่ไปสถานะปลอดภัย", en="{place}: does not go into its safe state"),

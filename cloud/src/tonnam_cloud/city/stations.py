@@ -18,7 +18,7 @@ def stations(tenant: str, stands: SiteStands, newest: Mapping[str, Measure]) -> 
 
 
 def _station(tenant: str, told: StationStands, stands: SiteStands, newest: Mapping[str, Measure]) -> schemas.Station:
-    mine = {told.id, *(part.id for part in told.parts)}
+    mine = {stands.site, told.id, *(part.id for part in told.parts)}
     names = [told.level, *(part.datastream for part in told.parts)]
     heard = [newest[name] for name in (f"{tenant}/{name}" for name in names) if name in newest]
     return schemas.Station(

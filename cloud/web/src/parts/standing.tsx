@@ -137,7 +137,7 @@ function Switch({ zone: { mode } }: { zone: Zone }) {
 }
 
 /** What a latch is about: water goes on where a dosing pump is latched, and no latch keeps a station still. */
-type About = "zone" | "dosing" | "station" | "other";
+type About = "zone" | "dosing" | "station" | "memory" | "other";
 
 const DOSING: readonly string[] = ["dosing", "stock_empty"];
 
@@ -160,7 +160,7 @@ export function Found({ at, place, latch, about, concerns }: FoundProps) {
   const words = useWords();
   const who = useStore(session);
   const refilled = latch.kind === "stock_empty";
-  const mended = mayCommand(who, place.tenant) && !refilled && <Mended at={at} place={place} latch={latch.id} about={about} />;
+  const mended = mayCommand(who, place.tenant) && !refilled && <Mended at={at} place={place} latch={latch.id} about={latch.kind === "memory_lost" ? "memory" : about} station={about === "station"} />;
   return (
     <Stands icon="warning" title={latchTitle(latch.kind, words)} since={latch.since} action={mended}>
       <p>{words.pick(latch.text)}</p>
@@ -178,11 +178,11 @@ function FoundAtFarm({ at, site, latch }: { at: string; site: FarmSite; latch: L
   return <Found at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about={dosing ? "dosing" : names.length > 0 ? "zone" : "other"} concerns={concerns} />;
 }
 
-const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_looked", other: "clear_looked" } as const satisfies Record<About, Key>;
-const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station", other: "clear_what" } as const satisfies Record<About, Key>;
+const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_looked", memory: "clear_nobody", other: "clear_looked" } as const satisfies Record<About, Key>;
+const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station", memory: "clear_what_memory", other: "clear_what" } as const satisfies Record<About, Key>;
 
 /** One press asks, the second one says so to who is to clear it. */
-function Mended({ at, place, latch, about }: { at: string; place: SitePlace; latch: string; about: About }) {
+function Mended({ at, place, latch, about, station }: { at: string; place: SitePlace; latch: string; about: About; station: boolean }) {
   const { t } = useWords();
   const [asking, ask] = useState(false);
   const question = useRef<HTMLParagraphElement>(null);
@@ -197,15 +197,15 @@ function Mended({ at, place, latch, about }: { at: string; place: SitePlace; lat
     );
   const yes = () => {
     ask(false);
-    void give(clearing(at, place, latch, about === "station"), endedBy);
+    void give(clearing(at, place, latch, station), endedBy);
   };
   return (
     <div class="asks">
       <p class="asks-what" tabIndex={-1} ref={question}>
-        <b>{t("clear_question")}</b> {t(IF_NOT[about])}
+        <b>{t(about === "memory" ? "clear_question_memory" : "clear_question")}</b> {t(IF_NOT[about])}
       </p>
       <button type="button" class="primary" onClick={yes}>
-        <Icon name="check" /> {t("clear_yes")}
+        <Icon name="check" /> {t(about === "memory" ? "clear_nobody" : "clear_yes")}
       </button>
       <button type="button" class="secondary" onClick={() => ask(false)}>
         {t("clear_no")}
