@@ -10,6 +10,7 @@ from tests.season.drive import MakeCore, live
 from tests.season.invariants import Check
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.site import LAYOUTS
+from tests.season.slots import slots_are_used_once
 from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.core import Core
 from tonnam_sim.world import Fault
@@ -78,7 +79,7 @@ CASES: dict[str, Found] = {
     "slot": (
         mutants_more.RepeatsSlots,
         case(kill(23_500, 5), days=0.35),
-        invariants.slots_are_used_once,
+        slots_are_used_once,
     ),
     "stop": (mutants_more.HearsNoStop, case(*STOPPED), invariants.stop_is_obeyed),
     "answer": (mutants_more.HearsNoStop, case(*STOPPED), invariants.commands_are_answered),
