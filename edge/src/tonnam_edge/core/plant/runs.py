@@ -137,7 +137,7 @@ class Runs:
         for zone, run in self.active.items():
             supply = self.supply(zone)
             if run.phase is not Phase.WATERING or run.water_from is None or not (supply.on or supply.held):
-                yield run.since + 1000
+                yield supply.goes_on_mono_ms(run)
                 continue
             yield run.water_from + round(1000 * run.left_s(run.water_from))
             if supply.held:

@@ -11,6 +11,7 @@ from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
+from tonnam_edge.core.plant.run import Phase, Run
 from tonnam_edge.limits import DECAY_S, PROVE_S, SHORTEST_RUN_S, WELD_LOOK_S
 from tonnam_edge.site.deadlines import hold_s
 from tonnam_edge.site.site import Actuator, Site
@@ -233,6 +234,13 @@ class Supply:
         longest_s = max(self.hold_s(self.pump, longest_s), (self.pump.part.cut_off_min or 0.0) * 60)
         return now.mono_ms - since < longest_s * 1000
 
+    def goes_on_mono_ms(self, run: Run) -> int:
+        """When a run that begins or ends may go on; what is not proven yet is looked at every second."""
+        if run.phase in {Phase.STARTING, Phase.STOPPING}:
+            return self._since + round(1000 * self._waits_s())
+        valve = self._valves[self.outlets.index(run.intent.zone)]
+        return run.since + round(1000 * valve.part.travel_s if self._actuators.proven(valve.id) else 1000)
+
     def may_not_start(self, now: Now) -> Text | None:
         """Why the pump must rest still, or None."""
         if self.pump is None:
@@ -256,6 +264,20 @@ class Supply:
         if self._too_often(now) is not None:
             ends.append(min(mono_ms_of(start, now) for start in self._lately(now)) + HOUR_MS)
         return max(ends)
+
+    def _waits_s(self) -> float:
+        """How long the stage takes at least, once what it has moved is proven."""
+        if not all(self._actuators.proven(one.id) for one in self.parts):
+            return 1.0
+        if self.stage is Stage.MASTER and self.master is not None:
+            return self.master.part.travel_s + (self.master.part.lead_s or 0.0)
+        if self.stage is Stage.STOPPING:
+            return DECAY_S
+        if self.stage is Stage.LAGGING and self.master is not None:
+            return self.master.part.lag_s or 0.0
+        if self.stage is Stage.CLOSING:
+            return max((one.part.travel_s for one in self.parts), default=0.0)
+        return 1.0
 
     def _start_on(self, now: Now) -> None:
         waited_ms = now.mono_ms - self._since
