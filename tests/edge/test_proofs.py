@@ -141,7 +141,8 @@ def test_when_several_are_open_nobody_is_blamed_and_each_is_tried_alone(two: Sit
     play.water("zone-1", 60, "c8")
     play.water("zone-2", 60, "c9")
     play.run(90)
-    assert (play.states("c8")[-1], play.states("c9")[-1]) == ("done", "done")
+    assert (play.states("c7")[-1], play.states("c8")[-1]) == ("done", "done")
+    assert play.states("c9") == ["refused"], "together they rest for an hour"
 
 
 def beside_a_slow_valve(folder: Path, travel_s: float) -> Estate:
