@@ -51,6 +51,7 @@ def test_every_run_of_the_history_has_an_end_and_times_only_rise() -> None:
     ended = [event.body for event in week.told.events if event.kind == "run.ended"]
     assert len(ended) >= 4
     assert {body["outcome"] for body in ended} == {"done"}
+    assert 2 <= sum(body["zone"] == "zone-2" for body in ended) <= 6  # in the morning, not by drops
     assert len(_running(week)) <= 1
     times = [frame.observed_at_ms for frame in week.told.frames]
     assert times == sorted(set(times))
