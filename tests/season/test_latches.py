@@ -13,6 +13,8 @@ from tests.season.site import LAYOUTS
 from tonnam_edge.core.latches import LatchKind
 from tonnam_sim.world import Fault
 from tonnam_sim.world.faults import (
+    CabinetSwitch,
+    EmergencyStop,
     ForeignWrite,
     InjectorAirlock,
     LineBurst,
@@ -103,4 +105,20 @@ def test_zone_is_watered_again_when_a_person_has_cleared_what_was_latched(kind: 
     assert last["outcome"] == "done"
     if kind in DOSED:
         assert last["dosed"]["a"] > 0
+    assert wrong(episode) == []
+
+
+@pytest.mark.parametrize(
+    "struck",
+    [
+        Blow(CabinetSwitch(at_s=0.0, subject="zone-2", position="hand"), TRIED_S + 1000, lasts_s=3600),
+        Blow(EmergencyStop(at_s=0.0), TRIED_S + 60, lasts_s=900),
+    ],
+    ids=["hand", "emergency stop"],
+)
+def test_latching_valve_waters_again_when_hands_are_off_it(struck: Blow) -> None:
+    """What its switch has opened, or no current has closed, stands open until it is told to close again."""
+    asked = (water(TRIED_S, "zone-2"), struck, water(AGAIN_S, "zone-2"))
+    episode = live(Case("kinds", 3, asked, DAYS))
+    assert [event.body["outcome"] for _, event in episode.record.of("run.ended")][-1] == "done"
     assert wrong(episode) == []
