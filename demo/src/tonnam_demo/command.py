@@ -7,16 +7,15 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import structlog
 import typer
 
 from tonnam_cloud.errors import Misconfigured
 from tonnam_cloud.settings import read_settings
-from tonnam_demo import history
-from tonnam_demo.conductor import Conductor, say_and_exit
 from tonnam_demo.credentials import load_or_make
 from tonnam_demo.plan import PROJECT, Plan, Ports, settings_from_environment
 from tonnam_demo.screen import Screen
@@ -43,6 +42,8 @@ def _free_ports(count: int) -> list[int]:
 
 
 async def _conduct(chosen: Plan, screen: Screen, login_is_new: bool) -> int:
+    from tonnam_demo.conductor import Conductor  # noqa: PLC0415 - with the cloud's tables, for a start that comes so far
+
     conductor = Conductor(chosen, screen, login_is_new)
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -84,6 +85,8 @@ def demo(
             screen = Screen(data / "log" / "demo.log")
             _log_to(data / "log" / "registering.log")
             if days:
+                from tonnam_demo import history  # noqa: PLC0415 - with the whole edge: not for a start that is refused
+
                 history.make_once(chosen.home, seed, days, screen.say)
             code = asyncio.run(_conduct(chosen, screen, login_is_new))
     except KeyboardInterrupt:
@@ -118,6 +121,12 @@ def _log_to(path: Path) -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(path.open("w")),
     )
+
+
+def say_and_exit(message: str, code: int) -> NoReturn:
+    """One clear line for a person, on stderr."""
+    sys.stderr.write(message + "\n")
+    sys.exit(code)
 
 
 def _first(group: BaseExceptionGroup[CannotStart]) -> BaseException:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -204,9 +203,3 @@ def _healthy(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def say_and_exit(message: str, code: int) -> None:
-    """One clear line for a person, on stderr."""
-    sys.stderr.write(message + "\n")
-    sys.exit(code)
