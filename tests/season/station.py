@@ -95,8 +95,8 @@ class StationEpisode:
 
     @property
     def most_steps(self) -> int:
-        """More looks than that mean that something asks to be looked at for ever."""
-        return round(4000 * self.case.days) + 500
+        """More looks than that mean that something asks to be looked at for ever. A lossy cable asks for many."""
+        return round(8000 * self.case.days) + 500
 
     def run(self) -> Record:
         """Live through the episode, and a while without a blow."""

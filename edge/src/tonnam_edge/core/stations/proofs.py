@@ -119,7 +119,9 @@ class Proofs:
         late_s = drive.actuator.part.travel_s + PROVE_S
         for end in (seen.open, seen.closed):
             wrong = end == told and moves and image.value(f"{self._site}/{end}") == 0.0
-            if self._lasts(drive, end, wrong, late_s, image.now.mono_ms):
+            lasts = self._lasts(drive, end, wrong, late_s, image.now.mono_ms)
+            read_ms = image.read_mono_ms.get(f"{self._site}/{end}", 0)
+            if lasts and read_ms >= self._since[drive.name, end] + late_s * 1000:  # not by what it said on its way
                 text = texts.not_moved(drive.words, drive.state)
                 self._latches.set(LatchKind.NOT_MOVED, drive.name, image.now, text)
 
