@@ -220,6 +220,30 @@ def test_what_a_person_has_ended_stays_ended(site: Site, deed: Deed) -> None:
     assert remembered(play).owed == {}
 
 
+def test_nothing_is_owed_to_a_zone_that_is_no_more(tmp_path: Path, site: Site) -> None:
+    play = begun(site)
+    play.run(60)
+    cut(play, 20)
+    play.run(5)
+    assert remembered(play).owed
+    second = SITE[SITE.index('[[zone]]\nid = "zone-2"') :]
+    only_second = SITE[: SITE.index('[[zone]]\nid = "zone-1"')] + second
+    play.site = site_of(tmp_path, only_second + TWENTY.replace("zone-1", "zone-2"))
+    play.restart()
+    play.run(5)
+    assert remembered(play).owed == {}
+
+
+def test_a_run_of_a_zone_that_is_no_more_counts_as_planned(tmp_path: Path, site: Site) -> None:
+    play = begun(site)
+    play.run(60)
+    second = SITE[SITE.index('[[zone]]\nid = "zone-2"') :]
+    play.site = site_of(tmp_path, SITE[: SITE.index('[[zone]]\nid = "zone-1"')] + second)
+    cut(play, 20)
+    play.run(5)
+    assert parts(play) == [("interrupted", None)]
+
+
 def test_zones_that_ran_together_share_what_was_metered(tmp_path: Path) -> None:
     play = Play(site_of(tmp_path, pump_with(SITE, 'capacity_l_min = 130\nrenewable = "verified"\n')))
     play.run(3)

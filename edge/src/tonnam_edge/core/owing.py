@@ -28,7 +28,8 @@ class Owing:
 
     def __init__(self, site: Site, memory: Memory, water: Water) -> None:
         self._memory, self._water, self._closed = memory, water, Closed(site, water)
-        self._late_ms = {p.id: p.late_min * 60_000 for p in site.programs if isinstance(p, TimerPart)}
+        timers = [part for part in site.programs if isinstance(part, TimerPart)]
+        self._late_ms = {(part.id, part.zone): part.late_min * 60_000 for part in timers}
 
     def begun(self, intent: Intent) -> None:
         """A timer waters: it is a new slot, or one more try of the last."""
@@ -83,7 +84,7 @@ class Owing:
 
     def _is_over(self, program: str, owed: Owed, image: Image) -> bool:
         """Whether it is too late, or another slot has come. What a clock says that is only a guess ends nothing."""
-        late_ms = self._late_ms.get(program)
+        late_ms = self._late_ms.get((program, owed.zone))  # None in a site file that has it no more
         if late_ms is None or self._memory.book.slots.get(program) != owed.slot_ms:
             return True
         if self._memory.book.held_until_ms.get(owed.zone, 0) > image.now.wall_ms:
