@@ -25,7 +25,7 @@ faults: .venv/.ready $(WEB) ## N=300 SEED=1 BROKER=nats: as many faults as you l
 	@.venv/bin/python -m tests.faults N=$(N) SEED=$(SEED) BROKER=$(BROKER)
 
 season: .venv/.ready ## N=10000 SEED=1 LAYOUT=plain: as many days of a struck farm as you like; CASE='...': one again
-	@.venv/bin/python -m tests.season N=$(N) SEED=$(SEED) LAYOUT=$(LAYOUT) JOBS=$(JOBS) CASE='$(CASE)'
+	@.venv/bin/python -m tests.season N=$(N) SEED=$(SEED) LAYOUT=$(LAYOUT) JOBS=$(JOBS) SHORT=$(SHORT) CASE='$(CASE)'
 
 check: .venv/.ready ## style, types and the direction of imports
 	.venv/bin/ruff check .

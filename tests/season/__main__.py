@@ -1,5 +1,6 @@
 """`make season N=10000 SEED=7 LAYOUT=plain`: as many episodes as one likes, and a table of what came of them.
 
+`SHORT=1` plays episodes of a tenth of a day, in which all strikes around the water that people ask for.
 `make season CASE='{"layout": ...}'` lives through one case again and tells its story.
 """
 
@@ -11,11 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.season.blows import parse_case
 from tests.season.plays import NAMES
-from tests.season.suite import Tally, explore_on, judge
+from tests.season.suite import Tally, explore_on, explore_short, judge
 from tests.season.table import table
 
 CHUNK = 100
-USAGE = "make season [N=1000] [SEED=1] [LAYOUT=plain|flood-gate|...] [JOBS=2] or make season CASE='{...}'"
+USAGE = "make season [N=1000] [SEED=1] [LAYOUT=plain|flood-gate|...] [JOBS=2] [SHORT=1] or make season CASE='{...}'"
 STORY = 400
 
 
@@ -28,12 +29,13 @@ def chunks(episodes: int, seed: int, layouts: list[str]) -> Iterator[tuple[str, 
         number += 1
 
 
-def run(episodes: int, seed: int, layouts: list[str], jobs: int) -> int:
+def run(episodes: int, seed: int, layouts: list[str], jobs: int, *, short: bool) -> int:
     """All chunks, the table, and 1 when anything is wrong. What is wrong is made small, and the chunk goes on."""
     tallies = {name: Tally() for name in layouts}
     asked = list(chunks(episodes, seed, layouts))
+    play = explore_short if short else explore_on
     with ProcessPoolExecutor(jobs) as pool:
-        for (name, _, own_seed), tally in zip(asked, pool.map(explore_on, *zip(*asked, strict=True)), strict=True):
+        for (name, _, own_seed), tally in zip(asked, pool.map(play, *zip(*asked, strict=True)), strict=True):
             tallies[name].add(tally)
             verdict = "WRONG" if tally.failures else "ok"
             print(f"{name}, seed {own_seed}: {tally.drawn} episodes: {verdict}", flush=True)
@@ -54,13 +56,14 @@ def again(line: str) -> int:
 def main(words: list[str]) -> int:
     """Read `N=...` and the like; what is empty counts as not said."""
     given = {name: value for name, _, value in (word.partition("=") for word in words) if value}
-    if given.keys() - {"N", "SEED", "LAYOUT", "JOBS", "CASE"} or given.get("LAYOUT", "plain") not in NAMES:
+    if given.keys() - {"N", "SEED", "LAYOUT", "JOBS", "SHORT", "CASE"} or given.get("LAYOUT", "plain") not in NAMES:
         sys.stderr.write(f"{USAGE}\n")
         return 2
     if "CASE" in given:
         return again(given["CASE"])
     layouts = [given["LAYOUT"]] if "LAYOUT" in given else list(NAMES)
-    return run(int(given.get("N", "1000")), int(given.get("SEED", "1")), layouts, int(given.get("JOBS", "2")))
+    episodes, seed, jobs = (int(given.get(name, usual)) for name, usual in (("N", 1000), ("SEED", 1), ("JOBS", 2)))
+    return run(episodes, seed, layouts, jobs, short="SHORT" in given)
 
 
 if __name__ == "__main__":

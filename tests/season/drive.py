@@ -124,7 +124,7 @@ class Episode:
     @property
     def most_steps(self) -> int:
         """More looks than that mean that something asks to be looked at for ever. Doses are looked at each second."""
-        return round((40_000 if self.site.file.injector else 4000) * max(self.case.days, 0.1))
+        return round((40_000 if self.site.file.injector else 4000) * max(self.case.days, 0.3))
 
     @property
     def _unsettled(self) -> bool:

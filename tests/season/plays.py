@@ -13,6 +13,7 @@ from tests.season.drawn import cases
 from tests.season.drawn_station import station_cases
 from tests.season.drive import Episode, MakeCore, live
 from tests.season.invariants import TRANSACTION_S, coils_and_deadlines
+from tests.season.short import short_cases
 from tests.season.site import LAYOUTS
 from tests.season.site_station import STATIONS
 from tests.season.station import StationEpisode, live_at_station
@@ -30,9 +31,11 @@ def played(case: Case, make_core: MakeCore) -> Play:
     return live(case, make_core=make_core)
 
 
-def cases_of(name: str) -> st.SearchStrategy[Case]:
-    """What hypothesis draws for it."""
-    return station_cases(name) if name in STATIONS else cases(name)
+def cases_of(name: str, *, short: bool = False) -> st.SearchStrategy[Case]:
+    """What hypothesis draws for it; of a farm also short episodes."""
+    if name in STATIONS:
+        return station_cases(name)
+    return short_cases(name) if short else cases(name)
 
 
 def checks_of(name: str) -> tuple[AnyCheck, ...]:

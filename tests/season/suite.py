@@ -144,6 +144,11 @@ def explore_on(layout: str, episodes: int, with_seed: int, **how: Any) -> Tally:
     return tally
 
 
+def explore_short(layout: str, episodes: int, with_seed: int) -> Tally:
+    """The same with short episodes."""
+    return explore_on(layout, episodes, with_seed, drawn=cases_of(layout, short=True))
+
+
 def _size(failure: Failure) -> tuple[int, int]:
     return len(failure.case.blows), len(failure.case.told())
 
