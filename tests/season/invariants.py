@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
+from tests.season.lone import one_fault_runs_no_pump_unseen
 from tests.season.record import Span, clock
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.slots import slots_are_used_once
@@ -364,6 +365,7 @@ ACTIVE: tuple[Check, ...] = (
     hydraulically_open_ends,
     one_fault_spills_little,
     running_pump_has_a_path,
+    one_fault_runs_no_pump_unseen,
     water_is_conserved,
     tank_is_not_pumped_dry,
     every_run_has_an_outcome,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.season import doses, invariants, mutants, mutants_group, mutants_more
+from tests.season import doses, invariants, mutants, mutants_group, mutants_lone, mutants_more
 from tests.season.blows import Blow, Case, EdgeBlow, Kill, Stop, Visit, Water
 from tests.season.drive import MakeCore, live
 from tests.season.invariants import Check
+from tests.season.lone import one_fault_runs_no_pump_unseen
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.site import LAYOUTS
 from tests.season.slots import slots_are_used_once
@@ -21,6 +22,7 @@ from tonnam_sim.world.faults import (
     ProbePulled,
     PumpDead,
     TankLeak,
+    WeldedContact,
     WellDry,
 )
 
@@ -58,6 +60,7 @@ PULLED = [at(600, ProbePulled(at_s=0.0, probe=f"probe-1-{twin}")) for twin in ("
 AT_ONCE = (water(600, "zone-1"), water(600, "zone-3", at_s=70))
 SOON = (water(600, "zone-1"), water(600, "zone-2", at_s=120))
 ALL_PUMPS = (water(600, "zone-2"), water(600, "zone-3", at_s=120), water(600, "zone-4", at_s=180))
+WELDS = Blow(WeldedContact(at_s=0.0, actuator="pump"), 60, on_run=True, after_s=60)
 
 CASES: dict[str, Found] = {
     "raises": (mutants_more.Raises, case(water(1200)), invariants.no_exception),
@@ -144,6 +147,17 @@ CASES: dict[str, Found] = {
         case(at(0, InjectorCheckFailed(at_s=0.0, injector="a")), water(600), layout="fertigated", days=0.02),
         doses.nothing_flows_back_through_injectors,
     ),
+    "contactor": (
+        mutants_lone.NeverOpensTheContactor,
+        case(*STOPPED, WELDS, days=0.02, layout="master"),
+        one_fault_runs_no_pump_unseen,
+    ),
+    "current": (
+        mutants_lone.SeesNoCurrent,
+        case(at(60, WeldedContact(at_s=0.0, actuator="pump")), days=0.01, layout="together"),
+        one_fault_runs_no_pump_unseen,
+    ),
+    "after": (mutants_lone.SeesNoWaterAfter, case(*STOPPED, WELDS, days=0.02), one_fault_runs_no_pump_unseen),
 }
 PLAYED = {struck: name for name, (_, struck, _) in CASES.items()}
 
