@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from tests.season.deadlines import deadlines_fit_runs
 from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
 from tests.season.lone import one_fault_runs_no_pump_unseen
@@ -97,18 +98,6 @@ def _told(episode: Episode, span: Span) -> float | None:
         (each.at_ms - span.from_ms) / 1000 + each.action.hold_s for each in acts if each.action.hold_s is not None
     ]
     return max(ends, default=None)
-
-
-def deadlines_fit_runs(episode: Episode) -> Iterator[str]:
-    """No deadline is longer than the longest run and its margins, and where the board can hold one it was told."""
-    longest_s = max(zone.max_run_s for zone in episode.site.zones.values()) + MARGINS_S
-    for at_ms, action, _, _ in episode.record.acts:
-        if not action.open:
-            continue
-        if action.hold_s is None and episode.site.actuators[action.actuator].timer_s is not None:
-            yield f"{action.actuator} was opened without a deadline at {clock(at_ms)}"
-        elif action.hold_s is not None and action.hold_s > longest_s:
-            yield f"{action.actuator} was opened for {action.hold_s:.0f} s of {longest_s:.0f} at {clock(at_ms)}"
 
 
 def hydraulically_open_ends(episode: Episode) -> Iterator[str]:

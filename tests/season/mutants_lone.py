@@ -6,8 +6,33 @@ from typing import Any
 
 from tests.season.mutants import Mutant, acting
 from tests.season.mutants_station import Patched
-from tonnam_edge.core import Step
+from tonnam_edge.core import Action, Step
 from tonnam_edge.core.plant.motors import Motors
+
+
+class TellsOneLength(Mutant):
+    """Tells every valve the same, however short its run."""
+
+    def spoil(self, step: Step) -> Step:
+        of_valves = {zone.part.valve for zone in self.site.zones.values()}
+        return acting(
+            step,
+            (
+                each._replace(hold_s=1300.0) if each.hold_s and each.actuator in of_valves else each
+                for each in step.actions
+            ),
+        )
+
+
+class OutlastsItsValve(Mutant):
+    """Tells the pump to run for a minute and a half longer than its path is open."""
+
+    def spoil(self, step: Step) -> Step:
+        return acting(step, map(self._longer, step.actions))
+
+    def _longer(self, action: Action) -> Action:
+        longer = action.hold_s is not None and action.open and action.actuator == "pump"
+        return action._replace(hold_s=(action.hold_s or 0.0) + 125.0) if longer else action
 
 
 class NeverOpensTheContactor(Mutant):

@@ -147,6 +147,12 @@ CASES: dict[str, Found] = {
         case(at(0, InjectorCheckFailed(at_s=0.0, injector="a")), water(600), layout="fertigated", days=0.02),
         doses.nothing_flows_back_through_injectors,
     ),
+    "length": (mutants_lone.TellsOneLength, case(water(60), days=0.01), invariants.deadlines_fit_runs),
+    "expiry": (
+        mutants_lone.OutlastsItsValve,
+        case(water(300), kill(200, 7200), days=0.02),
+        invariants.running_pump_has_a_path,
+    ),
     "contactor": (
         mutants_lone.NeverOpensTheContactor,
         case(*STOPPED, WELDS, days=0.02, layout="master"),
