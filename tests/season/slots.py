@@ -8,7 +8,9 @@ from typing import Any
 
 from tests.season.drive import DAY_MS, Episode
 from tonnam_edge.core.plant.flow import LEARN_AT_MOST
-from tonnam_edge.core.programs.timer import MOST_TRIES
+from tonnam_edge.core.programs.timer import MOST_TRIES, NEXT_IS_NEAR_MS
+from tonnam_edge.site.program_file import TimerPart
+from tonnam_link.messages import Event
 
 # What is told is rounded to a second, and a pulse or two are neither here nor there.
 SLACK_S = 5.0
@@ -21,7 +23,7 @@ def slots_are_used_once(episode: Episode) -> Iterator[str]:
     slots: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for _, event in episode.record.of("run.started"):
         if event.body["cause"] == "timer" and event.stamp is None:
-            slots[event.body["program"], (event.at_ms + 7 * 3_600_000) // DAY_MS].append(event.body)
+            slots[event.body["program"], _day(event, episode)].append(event.body)
     for (program, _), parts in slots.items():
         if len(parts) > 1 + MOST_TRIES:
             yield f"{program} used one slot {len(parts)} times"
@@ -31,6 +33,15 @@ def slots_are_used_once(episode: Episode) -> Iterator[str]:
             left_s = _left_s(parts[0]["planned_s"], before, number, (1 + LEARN_AT_MOST) * told_l_min)
             if parts[number]["planned_s"] > left_s + SLACK_S:
                 yield f"{program} went on for {parts[number]['planned_s']} s of {left_s:.0f} that were left"
+
+
+def _day(event: Event, episode: Episode) -> int:
+    """The day of the slot that a run is of: one that had to wait may begin after midnight, but not when the next slot
+    is near."""
+    timers = {part.id: part.at or "" for part in episode.site.programs if isinstance(part, TimerPart)}
+    clock = timers[event.body["program"]]
+    at_ms = (int(clock[:2]) * 60 + int(clock[3:])) * 60_000
+    return (event.at_ms + 7 * 3_600_000 - at_ms + NEXT_IS_NEAR_MS) // DAY_MS
 
 
 def _left_s(plan_s: float, before: list[dict[str, Any]], number: int, most_l_min: float) -> float:
