@@ -14,6 +14,7 @@ from tests.season.record import Span, clock
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.slots import slots_are_used_once
 from tests.season.spans import both, no_path, of_subject, pumping, pumps
+from tests.season.standing import leaks_are_looked_for, locked_and_latched_stand_still
 from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.site.site_file import ActuatorPart
 from tonnam_link.messages import CommandAction, CommandState
@@ -225,16 +226,17 @@ def days_have_a_limit(episode: Episode) -> Iterator[str]:
 
 
 def stop_is_obeyed(episode: Episode) -> Iterator[str]:
-    """When a person says stop, the zone is shut within a minute."""
+    """When a person says stop, or locks a zone or the site, it is shut within a minute."""
     if episode.case.kinds & (BY_FORCE | POWERLESS | UNHEARD):
         return
     for at_ms, command in episode.record.commands:
-        if command.action is not CommandAction.STOP:
+        if command.action not in {CommandAction.STOP, CommandAction.LOCK}:
             continue
-        for span in of_subject(episode, f"path:{command.zone}", "open"):
-            if span.from_ms <= at_ms < span.to_ms - 60_000:
-                late_s = (span.to_ms - at_ms) / 1000
-                yield f"{command.zone} was still open {late_s:.0f} s after a stop at {clock(at_ms)}"
+        for zone in [command.zone] if command.zone else episode.site.zones:
+            for span in of_subject(episode, f"path:{zone}", "open"):
+                if span.from_ms <= at_ms < span.to_ms - 60_000:
+                    late_s = (span.to_ms - at_ms) / 1000
+                    yield f"{zone} was still open {late_s:.0f} s after a {command.action} at {clock(at_ms)}"
 
 
 def commands_are_answered(episode: Episode) -> Iterator[str]:
@@ -366,6 +368,8 @@ ACTIVE: tuple[Check, ...] = (
     all_is_off_at_the_end,
     latches_have_a_cause,
     people_are_obeyed,
+    locked_and_latched_stand_still,
+    leaks_are_looked_for,
     visits_clear_everything,
     nothing_fails_without_a_fault,
     pulled_probes_drown_nobody,

@@ -7,7 +7,10 @@ from typing import Any
 from tests.season.mutants import Mutant, acting
 from tests.season.mutants_station import Patched
 from tonnam_edge.core import Action, Step
+from tonnam_edge.core.latches import Latches
+from tonnam_edge.core.people.lockouts import Lockouts
 from tonnam_edge.core.plant.motors import Motors
+from tonnam_edge.core.plant.proof import Proof
 
 
 class TellsOneLength(Mutant):
@@ -56,3 +59,25 @@ class SeesNoWaterAfter(Patched):
     """Never looks whether water goes on after a run."""
 
     mistakes = ((Motors, "_flows_on", _never),)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    return None
+
+
+class IgnoresLocks(Patched):
+    """Waters where somebody has locked."""
+
+    mistakes = ((Lockouts, "blocks", _nothing),)
+
+
+class IgnoresLatches(Patched):
+    """Waters where something was found wrong."""
+
+    mistakes = ((Latches, "blocks", _nothing),)
+
+
+class LooksForNoLeak(Patched):
+    """Never asks why the meter counts while all is closed."""
+
+    mistakes = ((Proof, "look_for_leak", _nothing),)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.season import doses, invariants, mutants, mutants_group, mutants_lone, mutants_more
-from tests.season.blows import Blow, Case, EdgeBlow, Kill, Stop, Visit, Water
+from tests.season.blows import Blow, Case, EdgeBlow, Kill, Lock, Stop, Visit, Water
+from tests.season.deadlines import deadlines_fit_runs
 from tests.season.drive import MakeCore, live
 from tests.season.invariants import Check
 from tests.season.lone import one_fault_runs_no_pump_unseen
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.site import LAYOUTS
 from tests.season.slots import slots_are_used_once
+from tests.season.standing import leaks_are_looked_for, locked_and_latched_stand_still
 from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.core import Core
 from tonnam_sim.world import Fault
@@ -19,6 +21,7 @@ from tonnam_sim.world.faults import (
     EmergencyStop,
     ForeignWrite,
     InjectorCheckFailed,
+    MeterPhantom,
     ProbePulled,
     PumpDead,
     TankLeak,
@@ -68,7 +71,7 @@ CASES: dict[str, Found] = {
     "deadline": (mutants.ForgetsDeadlines, CUT_OFF, invariants.commanded_open_ends),
     "open": (mutants.ForgetsDeadlines, CUT_OFF, invariants.hydraulically_open_ends),
     "spill": (mutants.ForgetsDeadlines, CUT_OFF, invariants.one_fault_spills_little),
-    "hour": (mutants.TakesAnHour, case(water(300)), invariants.deadlines_fit_runs),
+    "hour": (mutants.TakesAnHour, case(water(300)), deadlines_fit_runs),
     "close": (mutants.ClosesOnce, case(water(300), OPENED), invariants.all_is_off_at_the_end),
     "order": (mutants.ClosesTheValveFirst, case(water(300)), invariants.running_pump_has_a_path),
     "disk": (mutants.KeepsNothing, case(water(300)), invariants.intents_are_on_disk),
@@ -147,7 +150,27 @@ CASES: dict[str, Found] = {
         case(at(0, InjectorCheckFailed(at_s=0.0, injector="a")), water(600), layout="fertigated", days=0.02),
         doses.nothing_flows_back_through_injectors,
     ),
-    "length": (mutants_lone.TellsOneLength, case(water(60), days=0.01), invariants.deadlines_fit_runs),
+    "locked": (
+        mutants_lone.IgnoresLocks,
+        case(at(60, Lock(zone="zone-1")), water(300, at_s=120), days=0.01),
+        locked_and_latched_stand_still,
+    ),
+    "all locked": (
+        mutants_lone.IgnoresLocks,
+        case(at(300, Lock()), water(1200, "zone-2"), days=0.01),
+        invariants.stop_is_obeyed,
+    ),
+    "latched": (
+        mutants_lone.IgnoresLatches,
+        case(water(300), DEAD, water(300, at_s=2000), days=0.03),
+        locked_and_latched_stand_still,
+    ),
+    "leak": (
+        mutants_lone.LooksForNoLeak,
+        case(at(60, MeterPhantom(at_s=0.0, l_min=3.0)), days=0.12),
+        leaks_are_looked_for,
+    ),
+    "length": (mutants_lone.TellsOneLength, case(water(60), days=0.01), deadlines_fit_runs),
     "expiry": (
         mutants_lone.OutlastsItsValve,
         case(water(300), kill(200, 7200), days=0.02),
