@@ -9,11 +9,12 @@ from typing import Any
 from tests.season.deadlines import deadlines_fit_runs
 from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
+from tests.season.dry import NO_FLOW_S, tank_is_not_pumped_dry
 from tests.season.lone import one_fault_runs_no_pump_unseen
 from tests.season.record import Span, clock
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.slots import slots_are_used_once
-from tests.season.spans import both, no_path, of_subject, pumping, pumps
+from tests.season.spans import BY_FORCE, both, no_path, of_subject, pumping, pumps
 from tests.season.standing import leaks_are_looked_for, locked_and_latched_stand_still
 from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.site.site_file import ActuatorPart
@@ -22,8 +23,6 @@ from tonnam_sim.world.faults import conditions
 
 Check = Callable[[Episode], Iterator[str]]
 
-# What moves water or coils behind the back of the board's commands.
-BY_FORCE = frozenset({"stuck_coil", "welded_contact", "jammed_valve", "cabinet_switch", "foreign_write"})
 # What may keep valves and pump from getting the current that they were given.
 POWERLESS = frozenset({"burnt_contact", "board_reboot", "board_down", "brownout", "power_loss", "emergency_stop"})
 # What keeps the process from telling the board anything.
@@ -47,8 +46,6 @@ COMMANDS = frozenset({"water", "stop", "clear", "lock", "visit"})
 TRANSACTION_S = 2.0
 # Margins of a run's deadlines, together at most: openings, closings and decay.
 MARGINS_S = 150.0
-# How long a pump may push against closed valves until proof of flow stops it, each time.
-NO_FLOW_S = 60.0
 # Litres that one fault may let through after the deadline: the proof of a failed close at the full flow, and a line.
 BEYOND_L = 100.0
 # Of what a crop uses a zone is given so much a day on a probe's word alone; a young or sparse crop of the world uses
@@ -176,20 +173,6 @@ def water_is_conserved(episode: Episode) -> Iterator[str]:
     for what, left in episode.world.ledger().items():
         if abs(left) > 1e-3:
             yield f"{what} does not balance by {left:g}"
-
-
-def tank_is_not_pumped_dry(episode: Episode) -> Iterator[str]:
-    """The pump never runs without water, unless its level is lied about; then flow is the witness."""
-    kinds, dry_s = episode.case.kinds, episode.world.truth.pump_dry_s
-    if kinds & (BY_FORCE | {"lossy_bus", "bus_loss", "dead_unit", "refusing_unit"}):
-        return
-    lied = kinds & {"sensor_offset", "sensor_gain", "sensor_frozen"}
-    begun = [*episode.record.of("run.started"), *episode.record.of("flush.started")]
-    most_s = len(begun) * NO_FLOW_S if lied else 0.0
-    if kinds & {"meter_blind", "meter_phantom", "meter_reset"} and lied:
-        return
-    if dry_s > most_s:
-        yield f"the pump ran dry for {dry_s:.0f} s"
 
 
 def every_run_has_an_outcome(episode: Episode) -> Iterator[str]:

@@ -9,6 +9,8 @@ from tests.season.mutants_station import Patched
 from tonnam_edge.core import Action, Step
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.people.lockouts import Lockouts
+from tonnam_edge.core.plant import blind
+from tonnam_edge.core.plant.flow import Stream
 from tonnam_edge.core.plant.motors import Motors
 from tonnam_edge.core.plant.proof import Proof
 
@@ -81,3 +83,15 @@ class LooksForNoLeak(Patched):
     """Never asks why the meter counts while all is closed."""
 
     mistakes = ((Proof, "look_for_leak", _nothing),)
+
+
+class ProvesNoFlow(Patched):
+    """Never asks whether the meter counts while water should flow."""
+
+    mistakes = ((Stream, "judge", _nothing),)
+
+
+class CountsNoLitresBlind(Patched):
+    """Draws as much as it likes while nothing tells of an empty tank, and as long."""
+
+    mistakes = ((blind, "used_up", _never),)

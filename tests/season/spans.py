@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from tests.season.drive import Episode
 from tests.season.record import Span
 
+# What moves water or coils behind the back of the board's commands.
+BY_FORCE = frozenset({"stuck_coil", "welded_contact", "jammed_valve", "cabinet_switch", "foreign_write"})
+
 
 class Lived(Protocol):
     """An episode of any kind."""

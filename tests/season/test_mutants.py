@@ -8,6 +8,7 @@ from tests.season import doses, invariants, mutants, mutants_group, mutants_lone
 from tests.season.blows import Blow, Case, EdgeBlow, Kill, Lock, Stop, Visit, Water
 from tests.season.deadlines import deadlines_fit_runs
 from tests.season.drive import MakeCore, live
+from tests.season.dry import tank_is_not_pumped_dry
 from tests.season.invariants import Check
 from tests.season.lone import one_fault_runs_no_pump_unseen
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
@@ -18,6 +19,7 @@ from tests.season.thirst import crops_are_not_thirsty
 from tonnam_edge.core import Core
 from tonnam_sim.world import Fault
 from tonnam_sim.world.faults import (
+    DeadUnit,
     EmergencyStop,
     ForeignWrite,
     InjectorCheckFailed,
@@ -28,6 +30,7 @@ from tonnam_sim.world.faults import (
     WeldedContact,
     WellDry,
 )
+from tonnam_sim.world.wiring import LEVEL, METER
 
 Found = tuple[MakeCore, Case, Check]
 
@@ -55,6 +58,9 @@ RESTARTED = [blow for at_s, dies_s in FOUR_HOURS for blow in (water(1200, "zone-
 STOPPED = (water(1200), at(300, Stop(zone="zone-1")))
 CUT_OFF = case(water(300), kill(200, 7200))
 LEAKS = (at(0, WellDry(at_s=0.0)), at(0, TankLeak(at_s=0.0, l_min=60.0)), water(1200, at_s=8000))
+UNKNOWN = at(7000, DeadUnit(at_s=0.0, bus="cabinet", unit=LEVEL))
+NOT_COUNTED = at(7000, DeadUnit(at_s=0.0, bus="cabinet", unit=METER))
+ALL_DAY = [water(300, f"zone-{1 + part % 2}", at_s=8000 + 600 * part) for part in range(20)]
 PRESSED = (at(300, EmergencyStop(at_s=0.0)), water(300, at_s=600))
 DEAD = Blow(PumpDead(at_s=0.0), 60, lasts_s=600)
 # Five hours of people who water by the injectors' farm, and of restarts between them.
@@ -80,7 +86,7 @@ CASES: dict[str, Found] = {
     "tank": (
         mutants_more.with_file(lambda file: {"tank": None}),
         case(*LEAKS, days=0.2),
-        invariants.tank_is_not_pumped_dry,
+        tank_is_not_pumped_dry,
     ),
     "slot": (
         mutants_more.RepeatsSlots,
@@ -149,6 +155,12 @@ CASES: dict[str, Found] = {
         mutants_more.LeavesTheStockOpen,
         case(at(0, InjectorCheckFailed(at_s=0.0, injector="a")), water(600), layout="fertigated", days=0.02),
         doses.nothing_flows_back_through_injectors,
+    ),
+    "dry": (mutants_lone.ProvesNoFlow, case(*LEAKS[:2], UNKNOWN, *ALL_DAY[:3], days=0.12), tank_is_not_pumped_dry),
+    "blind": (
+        mutants_lone.CountsNoLitresBlind,
+        case(*LEAKS[:2], UNKNOWN, NOT_COUNTED, *ALL_DAY, days=0.25),
+        tank_is_not_pumped_dry,
     ),
     "locked": (
         mutants_lone.IgnoresLocks,
