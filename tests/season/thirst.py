@@ -17,8 +17,8 @@ TAKE_WATER = frozenset(
     | {"sensor_offset", "sensor_gain", "sensor_frozen", "sensor_drift", "meter_blind", "meter_phantom", "meter_reset"}
     | {"stop", "lock"}
 )
-# 1 - Ks summed over the days, mean of the driest quarter of a zone. A crop of the world that is thirstier than the plan
-# says loses up to 0.25 before its soil tells of that; without water bags lose 0.4 and more.
+# 1 - Ks summed over the days, mean of the driest quarter of a zone. A crop of the world that is thirstier than its
+# plan loses up to 0.25 before the soil tells of that; without water bags lose 0.4 and more.
 MOST_STRESS_D = 0.3
 # Whole seasons are held to bounds of their own, see test_seasons.
 LONGEST_D = 14.0
