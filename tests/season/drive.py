@@ -78,6 +78,7 @@ class Episode:
         self._make_core, self._every_ms = make_core, None if every_s is None else round(every_s * 1000)
         self._wires = Wires(self.site, self.world.buses)
         self._notes = Notes(self.site, self.world, self.record)
+        self._pulled = "probe_pulled" in case.kinds
         self._valves = {zone.part.valve: zone.id for zone in self.site.zones.values()}
         self.memory: bytes | None = None
         self._disk_well_ms = 0  # from when the disk takes everything
@@ -283,6 +284,8 @@ class Episode:
                 self.record.events.append((self.now_ms, event))
                 if event.kind == "run.started":
                     self._run_begins()
+                if self._pulled:
+                    self._notes.told(self.now_ms, event, self.memory)
             self.record.outcomes.extend((self.now_ms, outcome) for outcome in step.outcomes)
             if step.outcomes or any(matters(event) for event in step.events):
                 self._happened_ms = self.now_ms

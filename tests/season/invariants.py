@@ -11,6 +11,7 @@ from tests.season.doses import doses
 from tests.season.drive import DAY_MS, Episode
 from tests.season.dry import NO_FLOW_S, tank_is_not_pumped_dry
 from tests.season.lone import one_fault_runs_no_pump_unseen
+from tests.season.pulled import by_a_pulled_probe
 from tests.season.record import Span, clock
 from tests.season.sharing import groups_keep_their_limits, litres_are_told_of_who_got_them
 from tests.season.slots import slots_are_used_once
@@ -48,9 +49,6 @@ TRANSACTION_S = 2.0
 MARGINS_S = 150.0
 # Litres that one fault may let through after the deadline: the proof of a failed close at the full flow, and a line.
 BEYOND_L = 100.0
-# Of what a crop uses a zone is given so much a day on a probe's word alone; a young or sparse crop of the world uses
-# less than the plan says.
-MOST_BY_PROBE, THINKS = 1.5, 1.35
 # When a switch that somebody has turned must have been seen.
 NOTICED_S = 3.0
 
@@ -301,29 +299,8 @@ def nothing_fails_without_a_fault(episode: Episode) -> Iterator[str]:
 
 def pulled_probes_drown_nobody(episode: Episode) -> Iterator[str]:
     """By a probe that hangs in the air a zone gets at most 1.5 times in a day what the crop is thought to use."""
-    probes = [str(blow.plain()["probe"]) for blow in episode.case.blows if blow.kind == "probe_pulled"]
-    pulled = {zone.id for zone in episode.layout.config.zones if {each.id for each in zone.probes} & set(probes)}
-    if episode.case.kinds & (CLOCKS | BY_FORCE | STREAMS | LIARS):
-        return
-    asked = {
-        event.body["run_id"]
-        for _, event in episode.record.of("run.started")
-        if event.body["cause"] == "moisture" and event.body["zone"] in pulled
-    }
-    runs = [(at, event.body) for at, event in episode.record.of("run.ended") if event.body["run_id"] in asked]
-    for zone in pulled:
-        used_l = _most_used_l(episode, zone)
-        given = [(at, body["litres"] or 0.0) for at, body in runs if body["zone"] == zone]
-        for at_ms, _ in given:
-            day_l = sum(litres for at, litres in given if at_ms - DAY_MS < at <= at_ms)
-            if day_l > MOST_BY_PROBE * THINKS * used_l:
-                yield f"{zone} got {day_l:.0f} L within a day until {clock(at_ms)}; its crop uses {used_l:.0f}"
-
-
-def _most_used_l(episode: Episode, zone: str) -> float:
-    """What crop and bed would have used on the day on which that was most."""
-    nights = [night.wished_l[zone] for night in episode.record.nights]
-    return max((after - before for before, after in zip([0.0, *nights], nights, strict=False)), default=0.0)
+    if not episode.case.kinds & (CLOCKS | BY_FORCE | STREAMS | LIARS):
+        yield from by_a_pulled_probe(episode)
 
 
 def steps_are_few(episode: Episode) -> Iterator[str]:

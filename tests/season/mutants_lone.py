@@ -6,13 +6,14 @@ from typing import Any
 
 from tests.season.mutants import Mutant, acting
 from tests.season.mutants_station import Patched
-from tonnam_edge.core import Action, Step
+from tonnam_edge.core import Action, Step, judge
 from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.people.lockouts import Lockouts
 from tonnam_edge.core.plant import blind
 from tonnam_edge.core.plant.flow import Stream
 from tonnam_edge.core.plant.motors import Motors
 from tonnam_edge.core.plant.proof import Proof
+from tonnam_edge.core.programs import ladder
 
 
 class TellsOneLength(Mutant):
@@ -95,3 +96,9 @@ class CountsNoLitresBlind(Patched):
     """Draws as much as it likes while nothing tells of an empty tank, and as long."""
 
     mistakes = ((blind, "used_up", _never),)
+
+
+class BelievesProbesTwice(Patched):
+    """Believes a probe that jumps, and gives by its word alone a third more than may be."""
+
+    mistakes = ((judge, "_jumped", _never), (ladder, "MOST_BY_PROBE", 2.0))

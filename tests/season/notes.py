@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tests.season.record import Night, Record, Span
+from tests.season.record import Booked, Night, Record, Span
+from tonnam_edge.core.memory import Memory
 from tonnam_edge.site.site import Site
+from tonnam_link.messages import Event
 from tonnam_sim.world import World
 
 DAY_MS = 86_400_000
+DAY_H = 24
 
 
 class Notes:
@@ -28,6 +31,15 @@ class Notes:
             self._note_doses(then_ms)
         if then_ms // DAY_MS > from_ms // DAY_MS:
             self._record.nights.append(self._night(then_ms))
+
+    def told(self, now_ms: int, event: Event, memory: bytes | None) -> None:
+        """A run begins or ends, as it was told with this on disk."""
+        if event.kind not in {"run.started", "run.ended"} or memory is None:
+            return
+        kept, zone = Memory.decode(memory).kept, event.body["zone"]
+        used_l = kept.zone(zone).etc_mm(kept.hours, DAY_H) * self._site.zones[zone].part.area_m2
+        given_l = self._world.truth.zones[zone].delivered_l
+        self._record.booked.append(Booked(now_ms, event.body["run_id"], zone, given_l, used_l))
 
     def end(self, now_ms: int) -> None:
         """Coils that are still on were on until now."""

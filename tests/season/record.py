@@ -38,6 +38,17 @@ class Night(NamedTuple):
     wished_l: dict[str, float]
 
 
+class Booked(NamedTuple):
+    """As a run was told to begin or to end: litres that its zone was given since the beginning, and what its crop has
+    used in a day by the controller's own book, litres."""
+
+    at_ms: int
+    run_id: str
+    zone: str
+    given_l: float
+    used_l: float
+
+
 @dataclass
 class Record:
     """Times are true milliseconds since the midnight before the episode."""
@@ -51,6 +62,7 @@ class Record:
     coils: list[Span] = field(default_factory=list)
     beyond_l: dict[str, float] = field(default_factory=dict)
     nights: list[Night] = field(default_factory=list)
+    booked: list[Booked] = field(default_factory=list)  # where a probe is pulled out
     doses: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # mL since the beginning, by injector
     raised: list[str] = field(default_factory=list)
     steps: int = 0

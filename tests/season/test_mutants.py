@@ -113,6 +113,11 @@ CASES: dict[str, Found] = {
         case(*PULLED, days=1.2),
         invariants.pulled_probes_drown_nobody,
     ),
+    "third more": (
+        mutants_lone.BelievesProbesTwice,
+        case(*PULLED, days=1.2),
+        invariants.pulled_probes_drown_nobody,
+    ),
     "second": (
         mutants_group.LeavesTheSecondPumpOn,
         case(water(1200, "zone-3"), at(300, Stop(zone="zone-3")), layout="common"),
