@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.image import Image, Now
@@ -16,6 +17,15 @@ from tonnam_edge.limits import PROVE_S, UNEXPECTED_TIMES, WAIT_AFTER_FAULT_S
 from tonnam_edge.site.site import Site
 
 HOUR_MS = 3_600_000
+
+
+class _Moved(NamedTuple):
+    """When a coil moved that nobody of ours had told to; `sagged`: it went off with others as a pump started."""
+
+    mono_ms: int
+    name: str
+    sagged: bool
+
 
 OfDosing = Callable[[Fault, Now], bool]
 """Whether a fault concerns dosing only, which looks after it."""
@@ -31,11 +41,12 @@ class CoilGuard:
         self.station_faults: list[Fault] = []  # of coils that a station moves, found in the last look
         self._fault_hold: dict[str, int] = {}  # until when nothing starts, by supply
         self._open_since: dict[str, int] = {}  # since when a board says that what was told to close is open
-        self._moved: list[tuple[int, str]] = []  # when somebody else moved which coil
+        self._moved: list[_Moved] = []
 
     def look(self, image: Image, still: Still, dosing_fault: OfDosing) -> None:
         """Compare every coil with what it was told. What a station moves is the station's to judge."""
         self.station_faults = []
+        sagged = self._sagged(image)
         for fault in self._actuators.compare(image, still):
             if fault.actuator.id in self._site.stationed:
                 self.station_faults.append(fault)
@@ -45,7 +56,7 @@ class CoilGuard:
             if dosing_fault(fault, image.now):
                 continue
             if fault.how in {Differs.WENT_OPEN, Differs.WENT_CLOSED}:
-                self._moved_by_others(fault, reason, image.now)
+                self._moved_by_others(fault, reason, image.now, sagged=sagged)
             else:
                 for supply in self._supplies_of(fault.actuator.id):
                     self.fail(supply, reason, image.now)
@@ -67,10 +78,21 @@ class CoilGuard:
         """When starts are held no more."""
         return (until for until in self._fault_hold.values() if until > now.mono_ms)
 
-    def _moved_by_others(self, fault: Fault, reason: Text, now: Now) -> None:
+    def _sagged(self, image: Image) -> bool:
+        """Whether several coils that should be on are off right after a pump was started: its inrush resets boards
+        that hang on a weak supply."""
+        now = image.now.mono_ms
+        wet = (supply for supply in self._runs.supplies.values() if supply.wet and supply.pump is not None)
+        if not any(now - supply.on_since <= PROVE_S * 1000 for supply in wet):
+            return False
+        should = [name for name in self._mine if self._actuators.said_open(name)]
+        seen = [(image.positions[name], self._actuators.told_mono_ms(name)) for name in should]
+        return sum(at.heard and at.open is False and at.mono_ms > told for at, told in seen) > 1
+
+    def _moved_by_others(self, fault: Fault, reason: Text, now: Now, *, sagged: bool) -> None:
         name = fault.actuator.id
-        lately = [(at, each) for at, each in self._moved if now.mono_ms - at < HOUR_MS]
-        self._moved = [*lately, (now.mono_ms, name)]
+        lately = [each for each in self._moved if now.mono_ms - each.mono_ms < HOUR_MS]
+        self._moved = [*lately, _Moved(now.mono_ms, name, sagged and fault.how is Differs.WENT_CLOSED)]
         if self._known_to_be_loose(name):
             for supply in self._supplies_of(name):
                 self.fail(supply, reason, now)
@@ -79,15 +101,15 @@ class CoilGuard:
         for supply in self._runs.supplies.values():
             self.fail(supply, reason, now)
         self._actuators.all_to_safety(now.mono_ms, again=True, but=self._site.stationed)
-        times = sum(each == name for _, each in self._moved)
-        if times >= UNEXPECTED_TIMES:
-            text = plant_texts.moved_by_others(fault.actuator.part.name, times)
-            self._latches.set(LatchKind.UNEXPECTED, name, now, text)
+        of_it = [each for each in self._moved if each.name == name]
+        if len(of_it) >= UNEXPECTED_TIMES:
+            told = plant_texts.weak_supply if all(each.sagged for each in of_it) else plant_texts.moved_by_others
+            self._latches.set(LatchKind.UNEXPECTED, name, now, told(fault.actuator.part.name, len(of_it)))
 
     def _known_to_be_loose(self, name: str) -> bool:
         """Whether it is one coil that moves by itself, and latched as such: then it concerns its own paths only. A
         second master or a reset of the board moves others too."""
-        alone = all(each == name for _, each in self._moved)
+        alone = all(each.name == name for each in self._moved)
         return alone and self._latches.stands(LatchKind.UNEXPECTED, name)
 
     def _supplies_of(self, actuator: str) -> list[Supply]:

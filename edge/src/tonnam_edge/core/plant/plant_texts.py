@@ -174,6 +174,18 @@ def moved_by_others(name: Words, times: int) -> Text:
     )
 
 
+def weak_supply(name: Words, times: int) -> Text:
+    return text(
+        joined(
+            name.th,
+            f"ดับพร้อมรีเลย์ตัวอื่นทุกทีที่ปั๊มเริ่มเดิน {times} ครั้งในหนึ่งชั่วโมง ไฟตกหรือบอร์ดรีเลย์เริ่มใหม่เอง "
+            "ตรวจแรงดันไฟ สายไฟ และตัวจ่ายไฟของตู้",
+        ),
+        f"{name.en} went off together with other relays {times} times within an hour, each time as a pump started: "
+        "the supply is weak, or the board restarts. Check the voltage, the cables and the cabinet's power supply",
+    )
+
+
 def volume_given(litres: float) -> Text:
     return text(f"รดครบ {litres:.0f} ลิตร", f"Watered {litres:.0f} litres as planned")
 
