@@ -13,6 +13,7 @@ from tests.edge.programs.crops import BALANCE, told
 from tests.edge.programs.test_holds import farm, field, plan
 from tests.edge.programs.test_timer import LOCAL
 from tests.edge.programs.test_weather_hold import OUTSIDE, Outside
+from tests.edge.switches import SwitchPlay, switched
 from tonnam_edge.core.memory import Memory
 
 TIMER = """
@@ -180,3 +181,19 @@ def test_a_wait_survives_a_restart(tmp_path: Path) -> None:
     field(play).wind_m_s = 1.0
     play.leap(900)
     assert [at[:4] for at in waters(play)] == ["0 08"]
+
+
+@pytest.mark.parametrize(("where", "begun"), [(None, ["0 06:45"]), ("off", [])])
+def test_a_switch_that_is_silent_for_a_while_costs_no_slot_and_one_on_off_does(
+    tmp_path: Path, where: str | None, begun: list[str]
+) -> None:
+    play = SwitchPlay(site_of(tmp_path, switched(SITE + TIMER)), start_ms=FIVE + 54 * MINUTE_MS)
+    play.run(10)
+    play.field.switches_answer = where is not None
+    play.field.turn(1, where or "auto")
+    play.leap(51 * 60 - 10, at_most_s=30)
+    play.field.switches_answer = True
+    play.field.turn(1, "auto")
+    play.leap(1200, at_most_s=5)
+    assert waters(play) == begun
+    assert len(left_out(play)) == (where is not None)

@@ -298,6 +298,7 @@ class Core:
             latched=self._people.blocks(zone, now, by_person=wish.cause == "manual")
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
+            forbidden=self._people.bars(zone),
             wait=self._cut_off.waits(wish)
             or self._water.wait(zone, wish.seconds, now, by_person=wish.cause == "manual")
             or waiting(self._dosing.wait(wish, now))

@@ -66,6 +66,7 @@ class Standing:
     running: frozenset[str]
     used_s: float  # of today's water in the zone that is asked for
     latched: Text | None = None
+    forbidden: bool = False  # that is somebody's word or a latch, and not a device that is silent for now
     wait: Wait | None = None  # what of the pump or the queue it must wait for
     starting: bool = False  # the agent was started again a moment ago
 
@@ -101,7 +102,7 @@ def _not_now(wish: Wish, zone: Outlet, image: Image, memory: Memory, standing: S
     if zone.id in standing.running:
         return Refused(texts.busy_here())
     if standing.latched is not None:
-        return Refused(standing.latched, forbidden=True)
+        return Refused(standing.latched, forbidden=standing.forbidden)
     if standing.fault_hold:
         return Refused(texts.after_fault())
     if not standing.ready:
