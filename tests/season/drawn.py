@@ -77,7 +77,7 @@ def blows(layout: Layout, kinds: tuple[type[Any], ...]) -> st.SearchStrategy[Blo
     )
 
 
-def _asked(layout: Layout) -> st.SearchStrategy[Blow]:
+def asked(layout: Layout) -> st.SearchStrategy[Blow]:
     """People who water, so that there is something to strike, and who come and see to what is latched or locked."""
     what = st.one_of(_edge(Water, layout), _edge(Water, layout), st.just(Visit()))
     return st.builds(Blow, what=what, at_s=st.integers(0, _SPAN_S))
@@ -95,6 +95,6 @@ def cases(name: str, *, days: float = DAYS) -> st.SearchStrategy[Case]:
     return st.builds(
         lambda seed, asked, struck: Case(name, seed, (*asked, *struck), float(days)),
         st.integers(0, 2**31 - 1),
-        st.lists(_asked(layout), max_size=6),
+        st.lists(asked(layout), max_size=6),
         struck,
     )
