@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.season.blows import parse_case
 from tests.season.plays import NAMES
-from tests.season.suite import Tally, explore_on, explore_short, judge
+from tests.season.suite import Tally, explore_season, explore_short, judge
 from tests.season.table import table
 
 CHUNK = 100
@@ -33,7 +33,7 @@ def run(episodes: int, seed: int, layouts: list[str], jobs: int, *, short: bool)
     """All chunks, the table, and 1 when anything is wrong. What is wrong is made small, and the chunk goes on."""
     tallies = {name: Tally() for name in layouts}
     asked = list(chunks(episodes, seed, layouts))
-    play = explore_short if short else explore_on
+    play = explore_short if short else explore_season
     with ProcessPoolExecutor(jobs) as pool:
         for (name, _, own_seed), tally in zip(asked, pool.map(play, *zip(*asked, strict=True)), strict=True):
             tallies[name].add(tally)

@@ -25,6 +25,8 @@ from tests.sim.world import drawn as world_drawn
 from tonnam_sim.world.faults import BoardReboot, BusLoss, DeadUnit, LossyBus, RefusingUnit
 
 MOST_BLOWS = 20
+# A crowd is so many faults, beside what people ask for.
+CROWD = 15
 # What only cuts the edge off from its farm, or from the time: water must behave as if nothing had been.
 SOFT: tuple[type[Any], ...] = (*EDGE_BLOWS, BusLoss, LossyBus, DeadUnit, RefusingUnit, BoardReboot)
 DAYS = 3
@@ -97,4 +99,15 @@ def cases(name: str, *, days: float = DAYS) -> st.SearchStrategy[Case]:
         st.integers(0, 2**31 - 1),
         st.lists(asked(layout), max_size=6),
         struck,
+    )
+
+
+def crowds(name: str, *, days: float = DAYS) -> st.SearchStrategy[Case]:
+    """Episodes on a farm with up to twenty faults of any kind, and people who ask for water beside them."""
+    layout = LAYOUTS[name]
+    return st.builds(
+        lambda seed, asked, struck: Case(name, seed, (*asked, *struck), float(days)),
+        st.integers(0, 2**31 - 1),
+        st.lists(asked(layout), min_size=2, max_size=6),
+        st.lists(blows(layout, (*EDGE_BLOWS, *WORLD_FAULTS)), min_size=CROWD, max_size=MOST_BLOWS),
     )

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.season.blows import Case
+from tests.season.drawn import crowds
 from tests.season.drive import MakeCore
 from tests.season.invariants import wrong
 from tests.season.plays import AnyCheck, beyond_s, cases_of, checks_of, litres, played
+from tests.season.site import LAYOUTS
 from tonnam_edge.core import Core
 
 
@@ -87,6 +89,8 @@ class Tally:
         self.failures += other.failures
 
 
+# Of what `make season` plays one in so many is a crowd.
+EACH_CROWD = 20
 # From the seed that has found a failure to the one that goes on after it.
 NEXT_SEED = 1_000_000
 
@@ -147,6 +151,15 @@ def explore_on(layout: str, episodes: int, with_seed: int, **how: Any) -> Tally:
 def explore_short(layout: str, episodes: int, with_seed: int) -> Tally:
     """The same with short episodes."""
     return explore_on(layout, episodes, with_seed, drawn=cases_of(layout, short=True))
+
+
+def explore_season(layout: str, episodes: int, with_seed: int) -> Tally:
+    """The same, one in `EACH_CROWD` with up to twenty faults where it is a farm."""
+    crowded = episodes // EACH_CROWD if layout in LAYOUTS else 0
+    tally = explore_on(layout, episodes - crowded, with_seed)
+    if crowded:
+        tally.add(explore_on(layout, crowded, with_seed, drawn=crowds(layout)))
+    return tally
 
 
 def _size(failure: Failure) -> tuple[int, int]:

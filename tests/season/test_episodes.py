@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.season.drawn import CROWD, crowds
 from tests.season.plays import NAMES
 from tests.season.suite import explore
 
@@ -27,6 +28,8 @@ EPISODES = {
     "common": 10,
     "flood-gate": 16,
 }
+# Farms on which a few episodes are played with more faults than any other has.
+CROWDED, CROWDS = ("plain", "master", "kinds", "together", "group"), 2
 AT_A_TIME = {"fertigated": 3, "flood-gate": 8}
 
 
@@ -49,3 +52,10 @@ def test_every_invariant_holds_whatever_strikes(layout: str, episodes: int, seed
     tally = explore(layout, episodes, seed)
     assert not tally.failures, tally.failures[0].told()
     assert tally.episodes >= episodes
+
+
+@pytest.mark.parametrize("layout", CROWDED)
+def test_every_invariant_holds_when_twenty_faults_strike(layout: str) -> None:
+    tally = explore(layout, CROWDS, SEED, drawn=crowds(layout))
+    assert not tally.failures, tally.failures[0].told()
+    assert tally.struck.total() >= CROWD * CROWDS
