@@ -29,7 +29,7 @@ EPISODES = {
     "flood-gate": 16,
 }
 # Farms on which a few episodes are played with more faults than any other has.
-CROWDED, CROWDS = ("plain", "master", "kinds", "together", "group"), 2
+CROWDED, CROWDS = ("plain", "master", "kinds", "together"), 2
 AT_A_TIME = {"fertigated": 3, "flood-gate": 8}
 
 
