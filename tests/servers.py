@@ -190,10 +190,12 @@ class PostgresServer(Server):
     """Debian's PostgreSQL. Each test takes a database of its own from `database()`."""
 
     def database(self) -> str:
-        """The SQLAlchemy address of a new, empty database."""
+        """The SQLAlchemy address of a new, empty database. Not of template1: the server's own workers look into that,
+        and while one does nobody may copy it."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        command = [executable_of_postgres("createdb"), "-h", HOST, "-p", str(self.port), "-U", "tonnam", name]
-        subprocess.run(command, check=True, capture_output=True)
+        where = ["-h", HOST, "-p", str(self.port), "-U", "tonnam", "-T", "template0"]
+        done = subprocess.run([executable_of_postgres("createdb"), *where, name], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         return f"postgresql+psycopg://tonnam@{HOST}:{self.port}/{name}"
 
     def _up(self) -> bool:
