@@ -113,6 +113,18 @@ def test_no_part_begins_when_it_is_too_late(site: Site) -> None:
     assert len(begins(play)) == 1
 
 
+def test_the_rest_of_a_slot_that_had_to_wait_is_given_for_as_long_after_its_run_began(site: Site) -> None:
+    play = Play(site, start_ms=SLOT_MS - 20_000)
+    play.field.level_cm = 15.0
+    play.leap(45 * 60)
+    play.field.level_cm = 150.0
+    play.run(120)
+    cut(play, 40)
+    play.leap(1500)
+    assert [outcome for outcome, _ in parts(play)] == ["interrupted", "done"]
+    assert given_l(play) == pytest.approx(1200, abs=10)
+
+
 def test_there_are_two_more_tries_and_no_third(site: Site) -> None:
     play = begun(site)
     for _ in range(4):

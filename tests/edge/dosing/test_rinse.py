@@ -11,6 +11,19 @@ from tonnam_edge.core.dosing.kept import Residue
 from tonnam_edge.core.people.at_site import Request
 
 A4 = 'dose = [{ injector = "a", ml_per_l = 4 }]'
+# A roof whose inverter never answers, and pumps that have nothing but it.
+ROOF = """
+[[device]]
+id = "roof"
+bus = "cabinet"
+unit = 77
+profile = "eastron-sdm120"
+tells = ["active_power"]
+name = { th = "โซลาร์", en = "Roof" }
+
+[holds]
+solar = { power = "roof/active_power", least = 1500, latest = "14:00", direct = true }
+"""
 B3 = 'dose = [{ injector = "b", ml_per_l = 3 }]'
 
 
@@ -47,6 +60,16 @@ def test_the_next_plain_run_elsewhere_waits_until_the_line_was_rinsed_where_it_w
     assert one.states("c3")[-1] == "done"
     assert one.world.truth.zones["zone-2"].given_ec_ds_m is not None
     assert one.world.truth.zones["zone-2"].given_ec_ds_m < 0.7
+
+
+def test_a_rinse_that_somebodys_water_waits_for_needs_no_sun_that_is_believed(tmp_path: Path) -> None:
+    one = interrupted(tmp_path, farm(dose(1, A4)) + ROOF)
+    one.water("zone-2", 120, "c2")
+    one.run(150)
+    assert causes(one) == [("zone-1", "rinse")]
+    one.water("zone-2", 120, "c3")
+    one.run(200)
+    assert one.states("c3")[-1] == "done"
 
 
 def test_a_second_kill_does_not_forget_the_rinse(tmp_path: Path) -> None:

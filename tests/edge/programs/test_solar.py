@@ -128,3 +128,50 @@ def test_a_latest_hour_in_quiet_ones_is_said_as_it_will_be(tmp_path: Path) -> No
     field(play).power_w = 100.0
     play.leap(600)
     assert plan(play) == "Not enough sun to run the pump yet; waters at 15:30 all the same"
+
+
+EARLY = """
+[[program]]
+id = "early"
+kind = "moisture"
+zone = "zone-2"
+pulse_min = 5
+rest_min = 15
+between = ["05:00", "08:00"]
+"""
+
+
+def test_one_programs_hours_take_the_wait_for_sun_from_no_other(tmp_path: Path) -> None:
+    play = sunlit(tmp_path, TIMER.replace("06:00", "08:30") + EARLY, 8.4)
+    field(play).moisture, field(play).power_w = [29.0, 35.0], 0.0
+    play.leap(1.1 * 3600, at_most_s=10)
+    assert waters(play) == []
+    assert plan(play).endswith("waters at 14:00 all the same")
+    field(play).power_w = 2000.0
+    play.leap(1200, at_most_s=10)
+    assert waters(play) == ["0 09:30"]
+    assert play.ended()[0].body["litres"] == pytest.approx(600, abs=10)
+
+
+def test_a_slot_for_which_the_pump_had_no_sun_at_all_waters_when_it_has_that_day(tmp_path: Path) -> None:
+    play = sunlit(tmp_path, TIMER.replace("06:00", "14:10"), 13.9)
+    field(play).moisture, field(play).power_w = [29.0, 29.0], 0.0
+    play.leap(3600, at_most_s=10)
+    assert (waters(play), play.ended()[0].body["litres"]) == (["0 14:10"], 0)
+    assert plan(play).endswith(
+        "The 14:10 watering waits. The pump has nothing but the sun, and that is too little or not known"
+    )
+    field(play).power_w = 2000.0
+    play.leap(1200, at_most_s=10)
+    assert waters(play) == ["0 14:10", "0 14:54"]
+    assert play.ended()[1].body["litres"] == pytest.approx(600, abs=10)
+    assert told(play, "run.started")[1].body["reason"]["en"].startswith("The 14:10 watering, for which the pump had")
+
+
+def test_a_slot_without_sun_is_not_given_on_the_next_day(tmp_path: Path) -> None:
+    play = sunlit(tmp_path, TIMER.replace("06:00", "14:10"), 13.9)
+    field(play).moisture, field(play).power_w = [29.0, 29.0], 0.0
+    play.leap(15 * 3600, at_most_s=300)
+    field(play).power_w = 2000.0
+    play.leap(9 * 3600, at_most_s=300)
+    assert waters(play) == ["0 14:10"]

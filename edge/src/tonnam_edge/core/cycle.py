@@ -295,12 +295,12 @@ class Core:
             fault_hold=self._water.holds(zone, now),
             running=frozenset(self._runs.active),
             used_s=self._books.used_s(zone, now) + self._cut_off.planned_s(zone),
-            latched=self._people.blocks(zone, now, by_person=wish.cause == "manual")
+            latched=self._people.blocks(zone, now, by_person=wish.whose.by_person)
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
             forbidden=self._people.bars(zone),
             wait=self._cut_off.waits(wish)
-            or self._water.wait(zone, wish.seconds, now, by_person=wish.cause == "manual")
+            or self._water.wait(zone, wish.seconds, now, wish.whose)
             or waiting(self._dosing.wait(wish, now))
             or self._queue.behind(wish, now)
             or waiting(self._making_way(wish)),
@@ -325,6 +325,7 @@ class Core:
             now.stamp,
             wish.litres,
             wish.slot_ms,
+            for_person=wish.for_person,
         )
         self._cut_off.settle(wish.zone, now)
         self._memory.runs[wish.zone] = intent

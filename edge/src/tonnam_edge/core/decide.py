@@ -14,7 +14,7 @@ from tonnam_edge.core.programs.fields import Fields
 from tonnam_edge.core.programs.holds import hold
 from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.programs.schedule import LocalTime, Slots
-from tonnam_edge.core.programs.solar import earliest_latest
+from tonnam_edge.core.programs.solar import latest_hours
 from tonnam_edge.core.wishes import Decision, Passing, Why, Wish, by_hand
 from tonnam_edge.site.program_file import BalancePart, LightPart, MoisturePart, TimerPart
 from tonnam_edge.site.site import Site, Zone
@@ -38,7 +38,7 @@ class Settings:
         self.resting: list[MoisturePart | BalancePart] = [*self.bands, *(p for p, _ in self.balances)]
         self.latest = {p.id: p.latest for p in self.resting if p.latest is not None and site.file.tariff}
         self.between = {p.id: p.between for p in (*self.resting, *self.lights) if p.between is not None}
-        self.solar_latest = earliest_latest(site, self.between.values())
+        self.solar_latest = latest_hours(site, self.between)
         self._hourly = {p.id for p, _ in self.timers} | self.between.keys()
 
     def wanting(self, decision: Decision) -> set[str]:
@@ -77,7 +77,6 @@ def decide(
         settings.prices,
         settings.latest,
         settings.between,
-        settings.solar_latest,
         decision,
         passing,
     )

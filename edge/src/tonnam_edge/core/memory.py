@@ -45,12 +45,19 @@ class Intent(msgspec.Struct, frozen=True):
     planned_l: float | None = None  # it also ends after so many litres, where they are metered
     slot_ms: int | None = None  # of a timer
     metered: Metered | None = None  # None where its litres are not known
+    for_person: bool = False  # a rinse that somebody's water waits for
+
+    @property
+    def by_person(self) -> bool:
+        """Whether somebody waits for it who need not believe the sun's sensor."""
+        return self.cause == "manual" or self.for_person
 
 
 class Owed(msgspec.Struct, frozen=True):
     """What the slot of a timer has still to give: seconds that were planned and given, and its tries since.
 
-    While `since` is not None it is yet to be found out what its last part was given.
+    While `since` is not None it is yet to be found out what its last part was given. `begun_ms`: when its first part
+    began, by the clock. `unfed`: it had no water, for its pump had no power.
     """
 
     slot_ms: int
@@ -59,6 +66,8 @@ class Owed(msgspec.Struct, frozen=True):
     given_s: float
     tries: int = 0
     since: Metered | None = None
+    begun_ms: int | None = None
+    unfed: bool = False
 
 
 class DayUse(msgspec.Struct, frozen=True):

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from tonnam_edge.core.books import DAY_MS
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.memory import Intent, Memory, Metered, Owed
 from tonnam_edge.core.plant.given import Closed
-from tonnam_edge.core.plant.run import RunOutcome
+from tonnam_edge.core.plant.run import Run
 from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.programs.timer import MOST_TRIES
 from tonnam_edge.limits import SHORTEST_RUN_S
@@ -41,9 +42,12 @@ class Owing:
         else:
             del self._memory.owed[intent.program]
 
-    def ended(self, intent: Intent, outcome: RunOutcome) -> None:
+    def ended(self, run: Run, intent: Intent) -> None:
         """A run has ended here. What it was given is known when its water is proven to be off, and its meter read."""
-        self._enter(intent, 0.0 if outcome in CUT and intent.metered is not None else None, intent.metered)
+        if run.unfed:
+            self._enter(intent, 0.0, unfed=True)
+            return
+        self._enter(intent, 0.0 if run.outcome in CUT and intent.metered is not None else None, intent.metered)
 
     def judged(self, intent: Intent, litres: float | None) -> None:
         """A run that was cut off by the end of a process was given so much."""
@@ -58,7 +62,9 @@ class Owing:
             elif owed.since is not None:
                 self._settle(program, owed, owed.since, image)
 
-    def _enter(self, intent: Intent, given_s: float | None, since: Metered | None = None) -> None:
+    def _enter(
+        self, intent: Intent, given_s: float | None, since: Metered | None = None, *, unfed: bool = False
+    ) -> None:
         """So many seconds of a slot were given, and what there is `since`; None when nothing is owed any more."""
         if intent.program is None or intent.slot_ms is None:
             return
@@ -66,8 +72,9 @@ class Owing:
         if given_s is None:
             return
         if before is None or before.slot_ms != intent.slot_ms:
-            before = Owed(intent.slot_ms, intent.zone, intent.planned_s, 0.0)
-        owed = msgspec.structs.replace(before, given_s=round(before.given_s + given_s, 1), since=since)
+            before = Owed(intent.slot_ms, intent.zone, intent.planned_s, 0.0, begun_ms=intent.started_at_ms)
+        given_s = round(before.given_s + given_s, 1)
+        owed = msgspec.structs.replace(before, given_s=given_s, since=since, unfed=unfed)
         if owed.tries < MOST_TRIES and owed.plan_s - owed.given_s >= SHORTEST_RUN_S:
             self._memory.owed[intent.program] = owed
 
@@ -89,8 +96,9 @@ class Owing:
             return True
         if self._memory.book.held_until_ms.get(owed.zone, 0) > image.now.wall_ms:
             return True  # somebody has stopped it
-        runs = owed.zone in self._memory.runs
-        return image.now.sure and not runs and not 0 <= image.now.wall_ms - owed.slot_ms <= late_ms
+        runs, now_ms = owed.zone in self._memory.runs, image.now.wall_ms
+        until_ms = owed.slot_ms + DAY_MS if owed.unfed else max(owed.slot_ms, owed.begun_ms or 0) + late_ms
+        return image.now.sure and not runs and not owed.slot_ms <= now_ms <= min(until_ms, owed.slot_ms + DAY_MS)
 
     def _seconds(self, zone: str, litres: float) -> float:
         """For how long a zone takes so many litres."""

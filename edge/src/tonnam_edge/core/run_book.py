@@ -82,7 +82,7 @@ class RunBook:
         intent, litres = run.intent, run.litres
         self._books.use(intent.zone, run.duration_s, now)
         self._growth.watered(intent, litres, run.duration_s, now)
-        self._owing.ended(self._memory.runs.pop(intent.zone), run.outcome)
+        self._owing.ended(run, self._memory.runs.pop(intent.zone))
         self._soak(intent.zone, run.outcome == "failed", now.mono_ms)
         self._tell_of(
             intent,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tonnam_edge.agronomy import light_sum
 from tonnam_edge.core import texts
 from tonnam_edge.core.memory import Cause, Text
+from tonnam_edge.core.plant.power import Whose
 from tonnam_edge.core.programs import program_texts
 from tonnam_edge.core.programs.kept import PendingKept, SlotKept
 from tonnam_edge.core.programs.rungs import Rung
@@ -18,7 +19,7 @@ from tonnam_link.messages import Command
 class Wish(NamedTuple):
     """Somebody wants water in a zone for so many seconds, or until so many litres have been metered.
 
-    `slot_ms` is the timer's slot, used up by a start.
+    `slot_ms` is the timer's slot, used up by a start. `for_person`: a rinse that somebody's water waits for.
     """
 
     zone: str
@@ -29,6 +30,12 @@ class Wish(NamedTuple):
     command_id: str | None = None
     slot_ms: int | None = None
     litres: float | None = None
+    for_person: bool = False
+
+    @property
+    def whose(self) -> Whose:
+        """Who wants the pump to run."""
+        return Whose(self.cause == "manual" or self.for_person, (self.program or "",))
 
 
 class Wait(NamedTuple):

@@ -83,7 +83,7 @@ class Dosing:
     def rinses(self, wishes: Iterable[Wish], now: Now) -> list[Wish]:
         """Runs that clean a line through the zone that was fertigated last, before plain water goes elsewhere."""
         found: dict[str, Wish] = {}
-        for wish in wishes:
+        for wish in sorted(wishes, key=lambda each: each.cause == "manual"):  # a person's counts, whoever else waits
             line = self._owing(wish, now)
             if line is None or self._water.runs.on(line.part.feeds):
                 continue
@@ -91,7 +91,9 @@ class Dosing:
             litres = 1.1 * line.owes_l + 3 * line.flow.step_l  # what flows before it is proven does not count
             seconds = max(SHORTEST_RUN_S, 1.5 * litres / zone.part.flow_l_min * 60 + 30)
             reason = texts.rinses(line.part.id, litres)
-            found[line.part.id] = Wish(zone.id, "rinse", seconds, reason, litres=litres)
+            found[line.part.id] = Wish(
+                zone.id, "rinse", seconds, reason, litres=litres, for_person=wish.cause == "manual"
+            )
         return list(found.values())
 
     def refused(self, wish: Wish, now: Now, *, waits: bool) -> None:

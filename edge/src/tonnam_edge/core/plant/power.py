@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tonnam_edge.core.image import Image
@@ -37,15 +37,28 @@ class Point(NamedTuple):
 
 
 class Sun(NamedTuple):
-    """What `holds.solar` says of pumps that have nothing but the sun. `anyway`: programs water now whatever the power
-    is said to be; `wait`: what to say of a start that waits for it."""
+    """What `holds.solar` says of pumps that have nothing but the sun. `anyway`: the program waters now whatever the
+    power is said to be; `wait`: what to say of a start that waits for it."""
 
     anyway: bool = False
     wait: Text | None = None
 
 
+class Whose(NamedTuple):
+    """Who wants a pump to run: somebody, or the programs that are named. Those without hours of their own are ""."""
+
+    by_person: bool
+    programs: Collection[str] = ("",)
+
+    @classmethod
+    def together(cls, many: Iterable[Whose]) -> Whose:
+        """Who together want one pump to run."""
+        found = list(many)
+        return cls(any(each.by_person for each in found), {name for each in found for name in each.programs})
+
+
 class Power:
-    """The power of one pump. Times are since boot, in milliseconds.
+    """The power of one pump. Times are since boot, in milliseconds. `sun` is by program, see `Whose`.
 
     `by_roof`: it is that of `holds.solar`, which people and a latest hour need not believe.
     """
@@ -58,9 +71,9 @@ class Power:
         self._step: int | None = None
         self._step_since = 0
         self.watts: float | None = None
-        self.sun = Sun()
+        self.sun: Mapping[str, Sun] = {}
 
-    def look(self, image: Image, sun: Sun) -> None:
+    def look(self, image: Image, sun: Mapping[str, Sun]) -> None:
         """Read how much there is."""
         self.sun = sun
         now, self.watts = image.now.mono_ms, image.value(self._pump.power)
@@ -80,21 +93,28 @@ class Power:
         """Whether it is known that the pump has enough."""
         return self.watts is not None and self.watts >= self._least_w
 
-    def lacks(self, *, moves: bool | None, by_person: bool) -> bool:
+    def lacks(self, *, moves: bool | None, whose: Whose) -> bool:
         """Whether the pump has too little. `moves`: whether the meter says that water flows all the same, None where
         nothing does."""
         if self.enough:
             return False
-        if self._anyway(by_person=by_person):
+        if self._anyway(whose):
             return moves is False
         return self.watts is not None or not moves
 
-    def may_start(self, now: int, *, by_person: bool) -> bool:
+    def may_start(self, now: int, whose: Whose) -> bool:
         """Whether there is enough, or nobody waits for that any more."""
-        return self.returned(now) or self._anyway(by_person=by_person)
+        return self.returned(now) or self._anyway(whose)
 
-    def _anyway(self, *, by_person: bool) -> bool:
-        return self.sun.anyway or (by_person and self.by_roof)
+    def said(self, program: str) -> Text | None:
+        """What to say of a program's start that waits for the sun."""
+        return self._sun_of(program).wait
+
+    def _anyway(self, whose: Whose) -> bool:
+        return any(self._sun_of(each).anyway for each in whose.programs) or (whose.by_person and self.by_roof)
+
+    def _sun_of(self, program: str) -> Sun:
+        return self.sun.get(program) or self.sun.get("") or Sun()
 
     def returned(self, now: int) -> bool:
         """Whether there is enough again, and has been for a while."""

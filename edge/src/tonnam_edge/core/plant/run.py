@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Literal
 
 from tonnam_edge.core.memory import Intent, Text
+from tonnam_edge.core.plant.power import Whose
 
 RunOutcome = Literal["done", "stopped", "failed", "interrupted"]
 
@@ -39,6 +40,7 @@ class Run:
     outcome: RunOutcome = "done"
     reason: Text = field(default_factory=dict)
     by_hand: bool = False
+    unfed: bool = False  # it came to its end, and its pump had no power all the time
 
     @property
     def duration_s(self) -> float:
@@ -51,6 +53,11 @@ class Run:
     def as_wished(self) -> bool:
         """Whether it came to the end that was planned, or that a person asked for."""
         return self.outcome == "done" or (self.outcome == "stopped" and self.by_hand)
+
+    @property
+    def whose(self) -> Whose:
+        """Who wants its pump to run."""
+        return Whose(self.intent.by_person, (self.intent.program or "",))
 
     @property
     def ending(self) -> bool:

@@ -11,7 +11,7 @@ from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.plant.flow import Expected, Stream
-from tonnam_edge.core.plant.power import Power
+from tonnam_edge.core.plant.power import Power, Whose
 from tonnam_edge.core.plant.run import Phase, Run, RunOutcome
 from tonnam_edge.core.plant.supply import Gate, Supply
 from tonnam_edge.limits import LATE_S, PROVE_S, SHORTEST_RUN_S
@@ -208,9 +208,9 @@ class Runs:
         if power is None:
             return
         runs = self.on(supply.name, Phase.STARTING, Phase.WATERING)
-        by_person = any(run.intent.cause == "manual" for run in self.on(supply.name))
-        supply.lacks_power = power.lacks(moves=None, by_person=by_person)
-        if supply.on and power.lacks(moves=self._moves(supply, now), by_person=by_person):
+        whose = Whose.together(run.whose for run in self.on(supply.name))
+        supply.lacks_power = power.lacks(moves=None, whose=whose)
+        if supply.on and power.lacks(moves=self._moves(supply, now), whose=whose):
             supply.hold(now)
             self.held[supply.name] = True
         elif supply.held and power.returned(now.mono_ms):
@@ -265,6 +265,7 @@ class Runs:
     def _finish(self, run: Run, reason: Text, now: Now) -> None:
         """A run has come to its end: done, unless it had no water at all."""
         if run.water_from is None or (run.litres == 0 and self.supply(run.intent.zone).held):
+            run.unfed = True
             self.stop(run.intent.zone, "stopped", plant_texts.never_fed(), now)
         else:
             self.stop(run.intent.zone, "done", reason, now)
@@ -367,9 +368,8 @@ class Runs:
 
     def _note_the_end(self, run: Run, now: Now) -> None:
         """Water runs until pump or valve is proven off: what that takes beyond the usual counts as water given."""
-        if run.water_to is None or run.water_from is None:
-            return
-        if not self._is_dry(run.intent.zone) and now.mono_ms - run.stopped_at > LATE_S * 1000:
+        late = now.mono_ms - run.stopped_at > LATE_S * 1000
+        if run.water_to is not None and run.water_from is not None and late and not self._is_dry(run.intent.zone):
             run.water_to = now.mono_ms
 
     def _is_dry(self, zone: str) -> bool:

@@ -11,7 +11,7 @@ from tonnam_edge.core.latches import Latches, LatchKind
 from tonnam_edge.core.memory import Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.flow import Expected
-from tonnam_edge.core.plant.power import Power
+from tonnam_edge.core.plant.power import Power, Whose
 from tonnam_edge.core.plant.runs import Phase, Runs
 from tonnam_edge.core.plant.supply import Supply
 from tonnam_edge.core.wishes import Wait
@@ -59,14 +59,14 @@ class Sharing:
         if self._tried and now.mono_ms - since_mono_ms >= WELL_S * 1000:
             self._tried.pop(frozenset(outlets), None)
 
-    def wait(self, outlet: str, seconds: float, now: Now, *, by_person: bool) -> Wait | None:
+    def wait(self, outlet: str, seconds: float, now: Now, whose: Whose) -> Wait | None:
         """What an outlet must wait for before it may water for so long, or None."""
         supply = self._runs.supply(outlet)
         others = [each for each in self._runs.active if self._runs.supply(each) is not supply]
         return (
             self._beside(outlet, supply, others, now)
             or self._in_groups(outlet, supply, now)
-            or self._on_own_supply(outlet, supply, seconds, now, by_person=by_person)
+            or self._on_own_supply(outlet, supply, seconds, now, whose)
         )
 
     def gate(self, supply: str, now: Now) -> Text | None:
@@ -144,16 +144,14 @@ class Sharing:
         starts = [at for one in self._members(group) if (at := one.started_mono_ms(now)) is not None]
         return max((at + round(group.least_s * 1000) for at in starts), default=now.mono_ms)
 
-    def _on_own_supply(
-        self, outlet: str, supply: Supply, seconds: float, now: Now, *, by_person: bool
-    ) -> Wait | None:
+    def _on_own_supply(self, outlet: str, supply: Supply, seconds: float, now: Now, whose: Whose) -> Wait | None:
         """What its own pump can do: rest, power, capacity, and how long its deadline lasts."""
         busy, pump = [run.intent.zone for run in self._runs.on(supply.name)], supply.pump
         power = self._powers.get(supply.name)
         if not busy and supply.off:
             text = supply.may_not_start(now)
-            if text is None and power is not None and not power.may_start(now.mono_ms, by_person=by_person):
-                text = power.sun.wait or plant_texts.too_little_power()
+            if text is None and power is not None and not power.may_start(now.mono_ms, whose):
+                text = next(map(power.said, whose.programs), None) or plant_texts.too_little_power()
             return None if text is None else Wait(text)
         if any(self._site.outlets[each].is_filter for each in busy):
             return Wait(plant_texts.filter_flushes())

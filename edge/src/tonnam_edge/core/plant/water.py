@@ -14,7 +14,7 @@ from tonnam_edge.core.plant.filters import Filters
 from tonnam_edge.core.plant.flow import PULSES_TO_STAND, Expected, Stream
 from tonnam_edge.core.plant.hand_water import Mixed
 from tonnam_edge.core.plant.motors import Motors
-from tonnam_edge.core.plant.power import Power, Sun
+from tonnam_edge.core.plant.power import Power, Sun, Whose
 from tonnam_edge.core.plant.proof import Proof
 from tonnam_edge.core.plant.runs import Phase, Run, Runs
 from tonnam_edge.core.plant.sharing import Sharing
@@ -47,7 +47,7 @@ class Water:
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
         self.on_hand: frozenset[str] = frozenset()  # those of them whose switch says so for sure
-        self.sun = Sun()
+        self.sun: Mapping[str, Sun] = {}  # by program
         self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
         self.hand_l: dict[str, float] = {}  # of it what somebody let run by hand, if a zone is on hand
         self._mixed: dict[str, Mixed] = {}
@@ -140,9 +140,9 @@ class Water:
         """Whether something was just found wrong on the outlet's water path."""
         return self._guard.holds(outlet, now)
 
-    def wait(self, outlet: str, seconds: float, now: Now, *, by_person: bool) -> Wait | None:
+    def wait(self, outlet: str, seconds: float, now: Now, whose: Whose) -> Wait | None:
         """What an outlet must wait for before it may water for so long: the pump, its capacity, or others."""
-        return self.sharing.wait(outlet, seconds, now, by_person=by_person)
+        return self.sharing.wait(outlet, seconds, now, whose)
 
     def metered(self, outlet: str, image: Image) -> bool:
         """Whether a meter that is trusted counts an outlet's litres now."""

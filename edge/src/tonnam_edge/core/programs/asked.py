@@ -34,13 +34,20 @@ class Asked:
     prices: Prices
     latest: Mapping[str, str]  # by when the programs water that may wait for cheaper electricity
     between: Mapping[str, tuple[str, str]]  # the hours of the programs that have some
-    solar_latest: str  # when a pump that has nothing but the sun runs all the same; empty without solar
     decision: Decision
     passing: Passing
 
     @property
     def kept(self) -> Kept:
         return self.memory.kept
+
+    @property
+    def sun_runs_the_pump(self) -> bool:
+        """Whether the roof gives what the pump takes: then the price of the grid is nobody's."""
+        site = self.fields.site
+        solar = site.file.holds.solar
+        power = None if solar is None else self.image.value(f"{site.id}/{solar.power}")
+        return solar is not None and power is not None and power >= solar.least
 
     def of(self, zone: Zone) -> ZoneKept:
         """What is remembered of a zone."""

@@ -51,8 +51,9 @@ class Growth:
         self._lights.see(image)
         holds.forecast(self._site, self._memory.kept, image)
 
-    def attend(self, runs: Runs, image: Image) -> Sun:
-        """Follow what the runs take of electricity; returns what the sun means to pumps that have nothing else."""
+    def attend(self, runs: Runs, image: Image) -> Mapping[str, Sun]:
+        """Follow what the runs take of electricity; returns what the sun means to pumps that have nothing else, by
+        program."""
         self._energy.see(runs, image)
         return solar.sun_of(self._settings.site, self._settings.local, self._settings.solar_latest, image)
 

@@ -96,11 +96,11 @@ def _sun(wish: Wish, asked: Asked) -> Why | None:
     solar = site.file.holds.solar
     if solar is None or not now.sure:
         return None
-    if solar.direct:
-        asked.decision.due(asked.local.next(asked.solar_latest, now.wall_ms))
-        return None
     latest = latest_within(solar.latest, asked.between.get(program))
-    if wish.cause == "timer" or asked.local.clock(now.wall_ms) >= latest or _sun_runs_the_pump(asked):
+    if solar.direct:
+        asked.decision.due(asked.local.next(latest, now.wall_ms))
+        return None
+    if wish.cause == "timer" or asked.local.clock(now.wall_ms) >= latest or asked.sun_runs_the_pump:
         return None
     until_ms = _may_water_from(asked.local.next(latest, now.wall_ms), program, asked)
     return Why(words.waits_for_sun(asked.local.clock(until_ms)), until_ms)
@@ -110,7 +110,7 @@ def _price(wish: Wish, asked: Asked) -> Why | None:
     """Cheaper electricity, where a program may wait for it: until its latest hour, and not while its crop suffers."""
     now, kept, program = asked.image.now, asked.kept, wish.program or ""
     latest = asked.latest.get(program)
-    if latest is None or not now.sure or _sun_runs_the_pump(asked) or _suffers(wish, asked):
+    if latest is None or not now.sure or asked.sun_runs_the_pump or _suffers(wish, asked):
         return None
     until_ms, since_h = kept.waits.get(program, (asked.local.next(latest, now.wall_ms), kept.hours))
     until_ms = min(until_ms, asked.local.next(latest, now.wall_ms))  # also when the clock was put back
@@ -145,14 +145,6 @@ def _waits_for(cheaper: Change, wish: Wish, latest: str, asked: Asked) -> Why:
     saved = None if kw is None else kw * hours * (price - cheaper.baht_kwh)
     clock = asked.local.clock(cheaper.at_ms)
     return Why(words.waits_for_price(clock, price, cheaper.baht_kwh, saved, latest), cheaper.at_ms)
-
-
-def _sun_runs_the_pump(asked: Asked) -> bool:
-    """Whether the roof gives what the pump takes: then the price of the grid is nobody's."""
-    site = asked.fields.site
-    solar = site.file.holds.solar
-    power = None if solar is None else asked.image.value(f"{site.id}/{solar.power}")
-    return solar is not None and power is not None and power >= solar.least
 
 
 def _suffers(wish: Wish, asked: Asked) -> bool:

@@ -126,6 +126,14 @@ def rest_of_slot(clock: str, seconds: float) -> Text:
     )
 
 
+def slot_unfed(clock: str, seconds: float) -> Text:
+    length = minutes(seconds)
+    return text(
+        f"รดรอบ {clock} น. ที่ปั๊มไม่มีแดดเดินเลย {length['th']}",
+        f"The {clock} watering, for which the pump had no sun, {length['en']}",
+    )
+
+
 def slot_held(clock: str, why: Text) -> Text:
     """`why` is what was said of the zone last: what held it, or who had to have water first."""
     return text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tonnam_edge.core import texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS, DAY_MS, HALF_DAY_MS
-from tonnam_edge.core.memory import Text
+from tonnam_edge.core.memory import Owed, Text
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.clock import HOUR_MS
@@ -36,7 +36,7 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
     elif slot is not None and _passed_over(program, slot, known, asked):
         decision.last_slots[program.id] = SlotKept(last, asked.kept.hours, known.day)
         _skip(program, words.slot_of_a_clock_ahead(asked.local.clock(slot)), asked)
-    _wish_for_the_rest(program, last, asked)
+    _wish_for_the_rest(program, slots, last, asked)
     following = slots.following(now_ms)
     if following is not None:
         decision.due(following)
@@ -175,19 +175,34 @@ def _why_left_out(program: TimerPart, slot: int, asked: Asked) -> Text:
     return words.slot_skipped(clock, program.late_min) if delay is None else words.slot_held(clock, delay.text)
 
 
-def _wish_for_the_rest(program: TimerPart, last: int, asked: Asked) -> None:
-    """What the last slot still owes, as long as it may be late: its watering was cut off. See `core.owing`."""
+def _wish_for_the_rest(program: TimerPart, slots: Slots, last: int, asked: Asked) -> None:
+    """What the last slot still owes, as long as it may be late: its watering was cut off, or its pump had no sun. See
+    `core.owing`."""
     owed, now = asked.memory.owed.get(program.id), asked.image.now
     if owed is None or owed.slot_ms != last or owed.zone != program.zone or owed.since is not None:
         return
-    in_time = 0 <= now.wall_ms - last <= program.late_min * 60_000
+    in_time = last <= now.wall_ms <= _rest_until(program, slots, owed, asked)
     if not in_time or owed.tries >= MOST_TRIES or owed.zone in asked.memory.runs:
         return
-    seconds = owed.plan_s - owed.given_s
-    reason = words.rest_of_slot(asked.local.clock(last), seconds)
+    clock, seconds = asked.local.clock(last), owed.plan_s - owed.given_s
+    if owed.unfed and asked.fields.site.file.holds.solar is not None and not asked.sun_runs_the_pump:
+        asked.say(asked.fields.site.zones[program.zone], words.slot_waits(clock, words.no_sun()))
+        return
+    reason = words.slot_unfed(clock, seconds) if owed.unfed else words.rest_of_slot(clock, seconds)
     if not now.sure:
         reason = words.by_last_known_time(reason)
     asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=last))
+
+
+def _rest_until(program: TimerPart, slots: Slots, owed: Owed, asked: Asked) -> int:
+    """Until when what a slot owes may begin: so long after its run began, for it may have waited; and what had no
+    sun, all that day. Neither when the next slot is near."""
+    late_ms, following = round(program.late_min * 60_000), slots.following(owed.slot_ms)
+    most_ms = min(owed.slot_ms + DAY_MS, owed.slot_ms + DAY_MS if following is None else following) - NEXT_IS_NEAR_MS
+    if owed.unfed:
+        most_ms = min(most_ms, asked.local.next("00:00", owed.slot_ms))
+    until_ms = most_ms if owed.unfed else min((owed.begun_ms or owed.slot_ms) + late_ms, most_ms)
+    return max(until_ms, owed.slot_ms + late_ms)
 
 
 def _passed_over(program: TimerPart, slot: int, known: SlotKept, asked: Asked) -> bool:
