@@ -90,6 +90,12 @@ def check_witnesses(parts: Parts, told: Mapping[str, str], problems: Problems) -
         for key in ("runs_above", "dry_below"):
             if getattr(actuator, key) is not None and actuator.current is None:
                 problems.error((*path, key), "needs current: the datastream that measures it")
+        if actuator.role == "pump" and actuator.current is not None and actuator.runs_above is None:
+            problems.warning(
+                (*path, "current"),
+                "needs runs_above, in amperes: more than the drive draws while its pump stands, less than the pump "
+                "draws when it runs dry; a third of what it draws as it works is right for most",
+            )
         above, below = actuator.runs_above, actuator.dry_below
         if above is not None and below is not None and below <= above:
             problems.error((*path, "dry_below"), f"{below:g} must be above runs_above, which is {above:g}")

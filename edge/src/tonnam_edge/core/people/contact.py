@@ -20,21 +20,24 @@ class Contact(Generic[T]):
         self.known = before
         self._new: T | None = None
         self._since = self._heard = mono_ms
+        self.stands_since: int | None = None  # since when its word counts and was heard without a break, or None
 
     def hear(self, said: T | None, mono_ms: int, *, at_once: bool = False) -> bool:
         """Take in what it says now, None for nothing. True when another word counts since."""
         if said is None:
-            self._new = None
+            self._new = self.stands_since = None
             return False
         self._heard = mono_ms
         if said == self.known:
             self._new = None
+            self.stands_since = mono_ms if self.stands_since is None else self.stands_since
             return False
+        self.stands_since = None
         if said != self._new:
             self._new, self._since = said, mono_ms
         if not at_once and mono_ms - self._since < SETTLES_S * 1000:
             return False
-        self.known, self._new = said, None
+        self.known, self._new, self.stands_since = said, None, mono_ms
         return True
 
     @property

@@ -14,6 +14,7 @@ from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.people import people_texts
 from tonnam_edge.core.people.contact import UNKNOWN_AFTER_S, Contact
+from tonnam_edge.core.plant.motors import OnAuto
 from tonnam_edge.site.site import Site
 from tonnam_edge.site.site_file import ModePart
 
@@ -89,6 +90,16 @@ class Modes:
         """Those, and zones whose switch has just been turned to hand or away from it: what flows may be theirs."""
         found = self._contacts.items()
         return tuple(zone for zone, contact in found if Mode.HAND in {contact.known, contact.said})
+
+    def on_auto(self, image: Image) -> dict[str, OnAuto]:
+        """The zones whose switch says by now that it is on auto: not one that is silent, or on its way."""
+        found = {}
+        for zone, contact in self._contacts.items():
+            part = self._site.zones[zone].part.mode
+            if part is not None and contact.known is Mode.AUTO and contact.stands_since is not None:
+                read = image.read_mono_ms.get(f"{self._site.id}/{part.auto}", 0)
+                found[zone] = OnAuto(contact.stands_since, read)
+        return found
 
     def blocks(self, zone: str, now: Now, *, by_person: bool) -> Text | None:
         """Why nothing may start in a zone, or None."""

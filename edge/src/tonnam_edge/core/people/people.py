@@ -83,6 +83,7 @@ class People:
                 self._close_what_stays([self._site.zones[turned.zone].part.valve], now)
         self._water.in_hand = frozenset(self.modes.may_be_in_hand())
         self._water.on_hand = frozenset(self.modes.in_hand())
+        self._water.on_auto = self.modes.on_auto(image)
         self._stop_what_may_not_run(now)
 
     def count(self, now: Now) -> None:

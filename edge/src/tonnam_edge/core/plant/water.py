@@ -13,7 +13,7 @@ from tonnam_edge.core.plant.coil_guard import CoilGuard
 from tonnam_edge.core.plant.filters import Filters
 from tonnam_edge.core.plant.flow import PULSES_TO_STAND, Expected, Stream
 from tonnam_edge.core.plant.hand_water import Mixed
-from tonnam_edge.core.plant.motors import Motors
+from tonnam_edge.core.plant.motors import Motors, OnAuto
 from tonnam_edge.core.plant.power import Power, Sun, Whose
 from tonnam_edge.core.plant.proof import Proof
 from tonnam_edge.core.plant.runs import Phase, Run, Runs
@@ -47,12 +47,13 @@ class Water:
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
         self.on_hand: frozenset[str] = frozenset()  # those of them whose switch says so for sure
+        self.on_auto: Mapping[str, OnAuto] = {}  # zones whose switch is heard to be on auto
         self.sun: Mapping[str, Sun] = {}  # by program
         self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
         self.hand_l: dict[str, float] = {}  # of it what somebody let run by hand, if a zone is on hand
         self._mixed: dict[str, Mixed] = {}
         self._guard = CoilGuard(site, self.actuators, self.runs, self.latches, tell)
-        self._motors = Motors(site, self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
+        self._motors = Motors(site, memory, self.runs, self.expected, self.actuators, self.latches, self._guard.fail)
         self._proofs = [
             Proof(
                 site,
@@ -110,7 +111,7 @@ class Water:
         self._tell_held(now)
         for supply in self.runs.supplies.values():
             by_hand = any(name in self.in_hand for name in supply.outlets)
-            self._motors.look_for_weld(supply, image, by_hand=by_hand)
+            self._motors.look_for_weld(supply, image, self.on_auto, by_hand=by_hand)
         self.filters.look(image)
         for run in moved:
             if run.phase is Phase.ENDED:
