@@ -131,12 +131,13 @@ async def test_an_empty_stock_tank_is_not_mended_from_afar_and_water_goes_on(
     await expect(wrong).to_contain_text("พืชอาจได้ปุ๋ยหรือกรดมากหรือน้อยเกินไป")
 
 
-async def test_a_memory_that_was_lost_asks_whether_nobody_works_there(phone: BrowserContext, stub: Stub) -> None:
+async def test_a_memory_that_was_lost_is_not_cleared_from_afar(phone: BrowserContext, stub: Stub) -> None:
     second(stub).update(latches=[latch(kind="memory_lost")])
     page = await open_page(phone, stub, ZONE_2)
-    await page.get_by_role("button", name="ไปดูแล้ว ไม่มีใครทำงานอยู่").click()
-    await expect(page.locator(".asks-what")).to_contain_text("ไม่มีใครทำงานที่ปั๊ม ท่อ หรือประตูใช่ไหม?")
-    await expect(page.locator(".asks-what")).to_contain_text("ถ้ายังมีคนทำงานอยู่อาจบาดเจ็บ")
+    found = page.locator(".stands")
+    await expect(found).to_contain_text("อาจมีคนล็อกไว้และยังทำงานที่ปั๊ม ท่อ หรือประตู")
+    await expect(found).to_contain_text("tonnam-edge clear")
+    await expect(found.get_by_role("button")).to_have_count(0)
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -53,6 +53,10 @@ OTHER_TEXTS: Mapping[str, Words] = {
         th="{text} · รดน้ำเปล่าต่อไป จนกว่าจะแจ้งที่ตู้ว่าเติมแล้ว",
         en="{text}. Plain water goes on until somebody says at the controller that it is full.",
     ),
+    "memory_lost": Words(
+        th="{text} · ไปดูที่ฟาร์มก่อน แล้วสั่ง tonnam-edge clear ที่เครื่องควบคุม ปลดจากไกลไม่ได้",
+        en="{text}. Then give tonnam-edge clear at the controller; it cannot be cleared from afar.",
+    ),
 }
 STATION_LATCH_TEXT = Words(
     th="{text} · ไปดู แล้วกดว่าซ่อมแล้ว",

@@ -137,9 +137,11 @@ function Switch({ zone: { mode } }: { zone: Zone }) {
 }
 
 /** What a latch is about: water goes on where a dosing pump is latched, and no latch keeps a station still. */
-type About = "zone" | "dosing" | "station" | "memory" | "other";
+type About = "zone" | "dosing" | "station" | "other";
 
 const DOSING: readonly string[] = ["dosing", "stock_empty"];
+/** What nobody can say from afar, and how it is said at the place itself. */
+const AT_SITE: Readonly<Record<string, Key | undefined>> = { stock_empty: "refill_at_site", memory_lost: "memory_at_site" } satisfies Record<string, Key>;
 
 function latchTitle(kind: string, { t }: Words): string {
   const key = `latch_${kind}`;
@@ -159,13 +161,13 @@ interface FoundProps {
 export function Found({ at, place, latch, about, concerns }: FoundProps) {
   const words = useWords();
   const who = useStore(session);
-  const refilled = latch.kind === "stock_empty";
-  const mended = mayCommand(who, place.tenant) && !refilled && <Mended at={at} place={place} latch={latch.id} about={latch.kind === "memory_lost" ? "memory" : about} station={about === "station"} />;
+  const atSite = AT_SITE[latch.kind];
+  const mended = mayCommand(who, place.tenant) && !atSite && <Mended at={at} place={place} latch={latch.id} about={about} station={about === "station"} />;
   return (
     <Stands icon="warning" title={latchTitle(latch.kind, words)} since={latch.since} action={mended}>
       <p>{words.pick(latch.text)}</p>
       {concerns && <p class="hint">{concerns}</p>}
-      {refilled && <p class="hint">{words.t("refill_at_site")}</p>}
+      {atSite && <p class="hint">{words.t(atSite)}</p>}
     </Stands>
   );
 }
@@ -178,8 +180,8 @@ function FoundAtFarm({ at, site, latch }: { at: string; site: FarmSite; latch: L
   return <Found at={at} place={{ tenant: site.tenant, site: site.id }} latch={latch} about={dosing ? "dosing" : names.length > 0 ? "zone" : "other"} concerns={concerns} />;
 }
 
-const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_looked", memory: "clear_nobody", other: "clear_looked" } as const satisfies Record<About, Key>;
-const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station", memory: "clear_what_memory", other: "clear_what" } as const satisfies Record<About, Key>;
+const MENDED = { zone: "clear_mended", dosing: "clear_dosing", station: "clear_looked", other: "clear_looked" } as const satisfies Record<About, Key>;
+const IF_NOT = { zone: "clear_what", dosing: "clear_what_dosing", station: "clear_what_station", other: "clear_what" } as const satisfies Record<About, Key>;
 
 /** One press asks, the second one says so to who is to clear it. */
 function Mended({ at, place, latch, about, station }: { at: string; place: SitePlace; latch: string; about: About; station: boolean }) {
@@ -202,10 +204,10 @@ function Mended({ at, place, latch, about, station }: { at: string; place: SiteP
   return (
     <div class="asks">
       <p class="asks-what" tabIndex={-1} ref={question}>
-        <b>{t(about === "memory" ? "clear_question_memory" : "clear_question")}</b> {t(IF_NOT[about])}
+        <b>{t("clear_question")}</b> {t(IF_NOT[about])}
       </p>
       <button type="button" class="primary" onClick={yes}>
-        <Icon name="check" /> {t(about === "memory" ? "clear_nobody" : "clear_yes")}
+        <Icon name="check" /> {t("clear_yes")}
       </button>
       <button type="button" class="secondary" onClick={() => ask(false)}>
         {t("clear_no")}

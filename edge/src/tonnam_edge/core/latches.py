@@ -65,6 +65,11 @@ class Latches:
         found = next((each for each in self.standing() if each.kind == LatchKind.MEMORY_LOST), None)
         return None if found is None else plant_texts.latched(found.text)
 
+    def at_site_only(self, latch_id: str) -> bool:
+        """Whether a latch may hide that somebody has locked something: nobody from afar clears it."""
+        latch = self._memory.latches.get(latch_id)
+        return latch is not None and latch.kind == LatchKind.MEMORY_LOST
+
     def clear(self, latch_id: str, by: str, now: Now) -> bool:
         """A person has looked: it stands no more. False when there is no such latch."""
         latch = self._memory.latches.pop(latch_id, None)

@@ -92,6 +92,8 @@ class Orders:
         locked = any(lockout.id == command.latch for lockout in self._people.lockouts.standing())
         if locked:
             self._commands.say(command.id, CommandState.REFUSED, people_texts.unlock_on_site())
+        elif self._water.latches.at_site_only(command.latch):
+            self._commands.say(command.id, CommandState.REFUSED, people_texts.clear_on_site())
         elif self._water.latches.clear(command.latch, command.who, image.now):
             self._commands.say(command.id, CommandState.DONE, people_texts.latch_cleared())
         else:

@@ -127,5 +127,13 @@ def what_stands() -> Text:
     return text("ที่ยังค้างอยู่", "What stands")
 
 
+def clear_on_site() -> Text:
+    return text(
+        "ปลดจากไกลไม่ได้ เพราะอาจมีคนล็อกไว้และยังทำงานอยู่ ไปดูที่ฟาร์มว่าไม่มีใคร แล้วสั่ง tonnam-edge clear ที่เครื่องควบคุม",
+        "This cannot be cleared from afar: somebody may have locked it and still work there. Make sure at the site "
+        "that nobody does, then give tonnam-edge clear at the controller",
+    )
+
+
 def unlock_on_site() -> Text:
     return text("การล็อกปลดได้ที่ฟาร์มเท่านั้น", "A lock-out can be removed at the farm only")
