@@ -8,6 +8,7 @@ import pytest
 
 from tests.edge.farms import SITE, Play, site_of
 from tests.edge.test_proofs import ready
+from tonnam_edge.core.memory import Memory
 
 
 def test_what_is_drawn_while_the_level_is_unknown_is_bounded_over_all_runs_and_restarts(tmp_path: Path) -> None:
@@ -58,3 +59,28 @@ def test_with_a_meter_that_would_tell_of_a_dry_pump_it_is_not_limited(tmp_path: 
     play.water(seconds=100)
     play.run(3)
     assert play.states()[0] == "accepted"
+
+
+def test_what_is_drawn_is_noted_once_a_minute_and_a_kill_counts_the_rest_as_drawn(tmp_path: Path) -> None:
+    no_meter = SITE.replace('[flow]\nrate = "flow/rate"\ntotal = "flow/total"\n', "")
+    play = ready(site_of(tmp_path, no_meter))
+    play.field.level_cm = None
+    play.run(40)
+    play.water(seconds=250)
+    play.run(20)
+    noted: list[float] = []
+    documents: list[bytes] = []
+    for _ in range(200):
+        play.run(1)
+        drawn_l = play.core._water.blind.litres
+        remembered_l = Memory.decode(play.memory or b"").blind_l
+        assert remembered_l >= drawn_l
+        noted += [] if noted[-1:] == [remembered_l] else [remembered_l]
+        documents += [] if documents[-1:] == [play.memory] else [play.memory or b""]
+    assert drawn_l > 0
+    assert len(noted) <= 5
+    assert len(documents) <= 6
+    again = Play(play.site, start_ms=play.now_ms, memory=play.memory)
+    assert again.core._water.blind.litres >= drawn_l
+    play.run(60)
+    assert Memory.decode(play.memory or b"").blind_l == pytest.approx(play.core._water.blind.litres, abs=0.002)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,17 +14,20 @@ from structlog.testing import capture_logs
 
 from tests.edge.cabinets import DeafLink
 from tests.edge.farms import MORNING_MS, SITE, Play, site_of
-from tests.edge.floods import RIVER, Flood
+from tests.edge.floods import INPUTS, PUMP_KEY, RIVER, Flood
+from tests.edge.switches import SwitchPlay, say
 from tonnam_edge.agent import Agent
 from tonnam_edge.core import Core
 from tonnam_edge.core.dosing.kept import Kept, Residue, Stock
 from tonnam_edge.core.memory import Latch, Lockout, Memory, Pressed
 from tonnam_edge.core.people.at_site import Request
+from tonnam_edge.core.stations.kept import StationKept
 from tonnam_edge.desk import ask, new_request
 from tonnam_edge.recollection import begin_with, recollections
 from tonnam_edge.second_copy import COPY_FILE
 from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import STATE_FILE, StateStore
+from tonnam_link.messages import CommandAction
 
 WORDS = {"th": "ท่อแตก", "en": "a broken pipe"}
 STOOD = Memory(
@@ -32,6 +36,7 @@ STOOD = Memory(
     modes={"zone-1": "hand"},
     emergency=Pressed(7),
     dosing=Kept(stocks={"a": Stock(1234.0)}, lines={"line": Residue(["a"], 3.0, "zone-1")}, runs_on={"a": ""}),
+    stations={"flood-pumps": StationKept(above=True, flooded=True, dry=True, apart=True, locked=True, mode="hand")},
 )
 
 
@@ -85,6 +90,7 @@ def test_what_people_have_said_outlives_the_state(tmp_path: Path, site: Site, da
         assert memory.dosing.stocks["a"].used_ml == 1250.0
         assert memory.dosing.lines["line"] == Residue(["a"], 0.0, "zone-1")
         assert memory.dosing.runs_on == {"a": ""}
+        assert memory.stations == STOOD.stations
         assert "state.restored" in logged
 
 
@@ -160,6 +166,85 @@ def test_a_station_is_left_as_it_is_while_nobody_knows_who_works_at_it() -> None
     flood.core.ask(Request("2", "clear", who="Malee"))
     flood.run(60)
     assert any(flood.running())
+
+
+def test_a_lost_memory_is_not_cleared_from_afar(site: Site) -> None:
+    play = SwitchPlay(site)
+    play.core.latches.lose(play.core._commands.now)
+    play.run(3)
+    (latch,) = play.core.latches.standing()
+    say(play, CommandAction.CLEAR, "x", latch=latch.id, who="somebody far away")
+    play.run(3)
+    assert play.states("x") == ["refused"]
+    reason = next(each.reason for each in play.outcomes if each.command_id == "x")
+    assert reason is not None
+    assert "tonnam-edge clear" in reason["en"]
+    assert "tonnam-edge clear" in reason["th"]
+    assert play.core.latches.standing() == (latch,)
+
+
+def key_turned_and_then_silent(folder: Path, copy: Callable[[bytes], bytes] = lambda copied: copied) -> Flood:
+    """Somebody has turned the key of the pumps; then the state is torn, and the switches are not read any more."""
+    before = Flood()
+    before.run(45)
+    before.town.turn_key(PUMP_KEY, locked=True)
+    before.run(30)
+    assert before.memory is not None
+    keep(folder, Memory.decode(before.memory))
+    torn(folder)
+    _, _, document = (folder / COPY_FILE).read_bytes().partition(b"\n")
+    document = copy(document)
+    (folder / COPY_FILE).write_bytes(hashlib.sha256(document).hexdigest().encode() + b"\n" + document)
+    memory, logged = begin(folder, before.site)
+    assert "state.restored" in logged
+    return waits_silently(memory)
+
+
+def waits_silently(memory: Memory) -> Flood:
+    """A start with this memory. The pumps are held off, and their module of inputs says nothing."""
+    flood = Flood(memory=memory.encode())
+    flood.town.turn_key(PUMP_KEY, locked=True)
+    flood.town.silent.add(INPUTS)
+    flood.town.coils[:2] = [True, True]
+    flood.run(240)
+    return flood
+
+
+def moved_pumps(flood: Flood) -> list[int]:
+    return [coil for _, coil, _ in flood.town.writes if coil in {0, 1}]
+
+
+def test_a_key_that_was_turned_outlives_the_state(tmp_path: Path) -> None:
+    flood = key_turned_and_then_silent(tmp_path)
+    assert moved_pumps(flood) == []
+    assert flood.told()["locked"] is True
+
+
+def test_a_station_of_whose_key_nobody_knows_is_left_alone_until_it_is_read(tmp_path: Path) -> None:
+    def of_before(copied: bytes) -> bytes:
+        """A copy that says nothing of stations."""
+        return msgspec.json.encode({**msgspec.json.decode(copied), "stations": {}})
+
+    flood = key_turned_and_then_silent(tmp_path, of_before)
+    assert moved_pumps(flood) == []
+    assert "somebody may have locked it" in flood.text()
+    again = waits_silently(Memory.decode(flood.memory or b""))  # the next process has a whole memory
+    assert moved_pumps(again) == []
+    again.town.turn_key(PUMP_KEY, locked=False)
+    again.town.silent.clear()
+    again.run(5)
+    assert moved_pumps(again) != []
+
+
+def test_somebody_at_the_controller_does_not_hide_that_the_key_is_not_known(tmp_path: Path) -> None:
+    keep(tmp_path)
+    torn(tmp_path)
+    (tmp_path / COPY_FILE).unlink()
+    document = msgspec.json.encode({"latches": {}})
+    (tmp_path / COPY_FILE).write_bytes(hashlib.sha256(document).hexdigest().encode() + b"\n" + document)
+    town = Flood().site
+    ask(tmp_path, town, new_request("stands"))
+    assert begin(tmp_path, town)[0].stations["flood-pumps"].forgotten
 
 
 def test_somebody_at_the_controller_hears_of_it_where_no_agent_runs(tmp_path: Path, site: Site) -> None:

@@ -12,20 +12,23 @@ from typing import Any
 import structlog
 from structlog.testing import capture_logs
 
-from tests.edge.cabinets import Cabinet, Soil, standing
+from tests.edge.cabinets import Cabinet, DeafLink, Soil, standing
 from tests.edge.farms import BAND, SITE, site_of
+from tests.edge.floods import CANAL, NOON_MS, RIVER, UPSTREAM, Flood
 from tests.edge.test_bus import until
 from tests.edge.test_close_first import SECOND_BOARD, VALVE
-from tonnam_edge.agent import Agent
+from tonnam_edge.agent import MAKES_WAY_S, STATIONS_HOLD_UP_S, Agent
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.last_site import last_site
 from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.serve import ClockWord, LinkSettings, Served
 from tonnam_edge.site.check import load_site
 from tonnam_edge.site.site import Site
+from tonnam_edge.state_store import StateStore
 from tonnam_link.clock import system_clock
 from tonnam_link.messages import Command, CommandAction, Event
 from tonnam_link.mqtt.broker import Broker
+from tonnam_link.node.node_clock import NodeClock
 from tonnam_link.outbox.limits import Limits
 
 Log = Sequence[Any]
@@ -174,3 +177,69 @@ async def test_a_valve_that_is_not_proven_off_is_not_dropped_from_the_file_befor
         second = await farm.another_than(first)
         assert "valve-3" not in second.site.actuators
         assert not cabinet.boards[9].coils[0]
+
+
+class Held:
+    """An agent whose pumps keep a flood out, with a new site file, by a clock of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.flood, self.store, self.passed_s = Flood(), StateStore(folder), 1000.0
+        self.flood.run(45)
+        self.flood.town.levels[RIVER] = 300.0
+        self.flood.run(60)
+        clock = NodeClock(lambda: NOON_MS + self.mono_ms(), self.mono_ms, "b", lambda: True)
+        self.agent = Agent(self.flood.site, self.store, DeafLink(), structlog.get_logger(), clock=clock)
+        self.agent.core = self.flood.core
+        self.agent.change(self.flood.site)
+
+    def mono_ms(self) -> int:
+        return round(self.passed_s * 1000)
+
+    @property
+    def may_change(self) -> bool:
+        return self.agent._may_change(self.flood.site)
+
+
+async def test_a_station_holds_up_a_new_file_for_some_hours_at_most_and_says_so_once(tmp_path: Path) -> None:
+    with capture_logs() as log:
+        held = Held(tmp_path)
+        await held.agent._custody.hand_over()
+        assert not held.may_change
+        held.passed_s += STATIONS_HOLD_UP_S - 1
+        assert not held.may_change
+        held.passed_s += 1
+        assert held.may_change
+    assert [each["waits_for"] for each in log if each["event"] == "site.waits"] == [["flood-pumps"]]
+    held.store.close()
+
+
+async def test_programs_make_way_for_a_new_file_but_not_while_a_station_holds_it_up(tmp_path: Path) -> None:
+    held = Held(tmp_path)
+    for _ in range(3):
+        held.passed_s += MAKES_WAY_S
+        assert not held.agent._makes_way()
+    held.flood.town.levels[RIVER] = held.flood.town.levels[UPSTREAM] = 100.0
+    held.flood.run(5)
+    assert held.agent._makes_way()
+    held.passed_s += MAKES_WAY_S
+    assert not held.agent._makes_way()
+    held.store.close()
+
+
+def test_a_new_site_file_waits_neither_for_dead_gauges_nor_for_a_gate_that_stands_shut() -> None:
+    """What another core would leave as it is does not hold it up."""
+    flood = Flood()
+    flood.run(45)
+    flood.town.levels[RIVER], flood.town.levels[UPSTREAM] = 251.0, 286.0
+    flood.run(90)
+    assert flood.core.stations.busy == ["flood-pumps"]
+    assert not flood.town.coils[2]
+    flood.town.levels[CANAL] = 20.0
+    flood.run(200)
+    assert (flood.running(), flood.core.stations.busy) == ([False, False], [])
+    flood.town.levels[CANAL] = 150.0
+    flood.run(200)
+    assert flood.core.stations.busy == ["flood-pumps"]
+    flood.town.silent |= {RIVER, UPSTREAM}
+    flood.run(40)
+    assert (flood.running(), flood.core.stations.busy) == ([True, True], [])

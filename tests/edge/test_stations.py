@@ -57,18 +57,18 @@ def test_a_pump_runs_and_the_gate_closes_when_the_river_comes_up_and_both_go_bac
 
 def test_a_new_site_file_must_wait_for_a_flood_and_for_what_somebody_asked_for(flood: Flood) -> None:
     """Another core would begin with the safe state: the gate half way, every pump on."""
-    assert flood.core.rests
+    assert flood.core.stations.busy == []
     river(flood, 251)
     flood.run(2)
-    assert not flood.core.rests
+    assert flood.core.stations.busy
     river(flood, 219)
     flood.run(2)
-    assert flood.core.rests
+    assert flood.core.stations.busy == []
     flood.command(CommandAction.WATER, seconds=60)
     flood.run(2)
-    assert not flood.core.rests
+    assert flood.core.stations.busy
     flood.run(70)
-    assert flood.core.rests
+    assert flood.core.stations.busy == []
 
 
 def test_what_is_held_out_of_its_safe_state_is_held_by_the_board_and_a_kill_brings_it_back(flood: Flood) -> None:

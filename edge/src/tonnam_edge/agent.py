@@ -40,6 +40,8 @@ START_WAITS_MS = 60_000
 STOOD_STILL_MS = 8_000
 # Programs make way for a new site file for so long: the longest run, and its closing.
 MAKES_WAY_S = 3300.0
+# A station that keeps a flood out, or follows an order, holds up a new site file for so long: a tide, not a monsoon.
+STATIONS_HOLD_UP_S = 6 * 3600.0
 
 
 class Agent:
@@ -82,7 +84,8 @@ class Agent:
         self._is_off = False
         self._ending = asyncio.Event()
         self._next: Site | None = None
-        self._asked_mono_ms = 0
+        self._asked_mono_ms = self._way_mono_ms = 0
+        self._waits_for: list[str] = []
         self._watchdog = Watchdog(site, self._buses.values(), clock.mono_ms, log)
         self._cycled_mono_ms = clock.mono_ms()
 
@@ -93,9 +96,11 @@ class Agent:
     def change(self, site: Site) -> None:
         """Make room for an agent of another description of this site, as soon as nothing runs: then `run` returns.
 
-        Meanwhile programs start nothing beside what runs, for `MAKES_WAY_S` at most.
+        Meanwhile programs start nothing beside what runs, for `MAKES_WAY_S` at most; but for a station, which holds
+        it up for `STATIONS_HOLD_UP_S` at most, they do not wait.
         """
-        self._next, self._asked_mono_ms = site, self._clock.mono_ms()
+        self._next, self._waits_for = site, []
+        self._asked_mono_ms = self._way_mono_ms = self._clock.mono_ms()
 
     async def run(self) -> Site | None:
         """Run until `stop`, or until it can change: then the site to go on with is returned.
@@ -208,16 +213,32 @@ class Agent:
         return self._next is not None and self._may_change(self._next)
 
     def _may_change(self, site: Site) -> bool:
-        """Nothing runs or waits, the disk takes everything, and what is not proven off will be turned off still."""
-        kept = all(site.moved_by(name) == self.site.moved_by(name) for name in self.core.not_off)
-        still = self.core.rests and self._link.commands.empty() and not self.core.unread
-        return kept and still and self._custody.well
+        """Nothing runs or waits, the disk takes everything, and what is not proven off will be turned off still.
+        What it waits for is logged."""
+        waits = [*self.core.under_way, *self._stations_that_hold_up()]
+        waits += [name for name in sorted(self.core.not_off) if site.moved_by(name) != self.site.moved_by(name)]
+        if not self._link.commands.empty():
+            waits.append("commands")
+        if self.core.unread or not self._custody.well:
+            waits.append("disk")
+        if waits and waits != self._waits_for:
+            self._log.info("site.waits", waits_for=waits, meaning="the new site file counts when they are done")
+        self._waits_for = waits
+        return not waits
+
+    def _stations_that_hold_up(self) -> list[str]:
+        held_up_s = (self._clock.mono_ms() - self._asked_mono_ms) / 1000
+        return self.core.stations.busy if held_up_s < STATIONS_HOLD_UP_S else []
 
     def _makes_way(self) -> bool:
         """Whether programs wait for the change. No longer than the longest run: what else hinders a change (a disk, a
-        valve that is not proven off) must not keep a crop from its water."""
-        waited_s = (self._clock.mono_ms() - self._asked_mono_ms) / 1000
-        return self._next is not None and waited_s < MAKES_WAY_S
+        valve that is not proven off, a station) must not keep a crop from its water."""
+        if self._next is None:
+            return False
+        if self._stations_that_hold_up():
+            self._way_mono_ms = self._clock.mono_ms()
+            return False
+        return self._clock.mono_ms() - self._way_mono_ms < MAKES_WAY_S * 1000
 
     async def _until(self, due: float) -> None:
         """Wait for the next cycle, or for the end."""
@@ -343,6 +364,7 @@ def _say_what_is_lost(core: Core, found: Recollection, clock: NodeClock, log: An
         core.latches.lose(Now(now.ms, now.mono_ms, clock.boot, now.stamp is None))
         log.error("state.lost", reason=found.reason, meaning="nothing is watered until a person has looked")
     elif found.document is not None and not found.whole:
+        core.stations.leave_unknown()
         log.warning("state.restored", meaning="what stands comes from its copy; what was watered is forgotten")
 
 

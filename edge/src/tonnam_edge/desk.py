@@ -22,6 +22,7 @@ from tonnam_edge.core.latches import Latches
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.people.at_site import Answer, Request, answer
 from tonnam_edge.core.people.lockouts import Lockouts
+from tonnam_edge.core.stations.kept import leave_unknown
 from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.recollection import Recollection, begin_with, recollections
 from tonnam_edge.site.site import Site
@@ -125,6 +126,8 @@ def _change(store: StateStore, site: Site, request: Request) -> Answer:
 
     lockouts, latches = Lockouts(memory, site, tell, new_id), Latches(memory, site, tell, new_id)
     found = answer(request, site, lockouts, latches, now, memory.dosing)
+    if chosen.document is not None and not chosen.whole:
+        leave_unknown(memory.stations, site)
     if chosen.lost:  # this is the first that anybody sees of it
         latches.lose(now)
     store.commit(memory.encode(), events, [])

@@ -1,7 +1,8 @@
 """What people have said and what stands, once more beside the state: read when the state cannot be.
 
-Somebody may be working at the pump. Lock-outs, latches, switches, the emergency stop and what stands of dosing are
-few and change seldom, so they are written anew whenever they change: to the disk, then in place of the file before.
+Somebody may be working at the pump. Lock-outs, latches, switches, the emergency stop, who has a station in hand and
+what stands of dosing are few and change seldom, so they are written anew whenever they change: to the disk, then in
+place of the file before.
 """
 
 from __future__ import annotations
@@ -40,6 +41,18 @@ class DosingStands(msgspec.Struct):
     runs_on: dict[str, str] = {}
 
 
+class StationStands(msgspec.Struct):
+    """What must not be forgotten of a pumping station or gate, as `core.stations.kept` has it."""
+
+    above: bool | None = None
+    flooded: bool = False
+    dry: bool = False
+    apart: bool = False
+    locked: bool | None = None
+    mode: str | None = None
+    forgotten: bool = False
+
+
 class Standing(msgspec.Struct):
     """The part of `core.memory.Memory` that is copied, by the same names: a copy is read as a memory."""
 
@@ -48,6 +61,7 @@ class Standing(msgspec.Struct):
     modes: dict[str, str] = {}
     emergency: Pressed | None = None
     dosing: DosingStands = msgspec.field(default_factory=DosingStands)
+    stations: dict[str, StationStands] = {}
 
 
 class Damaged(Exception):

@@ -114,9 +114,9 @@ class Core:
         self._people = People(
             site, self._memory, self._water, self._books, now, self._event, new_id, self._growth.poured
         )
-        self._stations = Stations(site, self._memory, self._water, self._people, self._event, self._commands.say, now)
+        self.stations = Stations(site, self._memory, self._water, self._people, self._event, self._commands.say, now)
         self._orders = Orders(
-            site, self._commands, self._stops, self._books, self._water, self._people, self._stations
+            site, self._commands, self._stops, self._books, self._water, self._people, self.stations
         )
         self._frames = Frames(site)
         self._planned: dict[str, tuple[int | None, Text]] = {}
@@ -141,9 +141,9 @@ class Core:
         return self._cut_off.outlets.union(self._runs.active)
 
     @property
-    def rests(self) -> bool:
-        """Whether nothing runs, and no station does what somebody asked for or keeps a flood out."""
-        return not self._runs.active and not self._stations.busy
+    def under_way(self) -> list[str]:
+        """The outlets with a run in progress, closing included."""
+        return sorted(self._runs.active)
 
     @property
     def not_off(self) -> frozenset[str]:
@@ -196,7 +196,7 @@ class Core:
             self._memory.take_over(Memory.decode(memory))
             self._stops.take_over(mono_ms)
             self._people.recall()
-            self._stations.recall()
+            self.stations.recall()
             self._observed.begin_anew()
             self._growth.recall()
             self._run_book.rest(mono_ms)  # of an older process: a wish that had to wait has not watered
@@ -217,12 +217,12 @@ class Core:
         if not self._unread:
             self._people.attend(image.now)
         self._people.look(image)
-        self._stations.look(image)
+        self.stations.look(image)
         if self._shutting_down:
             self._people.leave(image.now)
             self._water.stop_everything(texts.interrupted(), image.now)
         self._follow_runs(image)
-        self._stations.advance(image, self._held())
+        self.stations.advance(image, self._held())
         self._people.count(image.now)
         self._growth.follow(image)
         decision = decide(image, self._memory, self._run_book.resting_until, self._settings, self._growth.passing)
@@ -251,7 +251,7 @@ class Core:
     def _begin_at(self, now: Now) -> None:
         self._commands.now = now
         self._cut_off.begin(self._interrupted, now)
-        self._stations.begin()
+        self.stations.begin()
         self._books.turn(now)
 
     def _follow_runs(self, image: Image) -> None:
@@ -295,6 +295,7 @@ class Core:
             fault_hold=self._water.holds(zone, now),
             running=frozenset(self._runs.active),
             used_s=self._books.used_s(zone, now) + self._cut_off.planned_s(zone),
+            blind_l=self._water.blind.litres,
             latched=self._people.blocks(zone, now, by_person=wish.whose.by_person)
             or self._water.latches.blocks(zone)
             or self._dosing.forbids(zone, now),
@@ -358,7 +359,7 @@ class Core:
         for counted in self._commands.refusals.due(image.now.mono_ms):
             self._event(KIND, image.now, **counted.body())
         if not self._unread:
-            self._people.tell_standing(image.now, self._stations.standing())
+            self._people.tell_standing(image.now, self.stations.standing())
         events, self._events = tuple(self._events), []
         frame = self._frames.of(image)
         return Step(
@@ -389,7 +390,7 @@ class Core:
             *self._queue.deadlines_mono_ms(now),
             *self._dosing.deadlines_mono_ms(now),
             *self._people.deadlines_mono_ms(now),
-            *self._stations.deadlines_mono_ms(now),
+            *self.stations.deadlines_mono_ms(now),
             *self._cut_off.deadlines_mono_ms(now),
         ]
         candidates = [now.wall_ms + (at - now.mono_ms if at > now.mono_ms else LOOK_AGAIN_MS) for at in deadlines]

@@ -65,6 +65,7 @@ class Standing:
     fault_hold: bool
     running: frozenset[str]
     used_s: float  # of today's water in the zone that is asked for
+    blind_l: float  # drawn since the tank's level was last known
     latched: Text | None = None
     forbidden: bool = False  # that is somebody's word or a latch, and not a device that is silent for now
     wait: Wait | None = None  # what of the pump or the queue it must wait for
@@ -86,7 +87,7 @@ def pass_interlocks(wish: Wish, image: Image, memory: Memory, standing: Standing
         return Refused(texts.day_used_up(used_s, zone.max_day_s), forbidden=True)
     if left_s < granted.seconds:
         granted = Granted(left_s, texts.limited(granted.reason, left_s, texts.day_nearly_used_up(zone.max_day_s)))
-    verdict = _limit_by_tank(_limit_by_cut_offs(granted, zone, site), zone, image, memory, site)
+    verdict = _limit_by_tank(_limit_by_cut_offs(granted, zone, site), zone, image, memory, site, standing.blind_l)
     if isinstance(verdict, Granted):
         verdict = _limit_by_meter(verdict, zone, memory, site)
     if isinstance(verdict, Granted) and standing.wait is not None:
@@ -134,7 +135,9 @@ def _limit_by_cut_offs(granted: Granted, zone: Outlet, site: Site) -> Granted:
     return granted
 
 
-def _limit_by_tank(granted: Granted, zone: Outlet, image: Image, memory: Memory, site: Site) -> Granted | Refused:
+def _limit_by_tank(
+    granted: Granted, zone: Outlet, image: Image, memory: Memory, site: Site, blind_l: float
+) -> Granted | Refused:
     """Too low is no. Unknown is a short run: an empty tank must not burn a pump, nor a dead sensor a crop."""
     tank = site.file.tank
     if tank is None or zone.pump is None:
@@ -144,8 +147,8 @@ def _limit_by_tank(granted: Granted, zone: Outlet, image: Image, memory: Memory,
         most_s = tank.unknown_max_run_min * 60
         if most_s < SHORTEST_RUN_S:
             return Refused(texts.tank_unknown_refused())
-        if blind.used_up(zone, image, memory, site):
-            return Refused(plant_texts.tank_unknown_used_up(memory.blind_l))
+        if blind.used_up(zone, image, memory, site, blind_l):
+            return Refused(plant_texts.tank_unknown_used_up(blind_l))
         if granted.seconds <= most_s:
             return granted
         return Granted(most_s, texts.limited(granted.reason, most_s, texts.tank_unknown()))
@@ -154,8 +157,11 @@ def _limit_by_tank(granted: Granted, zone: Outlet, image: Image, memory: Memory,
     return granted
 
 
-def must_stop(zone: Outlet, image: Image, site: Site, memory: Memory, blind_since: int | None) -> Text | None:
-    """Why a run in progress must end now, or None. `blind_since`: since when the tank's level is not known."""
+def must_stop(
+    zone: Outlet, image: Image, site: Site, memory: Memory, blind_since: int | None, blind_l: float
+) -> Text | None:
+    """Why a run in progress must end now, or None. `blind_since`: since when the tank's level is not known, and
+    `blind_l` what all have drawn since."""
     if still_used_up(zone.id, memory, site):
         return plant_texts.meter_used_up()
     tank = site.file.tank
@@ -167,7 +173,8 @@ def must_stop(zone: Outlet, image: Image, site: Site, memory: Memory, blind_sinc
     blind_s = 0.0 if blind_since is None else (image.now.mono_ms - blind_since) / 1000
     if blind_s >= tank.unknown_max_run_min * 60:
         return plant_texts.tank_became_unknown(blind_s)
-    return plant_texts.tank_unknown_used_up(memory.blind_l) if blind.used_up(zone, image, memory, site) else None
+    used_up = blind.used_up(zone, image, memory, site, blind_l)
+    return plant_texts.tank_unknown_used_up(blind_l) if used_up else None
 
 
 def still_used_up(outlet: str, memory: Memory, site: Site) -> bool:

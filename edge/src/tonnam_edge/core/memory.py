@@ -221,7 +221,7 @@ class Memory(msgspec.Struct):
     flows_l_min: dict[str, float] = {}  # what zones were found to take
     pump_starts: dict[str, list[Stamp]] = {}  # of the last hour, by pump
     pump_stops: dict[str, Stamp] = {}
-    blind_l: float = 0.0  # drawn since the tank's level was last known
+    blind_l: float = 0.0  # drawn since the tank's level was last known, and until this is noted again
     lockouts: dict[str, Lockout] = {}  # by id, in the order in which they were set
     modes: dict[str, str] = {}  # where the switch of each zone was last seen
     emergency: Pressed | None = None

@@ -13,14 +13,13 @@ import msgspec
 
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory, Metered
+from tonnam_edge.core.plant.blind import NOTE_EVERY_MS
 from tonnam_edge.core.plant.flow import Stream
 from tonnam_edge.core.plant.run import Run
 from tonnam_edge.core.plant.water import Water
 from tonnam_edge.site.deadlines import hold_s
 from tonnam_edge.site.site import Site
 
-# Noted at every change of what runs, and so often in between: a meter that shows less than it did has begun anew.
-NOTE_EVERY_MS = 60_000
 # For how long water may flow through what neither a board nor a cut-off ends.
 ENDLESS_S = 86_400.0
 # More than so many times what can flow, and this many litres, is no water: the counter jumped.

@@ -10,6 +10,7 @@ from tonnam_edge.core.interlocks import must_stop
 from tonnam_edge.core.memory import Intent, Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
+from tonnam_edge.core.plant.blind import Blind
 from tonnam_edge.core.plant.flow import Expected, Stream
 from tonnam_edge.core.plant.power import Power, Whose
 from tonnam_edge.core.plant.run import Phase, Run, RunOutcome
@@ -36,9 +37,10 @@ class Runs:
         expected: Expected,
         powers: Mapping[str, Power],
         gate: Gate,
+        blind: Blind,
     ) -> None:
         self._site, self._memory, self._actuators = site, memory, actuators
-        self._streams, self._expected, self._powers, self._gate = streams, expected, powers, gate
+        self._streams, self._expected, self._powers, self._gate, self._blind = streams, expected, powers, gate, blind
         self.supplies = {name: Supply(name, site, memory, actuators, gate) for name in site.paths.supplies}
         self.active: dict[str, Run] = {}
         self.held: dict[str, bool] = {}  # supplies that have just been held, or just been let on
@@ -48,8 +50,7 @@ class Runs:
     def start(self, intent: Intent, now: Now) -> None:
         """Open the valve. The caller has passed the interlocks, and puts the intent on disk before acting."""
         outlet = self._site.outlets[intent.zone]
-        run = Run(intent, Phase.OPENING, now.mono_ms, seen_at=now.mono_ms)
-        self.active[outlet.id] = run
+        self.active[outlet.id] = Run(intent, Phase.OPENING, now.mono_ms, seen_at=now.mono_ms)
         valve = self._site.actuators[outlet.valve]
         self._actuators.open(valve.id, self.supply(outlet.id).hold_s(valve, intent.planned_s), now.mono_ms)
 
@@ -312,7 +313,7 @@ class Runs:
             return
         now = image.now
         run.blind_since = self._blind_since(run, image)
-        dry = must_stop(outlet, image, self._site, self._memory, run.blind_since)
+        dry = must_stop(outlet, image, self._site, self._memory, run.blind_since, self._blind.litres)
         planned_l = run.intent.planned_l
         bound = run.phase is Phase.WATERING and self.supply(outlet.id).cannot_be_stopped(outlet.valve, image)
         if self._silent_too_long(run, outlet, image) and not bound:
@@ -328,9 +329,8 @@ class Runs:
         elif run.phase is not Phase.OPENING and not self._actuators.said_open(outlet.valve):
             self._finish(run, plant_texts.timer_ended(), now)
         elif run.intent.cause == "moisture" and self._wet_enough(outlet.id, image):
-            zone = self._site.zones[outlet.id]
-            moisture = image.value(zone.moisture) or 0.0
-            self.stop(outlet.id, "done", texts.wet_enough(moisture, zone.band.high_pct), now)
+            moisture, band = image.value(self._site.zones[outlet.id].moisture), self._site.zones[outlet.id].band
+            self.stop(outlet.id, "done", texts.wet_enough(moisture or 0.0, band.high_pct), now)
 
     def _given_l(self, run: Run, now: Now) -> float:
         """What a run has given: as metered, else what its outlet takes in that time."""

@@ -39,7 +39,10 @@ class Water:
             for name in site.paths.supplies
             if name in site.actuators and site.actuators[name].power is not None
         }
-        self.runs = Runs(site, memory, self.actuators, self.streams, self.expected, self.powers, self._gate)
+        self.blind = blind.Blind(memory, self.expected)
+        self.runs = Runs(
+            site, memory, self.actuators, self.streams, self.expected, self.powers, self._gate, self.blind
+        )
         self.latches = Latches(memory, site, tell, new_id)
         self.sharing = Sharing(site, self.runs, self.expected, self.powers, self.latches)
         self.filters = Filters(site, memory, self.runs, self.expected)
@@ -197,22 +200,23 @@ class Water:
     def _count_blind(self, image: Image) -> None:
         """Keep in mind how much was drawn since the tank's level was last known; by time where nothing is metered."""
         if self._site.tank_level is None or image.value(self._site.tank_level) is not None:
-            self._memory.blind_l, self._blind_ms = 0.0, 0
+            self.blind.forget()
+            self._blind_ms = 0
             return
-        elapsed_ms = max(0, image.now.mono_ms - self._looked_mono_ms)
+        elapsed_ms, drawn_l = max(0, image.now.mono_ms - self._looked_mono_ms), self.blind.litres
         self._blind_ms += elapsed_ms
         if self._blind_ms >= HOUR_MS:
-            self._memory.blind_l = blind.refilled(self._memory.blind_l, self._blind_ms, self._site)
+            drawn_l = blind.refilled(drawn_l, self._blind_ms, self._site)
             self._blind_ms = 0
         for supply in self.runs.supplies.values():
             stream = self.runs.stream(supply.outlets[0])
             if stream is None or not stream.good:
                 pumped = self._pumped([supply.name])
-                self._memory.blind_l += self.expected.l_min(pumped) * elapsed_ms / 60_000
+                drawn_l += self.expected.l_min(pumped) * elapsed_ms / 60_000
         for meter, stream in self.streams.items():
             if stream.good and self._pumped(self._site.paths.metered_by(meter)):
-                self._memory.blind_l += self.passed_l[meter]
-        self._memory.blind_l = round(self._memory.blind_l, 3)
+                drawn_l += self.passed_l[meter]
+        self.blind.drawn(drawn_l, self._pumped(self.runs.supplies), image.now)
 
     def _pumped(self, supplies: Iterable[str]) -> list[str]:
         return [run.intent.zone for name in supplies for run in self.runs.on(name, Phase.WATERING)]

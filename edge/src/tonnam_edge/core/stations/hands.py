@@ -2,7 +2,8 @@
 
 What unknown means: the last known position counts for `UNKNOWN_AFTER_S`; after that a station that was last seen
 locked, off or in hand stays alone, and any other goes into its safe state. After a start nothing is moved before the
-switches have been read, or for `FIRST_LOOK_S`: somebody may have locked it meanwhile.
+switches have been read, or for `FIRST_LOOK_S`: somebody may have locked it meanwhile. When what they said last is
+lost with the memory, nothing is moved before they have been read, however long that takes.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ class Hands:
             return texts.MODES[self.mode]()
         wanted = {key for key in ("lock", "mode") if getattr(self._station, key) is not None}
         unread = not wanted <= self._read or self.locked is None or self.mode is None
+        if unread and self._kept.forgotten:
+            return texts.switches_forgotten()
+        self._kept.forgotten = False
         if unread and now.mono_ms - self._since < FIRST_LOOK_S * 1000:
             return texts.switches_not_read()
         return None

@@ -7,6 +7,7 @@ from collections.abc import Set
 import msgspec
 
 from tonnam_edge.core.image import Now
+from tonnam_edge.site.site import Site
 
 # What a clock may drift before the begin of a boot is noted anew.
 DRIFT_MS = 5000
@@ -24,6 +25,7 @@ class StationKept(msgspec.Struct):
     turn: list[str] = []
     order: str | None = None  # the id of a command from afar that it follows
     booted_ms: dict[str, int] = {}  # when the boots of its pumps' starts began, UTC: the latest that a clock said
+    forgotten: bool = False  # what its switches said is lost: it counts as locked until all of them were read
 
     def note_boot(self, now: Now, of_starts: Set[str]) -> None:
         """Note by a clock that is sure when this boot began, and forget the boots that no start was in."""
@@ -47,4 +49,13 @@ class StationKept(msgspec.Struct):
             turn=self.turn or older.turn,
             order=older.order,
             booted_ms=older.booted_ms | self.booted_ms,
+            forgotten=older.forgotten,
         )
+
+
+def leave_unknown(stations: dict[str, StationKept], site: Site) -> None:
+    """After a memory that is less than what was: leave stations alone of whose key or switch it says nothing."""
+    for part in site.stations.values():
+        kept = stations.setdefault(part.id, StationKept())
+        key_unknown = part.lock is not None and kept.locked is None
+        kept.forgotten |= key_unknown or (part.mode is not None and kept.mode is None)

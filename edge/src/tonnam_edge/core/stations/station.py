@@ -89,8 +89,14 @@ class Station:
 
     @property
     def busy(self) -> bool:
-        """Whether it follows an order, or its level said start and has not said stop."""
-        return self._order is not None or bool(self.kept.above) or self.kept.flooded
+        """Whether another core, which begins with the safe state, would disturb it: it follows an order, or its level
+        is known and has said start, and pumps run for that or a gate stands out of its safe state."""
+        if self._order is not None:
+            return True
+        if self.left is not None or self._level.cm is None or not (self.kept.above or self.kept.flooded):
+            return False
+        gate = self.part.gate is not None
+        return any(drive.active and not (gate and drive.safe_active) for drive in self.drives)
 
     def look(self, image: Image, outside: Text | None) -> bool:
         """See who has it in hand. `outside`: why nothing is to be moved on the whole site. True: it is ours again."""

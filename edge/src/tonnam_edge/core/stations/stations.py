@@ -12,6 +12,7 @@ from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.people.people import People
 from tonnam_edge.core.plant.water import Water
 from tonnam_edge.core.stations import texts
+from tonnam_edge.core.stations.kept import leave_unknown
 from tonnam_edge.core.stations.station import Say, Station
 from tonnam_edge.site.site import Site
 from tonnam_link.messages import Command, CommandState
@@ -23,7 +24,7 @@ class Stations:
     def __init__(
         self, site: Site, memory: Memory, water: Water, people: People, tell: Tell, say: Say, now: Now
     ) -> None:
-        self._memory, self._water, self._people, self._say, self._tell = memory, water, people, say, tell
+        self._site, self._memory, self._water, self._people, self._say = site, memory, water, people, say
         self._held: Text | None = zone_texts.not_ready()
         self._all = {
             name: Station(part, site, memory, water.actuators, water.latches, tell, say, now)
@@ -34,9 +35,9 @@ class Stations:
         return name in self._all
 
     @property
-    def busy(self) -> bool:
-        """Whether one does what somebody asked for, or its level said start and has not said stop."""
-        return any(station.busy for station in self._all.values())
+    def busy(self) -> list[str]:
+        """Those that another core would disturb: see `Station.busy`."""
+        return [name for name, station in self._all.items() if station.busy]
 
     def begin(self) -> None:
         """What an earlier process was asked for is over."""
@@ -47,6 +48,10 @@ class Stations:
         """Take over what the memory has come to know of since."""
         for station in self._all.values():
             station.hands.recall(station.kept)
+
+    def leave_unknown(self) -> None:
+        """The memory is less than what was: whose key or switch nobody knows is left alone until it is read."""
+        leave_unknown(self._memory.stations, self._site)
 
     def look(self, image: Image) -> None:
         """See who has which station in hand; what is in hand is not moved from now on. Comes before any proof."""

@@ -153,6 +153,14 @@ def switches_not_read() -> Text:
     )
 
 
+def switches_forgotten() -> Text:
+    return text(
+        "หน่วยความจำเสียและยังอ่านสวิตช์ที่ตู้ไม่ได้ อาจมีคนล็อกไว้ จึงไม่สั่งอะไรจนกว่าจะอ่านได้",
+        "The memory was damaged and the switches at the cabinet are not read: somebody may have locked it, so "
+        "nothing is moved until they are read",
+    )
+
+
 MODES: Mapping[Mode, Callable[[], Text]] = {
     Mode.OFF: lambda: text(
         "สวิตช์ที่ตู้อยู่ที่ปิด ระบบไม่แตะต้องจนกว่าจะบิดไปที่อัตโนมัติ",
