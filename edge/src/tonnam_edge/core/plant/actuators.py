@@ -66,8 +66,9 @@ class Actuators:
     """Says open and closed, and compares with what is read back. At the start everything goes to its safe state.
 
     A latching valve's coils do not say where it stands. It counts as open once its pulse is over; as closed when the
-    meter has stood still for `still_s` since: after that it gets another pulse. One that opens it and was not
-    written is given again until that must be proven.
+    meter has stood still for `still_s` since: after that it gets another pulse, but not while it waits for somebody
+    who waters by hand, see `wait_for_hand`. One that opens it and was not written is given again until that must be
+    proven.
     """
 
     def __init__(self, actuators: Mapping[str, Actuator], mono_ms: int, still_s: Mapping[str, float]) -> None:
@@ -76,6 +77,7 @@ class Actuators:
         self._said = {name: _Said(actuators[name].part.safe_open, mono_ms, -(10**12)) for name in actuators}
         self._actions: list[Action] = []
         self._left: frozenset[str] = frozenset()
+        self._behind_hand: frozenset[str] = frozenset()
 
     @property
     def all_safe(self) -> bool:
@@ -172,6 +174,23 @@ class Actuators:
         self._left = frozenset(names)
         self._actions = [action for action in self._actions if action.actuator not in self._left]
 
+    def wait_for_hand(self, names: Iterable[str], mono_ms: int) -> None:
+        """Somebody waters by hand on the meter of these latching valves: it cannot stand still as their proof.
+
+        Each gets the pulse that closes it once, and is judged from when nobody waters by hand there any more.
+        """
+        now_behind = frozenset(name for name in names if name in self._still_s)
+        for name in self._behind_hand - now_behind:
+            if self.awaits_hand(name):
+                said = self._said[name]
+                said.since_mono_ms = said.last_mono_ms = mono_ms
+        self._behind_hand = now_behind
+
+    def awaits_hand(self, name: str) -> bool:
+        """Whether it had its pulse, and nobody can know whether it has closed while somebody waters by hand."""
+        said = self._said[name]
+        return name in self._behind_hand and self._in_safe_state(name) and not said.proven and said.last_mono_ms >= 0
+
     def not_written(self, seen: NotWritten) -> None:
         """The last opening was not written. Of a coil that stays the read-back says so; of a pulse nothing would."""
         said = self._said[seen.actuator]
@@ -227,7 +246,7 @@ class Actuators:
             return None
         if seen is not None and said.proven:
             return self._differs(name, said, mono_ms)
-        if said.proven:
+        if said.proven or self.awaits_hand(name):
             return None
         refused = seen is not None and self._refuses(name, said, at, mono_ms)
         late = mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000
@@ -249,6 +268,7 @@ class Actuators:
         waiting = [name for name in self._ours if self._in_safe_state(name) and not self._said[name].proven]
         plain = [name for name in waiting if name not in self._still_s]
         due = [name for name in waiting if name in self._still_s and self._is_due(name, mono_ms)]
+        due = [name for name in due if not self.awaits_hand(name)]
         due += plain if any(self._is_due(name, mono_ms) for name in plain) else []
         for name in due:
             self._said[name].last_mono_ms = mono_ms

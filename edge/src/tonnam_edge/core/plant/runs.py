@@ -380,7 +380,7 @@ class Runs:
     def _valve_is_done(self, run: Run, outlet: Outlet, now: Now) -> bool:
         """Closed and travelled; or not confirmed in time, which makes the run a failure while closing goes on."""
         valve = self._site.actuators[outlet.valve]
-        if self._actuators.held(valve.id) is False:
+        if self._actuators.held(valve.id) is False or self._actuators.awaits_hand(valve.id):
             return now.mono_ms - run.since >= valve.part.travel_s * 1000
         if not self._actuators.overdue(valve.id):
             return False

@@ -105,6 +105,7 @@ class Water:
         of_runs_l = {meter: self._of_runs(meter, litres, now) for meter, litres in self.passed_l.items()}
         self._count_blind(image)
         self._looked_mono_ms = now.mono_ms
+        self.actuators.wait_for_hand(self._behind_hand(), now.mono_ms)
         self._guard.look(image, self._stands_still, self.dosing_fault)
         self._motors.watch_currents(image)
         for proof in self._proofs:
@@ -138,7 +139,8 @@ class Water:
         supply = self.runs.supply(outlet)
         opened = {name for run in self.runs.on(supply.name) for name in self._site.path_of(run.intent.zone)}
         shut = self._site.path_mates(outlet) - opened - self.also_open()
-        return self.actuators.safe(shut) and not any(self.actuators.overdue(name) for name in opened)
+        known = (name for name in shut if not self.actuators.awaits_hand(name))
+        return self.actuators.safe(known) and not any(self.actuators.overdue(name) for name in opened)
 
     def holds(self, outlet: str, now: Now) -> bool:
         """Whether something was just found wrong on the outlet's water path."""
@@ -182,9 +184,14 @@ class Water:
     def _gate(self, supply: str, now: Now) -> Text | None:
         return self.sharing.gate(supply, now)
 
-    def _by_hand(self, meter: str) -> bool:
+    def _by_hand(self, meter: str | None) -> bool:
         """Whether what a meter counts may be somebody's at the cabinet."""
-        return any(self._site.paths.meter(zone) == meter for zone in self.in_hand)
+        return meter is not None and any(self._site.paths.meter(zone) == meter for zone in self.in_hand)
+
+    def _behind_hand(self) -> set[str]:
+        """What is on the way of a meter that counts somebody's water by hand."""
+        outlets = (each for each in self._site.outlets if self._by_hand(self._site.paths.meter(each)))
+        return {name for each in outlets for name in self._site.path_of(each)}
 
     def _stands_still(self, name: str, from_mono_ms: int, seconds: float, now: int) -> bool:
         """Whether no water has gone through a valve since then for so long, by its meter."""
