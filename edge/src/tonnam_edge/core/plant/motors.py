@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tonnam_edge.core.image import Image, Now
@@ -13,7 +13,7 @@ from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.plant.flow import Expected
 from tonnam_edge.core.plant.runs import Runs
 from tonnam_edge.core.plant.supply import Supply
-from tonnam_edge.limits import CURRENT_SETTLES_S, DECAY_S, DRY_S
+from tonnam_edge.limits import CURRENT_SETTLES_S, DECAY_S, DRY_S, WELD_LOOK_S
 from tonnam_edge.site.site import Site
 
 # A pump that does not stop gives as much as before; water that falls from a tank through it gives less.
@@ -71,6 +71,11 @@ class Motors:
             text = plant_texts.welded(supply.pump.part.name)
             if self._latches.set(LatchKind.WELDED, supply.pump.id, image.now, text):
                 self._fail(supply, text, image.now)
+
+    def deadlines_mono_ms(self, now: Now) -> Iterable[int]:
+        """When a pump that is off and draws must be read again, until that is known to be a weld or not."""
+        drawing = (first for first in self._draws_since.values() if now.mono_ms - first <= WELD_LOOK_S * 1000)
+        return (now.mono_ms + 1000 for _ in drawing)
 
     def watch_currents(self, image: Image) -> None:
         """A pump that runs but draws little has no water. It is the witness that needs no level and no meter."""

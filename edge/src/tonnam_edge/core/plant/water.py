@@ -160,6 +160,7 @@ class Water:
         yield from self.runs.deadlines_mono_ms()
         yield from self.actuators.deadlines_mono_ms()
         yield from self._guard.deadlines_mono_ms(now)
+        yield from self._motors.deadlines_mono_ms(now)
         yield from self.sharing.deadlines_mono_ms(now)
         yield from (at for at in self.filters.deadlines_mono_ms(now) if at > now.mono_ms)
         settled = (proof.settled_mono_ms() for proof in self._proofs)
