@@ -220,12 +220,20 @@ def test_a_key_that_was_turned_outlives_the_state(tmp_path: Path) -> None:
     assert flood.told()["locked"] is True
 
 
-def test_a_station_of_whose_key_nobody_knows_is_left_alone_until_it_is_read(tmp_path: Path) -> None:
-    def of_before(copied: bytes) -> bytes:
-        """A copy that says nothing of stations."""
-        return msgspec.json.encode({**msgspec.json.decode(copied), "stations": {}})
+def of_an_older_version(copied: bytes) -> bytes:
+    """A copy that says nothing of stations."""
+    return msgspec.json.encode({**msgspec.json.decode(copied), "stations": {}})
 
-    flood = key_turned_and_then_silent(tmp_path, of_before)
+
+def of_before_the_key_was_turned(copied: bytes) -> bytes:
+    return copied.replace(b'"locked":true', b'"locked":false')
+
+
+@pytest.mark.parametrize("copy", [of_an_older_version, of_before_the_key_was_turned])
+def test_a_station_of_whose_key_nobody_is_sure_is_left_alone_until_it_is_read(
+    tmp_path: Path, copy: Callable[[bytes], bytes]
+) -> None:
+    flood = key_turned_and_then_silent(tmp_path, copy)
     assert moved_pumps(flood) == []
     assert "somebody may have locked it" in flood.text()
     again = waits_silently(Memory.decode(flood.memory or b""))  # the next process has a whole memory

@@ -54,8 +54,8 @@ class StationKept(msgspec.Struct):
 
 
 def leave_unknown(stations: dict[str, StationKept], site: Site) -> None:
-    """After a memory that is less than what was: leave stations alone of whose key or switch it says nothing."""
+    """After a memory that is less than what was: leave stations with a key or switch alone. A copy may be of before
+    the key was turned, or of a version that did not copy it."""
     for part in site.stations.values():
-        kept = stations.setdefault(part.id, StationKept())
-        key_unknown = part.lock is not None and kept.locked is None
-        kept.forgotten |= key_unknown or (part.mode is not None and kept.mode is None)
+        if part.lock is not None or part.mode is not None:
+            stations.setdefault(part.id, StationKept()).forgotten = True

@@ -50,7 +50,7 @@ class Stations:
             station.hands.recall(station.kept)
 
     def leave_unknown(self) -> None:
-        """The memory is less than what was: whose key or switch nobody knows is left alone until it is read."""
+        """The memory is less than what was: what has a key or switch is left alone until that is read."""
         leave_unknown(self._memory.stations, self._site)
 
     def look(self, image: Image) -> None:
