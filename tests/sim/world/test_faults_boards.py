@@ -81,6 +81,16 @@ def test_a_cut_off_ends_water_that_a_dumb_board_would_not() -> None:
     assert world.valves["zone-1"].position == 1.0
 
 
+def test_a_pumps_timer_relay_counts_while_its_motor_is_dead() -> None:
+    dead = f.PumpDead(at_s=NOON_S, until_s=NOON_S + 200)
+    world = world_with(dead, pump=PumpConfig(cut_off_s=290.0))
+    write(world, "pump", 0.0)
+    world.step(250.0)
+    assert world.truth.pump_running
+    world.step(50.0)
+    assert not world.truth.pump_running
+
+
 def test_a_latching_valve_is_pulsed_open_and_shut_and_no_timer_or_power_loss_moves_it() -> None:
     part = ZoneConfig("zone-1", ValveConfig(Coil(0, 1), ValveKind.LATCHING, 1.0, Coil(0, 2)))
     world = world_with(f.PowerLoss(at_s=NOON_S + 60, until_s=NOON_S + 120), zones=(part,))

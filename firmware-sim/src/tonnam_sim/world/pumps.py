@@ -54,6 +54,7 @@ class PumpHouse:
     def _switch(self, now_s: float, plumbing: Plumbing) -> None:
         for pump, books in zip(self._pumps, plumbing.pumps, strict=True):
             passes = self._cut_offs[pump.id].passes(now_s, self._has_current(pump, now_s))
+            passes = passes and pump.id not in self._on.dead_pumps  # its timer relay counts all the same
             if self.motors[pump.id].tell(now_s, passes) and passes:
                 books.starts += 1
 
@@ -67,7 +68,7 @@ class PumpHouse:
 
     def _has_current(self, pump: PumpConfig, now_s: float) -> bool:
         on = self._on
-        if pump.id in on.dead_pumps or on.voltage < PUMP_STALLS_UNDER:
+        if on.voltage < PUMP_STALLS_UNDER:
             return False
         if not self._cabinet.energised(pump.id, now_s):
             return False
