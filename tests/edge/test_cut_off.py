@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.edge.farms import BAND, MIDNIGHT_MS, MINUTE_MS, SITE, Play, site_of
 from tests.edge.plants import pump_with
+from tests.edge.switches import SwitchPlay, switched
 from tonnam_edge.core.memory import Memory, Metered
 from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.core.plant.given import divided
@@ -314,3 +315,38 @@ def test_a_run_is_noted_before_its_valve_opens(site: Site) -> None:
     intent = remembered(play).runs["zone-1"]
     assert intent.slot_ms == SLOT_MS
     assert intent.metered == Metered("plot/flow/total", 5000.0, 0.0, 1205.0)
+
+
+def test_water_by_hand_after_the_kill_is_not_booked_to_the_run_that_was_cut_off(tmp_path: Path) -> None:
+    play = SwitchPlay(site_of(tmp_path, switched(SITE + TWENTY)), start_ms=SLOT_MS - 20_000)
+    play.run(90)
+    play.field.coils, play.field.until = [False] * 8, {}
+    play.field.turn(2, "hand")
+    play.field.hand_l_min = 60.0
+    play.pass_time(600)
+    play.restart()
+    play.run(60)
+    assert parts(play) == [("interrupted", None)]
+    assert remembered(play).known.used["zone-1"].seconds == pytest.approx(1200)
+    assert remembered(play).owed == {}
+
+
+def test_where_no_switch_answers_after_a_kill_the_litres_are_not_known(tmp_path: Path) -> None:
+    play = SwitchPlay(site_of(tmp_path, switched(SITE + TWENTY)), start_ms=SLOT_MS - 20_000)
+    play.run(90)
+    play.field.switches_answer = False
+    cut(play, 30)
+    play.run(100)
+    assert parts(play) == []
+    play.run(30)
+    assert parts(play) == [("interrupted", None)]
+
+
+def test_a_switch_that_stands_on_off_leaves_the_litres_known(tmp_path: Path) -> None:
+    play = SwitchPlay(site_of(tmp_path, switched(SITE + TWENTY)), start_ms=SLOT_MS - 20_000)
+    play.field.turn(2, "off")
+    play.run(90)
+    cut(play, 30)
+    play.run(10)
+    [(outcome, litres)] = parts(play)
+    assert (outcome, litres) == ("interrupted", pytest.approx(given_l(play), abs=PULSE_L))

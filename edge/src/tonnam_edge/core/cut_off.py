@@ -1,7 +1,8 @@
 """Runs that the end of a process has cut off, until it is known what they were given: pulse counters go on counting.
 
-What unknown means: without a meter, with one that is silent or was reset, or while a valve is not proven closed, the
-whole plan counts as given. Nobody waits for that longer than `JUDGE_WITHIN_MS`.
+What unknown means: without a meter, with one that is silent or was reset, while a valve is not proven closed, or
+where somebody may have let water run by hand through the same meter, the whole plan counts as given. Nobody waits for
+that longer than `JUDGE_WITHIN_MS`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from tonnam_edge.site.site import Site
 
 JUDGE_WITHIN_MS = 120_000
 LOOK_MS = 1000
+
+ByHand = Callable[[str], bool | None]
+"""Whether somebody waters a zone at the cabinet; None while its switch does not answer."""
 
 
 class Judged(NamedTuple):
@@ -57,13 +61,16 @@ class CutOff:
             if not known or intent.metered.counter != self._site.total_of(zone):  # type: ignore[union-attr]
                 self._judge(zone, None, now)
 
-    def follow(self, image: Image) -> None:
+    def follow(self, image: Image, by_hand: ByHand) -> None:
         """Judge those whose water is proven to be off and whose meter was read since, and who has waited enough."""
         now = image.now
         for meter in sorted({self._site.paths.meter(zone) or "" for zone in self._waiting}):
             zones = self._of(meter)
             streams = [self._closed.stream(zone, now) for zone in zones]
-            if None not in streams and streams:
+            hands = {by_hand(zone) for zone in self._site.paths.outlets_of(meter)} if meter else set()
+            if True in hands:
+                self._judge_all(zones, now)
+            elif None not in {*streams, *hands} and streams:
                 self._judge_by_meter(zones, now)
             elif now.mono_ms >= self._until_mono_ms:
                 self._judge_all(zones, now)

@@ -263,7 +263,7 @@ class Core:
                 self._run_book.ended(run, image.now)
         for zone, seconds in self._runs.late(image.now):
             self._books.use(zone, seconds, image.now)
-        self._run_book.follow(image, self._people.bars)
+        self._run_book.follow(image, self._people.bars, self._people.modes.by_hand)
         for stopped in self._stops.advance(image):
             self._commands.say(stopped.command_id, stopped.state, stopped.reason)
 

@@ -57,7 +57,8 @@ class Owed(msgspec.Struct, frozen=True):
     """What the slot of a timer has still to give: seconds that were planned and given, and its tries since.
 
     While `since` is not None it is yet to be found out what its last part was given. `begun_ms`: when its first part
-    began, by the clock. `unfed`: it had no water, for its pump had no power.
+    began, by the clock. `unfed`: it had no water, for its pump had no power. `beside`: others drew through
+    its meter `since`.
     """
 
     slot_ms: int
@@ -68,6 +69,7 @@ class Owed(msgspec.Struct, frozen=True):
     since: Metered | None = None
     begun_ms: int | None = None
     unfed: bool = False
+    beside: bool = False
 
 
 class DayUse(msgspec.Struct, frozen=True):

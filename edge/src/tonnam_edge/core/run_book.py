@@ -7,7 +7,7 @@ from typing import Any
 
 from tonnam_edge.core.books import Books
 from tonnam_edge.core.commands import Commands
-from tonnam_edge.core.cut_off import CutOff, Judged
+from tonnam_edge.core.cut_off import ByHand, CutOff, Judged
 from tonnam_edge.core.dosing.dosing import Dosing
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
@@ -40,7 +40,7 @@ class RunBook:
         self._site, self._memory, self._books = site, memory, books
         self._growth, self._dosing, self._commands, self._tell = growth, dosing, commands, tell
         self.cut_off = CutOff(site, memory, water, self.judged)
-        self._given, self._owing = Given(site, memory, water), Owing(site, memory, water)
+        self._given, self._owing = Given(site, memory, water), Owing(site, memory, water, tell)
         self.resting_until: dict[str, int] = {}
 
     def rest(self, mono_ms: int) -> None:
@@ -48,14 +48,15 @@ class RunBook:
         filling = [band for band in self._growth.resting if band.id in self._memory.filling]
         self.resting_until = {band.id: mono_ms + round(band.rest_min * 60_000) for band in filling}
 
-    def follow(self, image: Image, barred: Callable[[str], bool]) -> None:
+    def follow(self, image: Image, barred: Callable[[str], bool], by_hand: ByHand) -> None:
         """Judge what was cut off, and what timers owe. `barred`: by zone, whether somebody keeps its water off."""
-        self.cut_off.follow(image)
-        self._owing.follow(image, barred)
+        self.cut_off.follow(image, by_hand)
+        self._owing.follow(image, barred, by_hand)
 
     def note(self, now: Now) -> None:
         """Note what each run was given so far: when all has begun and ended in a step, and before it goes to disk."""
         self._given.look(now)
+        self._owing.look(now)
 
     def begun(self, intent: Intent, wish: Wish, now: Now) -> None:
         """A run begins: what the wish has used up is, and it is told."""
@@ -82,7 +83,7 @@ class RunBook:
         intent, litres = run.intent, run.litres
         self._books.use(intent.zone, run.duration_s, now)
         self._growth.watered(intent, litres, run.duration_s, now)
-        self._owing.ended(run, self._memory.runs.pop(intent.zone))
+        self._owing.ended(run, self._memory.runs.pop(intent.zone), self._given.by_now(run, now), now)
         self._soak(intent.zone, run.outcome == "failed", now.mono_ms)
         self._tell_of(
             intent,

@@ -101,6 +101,16 @@ class Modes:
                 found[zone] = OnAuto(contact.stands_since, read)
         return found
 
+    def by_hand(self, zone: str) -> bool | None:
+        """Whether somebody waters a zone at the cabinet, or did when the last process ended; None while its switch
+        does not answer."""
+        contact = self._contacts.get(zone)
+        if contact is None:
+            return False
+        if Mode.HAND in {contact.known, contact.said}:
+            return True
+        return None if contact.stands_since is None and contact.said is contact.known else False
+
     def blocks(self, zone: str, now: Now, *, by_person: bool) -> Text | None:
         """Why nothing may start in a zone, or None."""
         mode = self.of(zone)

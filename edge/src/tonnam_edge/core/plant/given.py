@@ -30,6 +30,7 @@ JUMP, JUMP_L = 5.0, 50.0
 class _Counted:
     litres: float
     restarts: int  # of the meter, when the run began
+    total_l: float  # on the meter itself, when that was counted
 
 
 class Given:
@@ -54,11 +55,23 @@ class Given:
         running = {run.intent.run_id for run in active.values()}
         self._counted = {run_id: counted for run_id, counted in self._counted.items() if run_id in running}
 
+    def by_now(self, run: Run, now: Now) -> Metered | None:
+        """The note of a run that ends in this step, as it was at the end of the last."""
+        counted, counter = self._counted.get(run.intent.run_id), self._site.total_of(run.intent.zone)
+        stream = self._water.runs.stream(run.intent.zone)
+        if counted is None or counter is None or stream is None or counted.restarts != stream.restarts:
+            return None
+        left_s = _flows_at_most_s(self._site, run, now)
+        return Metered(counter, round(counted.total_l, 3), round(counted.litres, 3), left_s)
+
     def _follow(self, meter: str, stream: Stream, runs: Sequence[Run], now: Now) -> None:
         self._share(self._water.passed_l.get(meter, 0.0), [run for run in runs if run.intent.run_id in self._counted])
         for run in runs:
-            known = stream.good and stream.stands_at_l is not None
-            self._counted.setdefault(run.intent.run_id, _Counted(0.0, stream.restarts) if known else None)
+            total_l = stream.stands_at_l if stream.good else None
+            new = None if total_l is None else _Counted(0.0, stream.restarts, total_l)
+            counted = self._counted.setdefault(run.intent.run_id, new)
+            if counted is not None and stream.stands_at_l is not None:
+                counted.total_l = stream.stands_at_l
         what = {(run.intent.run_id, run.water_from is None, run.ending) for run in runs}, stream.restarts
         before, at_mono_ms = self._noted.get(meter, (None, 0))
         if what != before or now.mono_ms - at_mono_ms >= NOTE_EVERY_MS:
@@ -100,6 +113,34 @@ def _flows_at_most_s(site: Site, run: Run, now: Now) -> float:
         if actuator.part.cut_off_min is not None:
             rooms.append(actuator.part.cut_off_min * 60)
     return float(math.ceil(min(rooms)))
+
+
+@dataclass
+class Beside:
+    """What has passed a meter since a run was noted last, and what others should have taken of it, until the boards
+    have shut its path for sure (`until_mono_ms`). Of `unknown` nobody can say."""
+
+    until_mono_ms: int
+    at_mono_ms: int
+    restarts: int
+    read_mono_ms: int = -1
+    passed_l: float = 0.0
+    others_l: float = 0.0
+    unknown: bool = False
+
+    def look(self, stream: Stream, passed_l: float, others_l_min: float, now: Now) -> None:
+        """Count what has passed in a step, in which others should have had so much."""
+        if self.read_mono_ms < self.until_mono_ms:
+            self.passed_l += passed_l
+            self.others_l += others_l_min * (now.mono_ms - self.at_mono_ms) / 60_000
+        self.at_mono_ms, self.read_mono_ms = now.mono_ms, stream.read_mono_ms
+        self.unknown = self.unknown or stream.restarts != self.restarts
+
+    def own_l(self, most_l: float) -> float | None:
+        """What is left for the run: no more than it can have taken. None when nobody knows."""
+        if self.unknown or self.passed_l > JUMP_L + JUMP * (most_l + self.others_l):
+            return None
+        return min(max(self.passed_l - self.others_l, 0.0), most_l)
 
 
 class Closed:

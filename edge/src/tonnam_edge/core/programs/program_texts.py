@@ -126,6 +126,13 @@ def rest_of_slot(clock: str, seconds: float) -> Text:
     )
 
 
+def rest_given_up(clock: str) -> Text:
+    return text(
+        f"ไม่รดส่วนที่เหลือของรอบ {clock} น. ที่ถูกตัดไป เพราะไม่รู้ว่าได้น้ำไปแล้วเท่าไร",
+        f"The rest of the watering at {clock} that was cut off is given up: how much it had is not known",
+    )
+
+
 def slot_unfed(clock: str, seconds: float) -> Text:
     length = minutes(seconds)
     return text(
