@@ -271,8 +271,10 @@ class Play:
         while self.now_ms < end:
             self.step()
 
-    def leap(self, seconds: float, at_most_s: float = 60.0) -> None:
-        """Like `run`, but only as often as the core asks for: as the maker of history does."""
+    def leap(self, seconds: float, at_most_s: float | None = None) -> None:
+        """Like `run`, but only as often as the core asks for: as the maker of history does. Of hours, every four
+        minutes at least."""
+        at_most_s = at_most_s or (60.0 if seconds <= 7200 else 240.0)
         end = self.now_ms + round(seconds * 1000)
         while self.now_ms < end:
             step = self.cycle()

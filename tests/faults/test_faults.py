@@ -12,7 +12,7 @@ from tests.faults.suite import live_through
 from tests.faults.world import BROKERS, Setting, World
 
 SEED = 20261121
-FAULTS = 100
+FAULTS = 70
 
 
 @pytest.mark.timeout(400)
