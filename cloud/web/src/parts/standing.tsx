@@ -141,7 +141,10 @@ type About = "zone" | "dosing" | "station" | "other";
 
 const DOSING: readonly string[] = ["dosing", "stock_empty"];
 /** What nobody can say from afar, and how it is said at the place itself. */
-const AT_SITE: Readonly<Record<string, Key | undefined>> = { stock_empty: "refill_at_site", memory_lost: "memory_at_site" } satisfies Record<string, Key>;
+const AT_SITE = new Map<string, "refill_at_site" | "memory_at_site">([
+  ["stock_empty", "refill_at_site"],
+  ["memory_lost", "memory_at_site"],
+]);
 
 function latchTitle(kind: string, { t }: Words): string {
   const key = `latch_${kind}`;
@@ -161,7 +164,7 @@ interface FoundProps {
 export function Found({ at, place, latch, about, concerns }: FoundProps) {
   const words = useWords();
   const who = useStore(session);
-  const atSite = AT_SITE[latch.kind];
+  const atSite = AT_SITE.get(latch.kind);
   const mended = mayCommand(who, place.tenant) && !atSite && <Mended at={at} place={place} latch={latch.id} about={about} station={about === "station"} />;
   return (
     <Stands icon="warning" title={latchTitle(latch.kind, words)} since={latch.since} action={mended}>
