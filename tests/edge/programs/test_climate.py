@@ -144,6 +144,7 @@ def test_rain_that_fell_while_the_controller_was_off_is_the_gauges_difference(tm
     assert memory(play).kept.rain_mm(24) == pytest.approx(17.0)
     assert told(play, "rain.unseen")[0].body["text"]["en"].startswith("Off for 5 hours. The gauge counted 17.0 mm")
     assert len(told(play, "rain.unseen")) == 1
+    assert memory(play).kept.marked_h.get("rain_unknown", 0.0) < 1
 
 
 def test_a_gauge_that_counts_anew_is_said_to_know_nothing(tmp_path: Path) -> None:
@@ -155,6 +156,7 @@ def test_a_gauge_that_counts_anew_is_said_to_know_nothing(tmp_path: Path) -> Non
     play.leap(7300)
     assert memory(play).kept.rain_mm(24) == 0
     assert "How much it rained is not known" in told(play, "rain.unseen")[0].body["text"]["en"]
+    assert memory(play).kept.marked_h["rain_unknown"] > 3
     assert "ไม่รู้ว่าฝนตกเท่าไร" in told(play, "rain.unseen")[0].body["text"]["th"]
 
 

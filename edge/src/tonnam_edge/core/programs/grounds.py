@@ -162,11 +162,14 @@ class Grounds:
         pieces = 1 if hours <= ONE_PIECE_H else min(math.ceil(hours), MOST_PIECES)
         dated = now.sure and kept.wall_ms is not None
         seen = self._watch.close(elapsed)
+        unknown = self._watch.rain_gap or seen.rain is None
+        before = Seen(rain=None if unknown else 0.0)  # what the gauge's total grew by is all of the last piece
+        self._watch.rain_gap = self._watch.rain_gap and not now.sure
         kept.hours += max(hours - MOST_PIECES, 0.0) if pieces == MOST_PIECES else 0.0
         span = min(hours, float(MOST_PIECES)) / pieces
         for piece in range(pieces):
             middle_ms = now.wall_ms - round((pieces - piece - 0.5) * span * HOUR_MS)
-            of_piece = seen if pieces == 1 else Seen(rain=seen.rain if piece == pieces - 1 else None)
+            of_piece = seen if pieces == 1 else Seen(rain=seen.rain) if piece == pieces - 1 else before
             self._hour(of_piece, span, middle_ms if dated else None)
         clock.turn(kept, now, elapsed)
         kept.rain_total_mm = self._watch.totals.get("rain", kept.rain_total_mm)

@@ -268,7 +268,7 @@ def gauge_recovers() -> Text:
 def held_for_a_day(zone: Words, why: Text) -> Text:
     """`why` is what the hold says."""
     return text(
-        joined(zone.th, f"รออากาศมาครบ 24 ชม. แล้ว ({why['th']}) ไปดูเครื่องวัดลม ฝน และอากาศ"),
+        joined(zone.th, f"รออากาศมาครบ 24 ชม. แล้ว ({why['th']}) ไปดูเครื่องวัดลม มาตรวัดฝน และเครื่องวัดอากาศ"),
         f"{zone.en} has waited for the weather for 24 hours ({why['en']}). Look at the gauges of rain, wind and air",
     )
 

@@ -37,7 +37,7 @@ WORDS: dict[Mark, tuple[str, str]] = {
     Mark.RADIATION_DEFAULT: ("แสงครึ่งหนึ่งของฟ้าใส", "half of the light above the air"),
     Mark.TRANSMISSIVITY_DEFAULT: ("หลังคาที่ยังไม่ได้วัด", "a cover that nobody measured"),
     Mark.TRANSMISSIVITY_OLD: ("หลังคาที่วัดไว้เกินปี", "a cover measured more than a year ago"),
-    Mark.RAIN_UNKNOWN: ("ไม่มีฝน เพราะเครื่องวัดฝนเงียบ", "no rain, as the gauge is silent"),
+    Mark.RAIN_UNKNOWN: ("ไม่มีฝน เพราะมาตรวัดฝนเงียบ", "no rain, as the gauge is silent"),
     Mark.MEDIAN: ("การใช้น้ำเฉลี่ยหลายวันก่อน", "ET0 of the last days"),
     Mark.BOUNDED: ("ค่าที่เป็นไปไม่ได้ถูกแทน", "a limit in place of what cannot be"),
     Mark.REJECTED: ("ค่าที่เป็นไปไม่ได้ถูกทิ้ง", "some values that cannot be were left out"),

@@ -72,6 +72,7 @@ class Watch:
     before_mm: float | None = None
     unseen_mm: float | None = None
     begun_anew: bool = False
+    rain_gap: bool = False  # what fell while nobody looked is not known, and those hours are not reckoned yet
 
     def recall(self, rain_total_mm: float | None) -> None:
         """The gauge's total as it was when this machine last reckoned."""
@@ -106,11 +107,12 @@ class Watch:
 
     def _count_unseen(self, total: float) -> None:
         """What fell since the last reckoning of an earlier process."""
+        self.rain_gap = True
         if self.before_mm is None:
             return
         passed, self.before_mm = total - self.before_mm, None
         if 0 <= passed <= MOST_RAIN_UNSEEN_MM:
-            self.unseen_mm = passed
+            self.unseen_mm, self.rain_gap = passed, False
             self.grown["rain"] = self.grown.get("rain", 0.0) + passed
         else:
             self.begun_anew = True
