@@ -42,6 +42,8 @@ class _Said:
     unproven_told: bool = False
     until_mono_ms: int | None = None  # the deadline, held by the board where it can
     lost: bool = False  # no board has acknowledged the pulse that opens it
+    ends_from: int | None = None  # of one that was open already: from when on its deadline before may end it
+    unheard: bool = False  # nobody knows which of the two deadlines its board goes by
 
 
 class Differs(Enum):
@@ -123,6 +125,10 @@ class Actuators:
         """The deadline of one that is held out of its safe state, or None."""
         return self._said[name].until_mono_ms
 
+    def deadline_unknown(self, name: str) -> bool:
+        """Whether one that is open was given another deadline, and nobody knows whether its board has heard that."""
+        return self._said[name].open and self._said[name].unheard
+
     def told_mono_ms(self, name: str) -> int:
         """Since when it is as it was told last."""
         return self._said[name].since_mono_ms
@@ -136,7 +142,10 @@ class Actuators:
         longest = self._actuators[name].timer_s
         held = None if longest is None else min(hold_s, longest)
         until = mono_ms + round((hold_s if held is None else held) * 1000)
-        self._said[name] = _Said(True, mono_ms, mono_ms, until_mono_ms=until)
+        before = self._said[name]
+        ends_from = before.ends_from if before.unheard else _early_end(before)
+        ends_from = ends_from if before.open and before.proven else None
+        self._said[name] = _Said(True, mono_ms, mono_ms, until_mono_ms=until, ends_from=ends_from)
         self._act(name, True, held, mono_ms)
 
     def close(self, name: str, mono_ms: int) -> None:
@@ -250,6 +259,9 @@ class Actuators:
             return None
         refused = seen is not None and self._refuses(name, said, at, mono_ms)
         late = mono_ms - said.since_mono_ms > self._prove_s(name, said) * 1000
+        if late and seen is None and said.ends_from is not None:
+            said.proven, said.proven_mono_ms, said.unheard = True, mono_ms, True  # it is on as it was
+            return None
         if (late or refused) and not said.unproven_told:
             said.unproven_told = True
             return Differs.NOT_OPENED if said.open else Differs.NOT_CLOSED
@@ -314,8 +326,8 @@ class Actuators:
         moved = Differs.WENT_CLOSED if said.open else Differs.WENT_OPEN
         if self._in_safe_state(name):
             return moved
-        held_ms = mono_ms - said.since_mono_ms
-        if said.until_mono_ms is None or held_ms < EARLY_SHARE * (said.until_mono_ms - said.since_mono_ms):
+        ends_from = said.ends_from if said.unheard else _early_end(said)
+        if ends_from is None or mono_ms < ends_from:
             return moved
         self.to_safety(name, mono_ms)
         return None
@@ -331,3 +343,10 @@ class Actuators:
         if name in self._left:
             return
         self._actions.append(Action(name, part.device, part.coil, is_open, hold_s, mono_ms, part.safe_open))
+
+
+def _early_end(said: _Said) -> int | None:
+    """From when on the board may end its deadline, if it has one."""
+    if said.until_mono_ms is None:
+        return None
+    return said.since_mono_ms + round(EARLY_SHARE * (said.until_mono_ms - said.since_mono_ms))

@@ -13,8 +13,8 @@ from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import FilterUse, Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.flow import Expected
+from tonnam_edge.core.plant.pump_starts import mono_ms_of
 from tonnam_edge.core.plant.runs import Run, Runs
-from tonnam_edge.core.plant.supply import mono_ms_of
 from tonnam_edge.core.wishes import Wish
 from tonnam_edge.site.plant_file import FilterPart
 from tonnam_edge.site.site import Site

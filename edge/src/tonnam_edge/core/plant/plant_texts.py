@@ -46,6 +46,14 @@ def pump_deadline_too_short() -> Text:
     )
 
 
+def pump_not_heard(name: Words) -> Text:
+    return text(
+        joined(name.th, "เดินอยู่แต่ตู้ไม่ตอบ สั่งหยุดหรือต่อเวลาไม่ได้ รอให้ตู้ตอบหรือปั๊มหยุดก่อน ตรวจตู้และสาย"),
+        f"{name.en} runs, but its cabinet does not answer: it can neither be stopped nor run longer. This zone waits "
+        "until it answers or the pump has stopped. Check the cabinet and its cable",
+    )
+
+
 def waters_alone() -> Text:
     return text("แปลงนี้ต้องรดทีละแปลง รอให้แปลงอื่นเสร็จก่อน", "This zone waters alone. Wait until the others are done")
 

@@ -12,6 +12,7 @@ from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.plant.blind import Blind
 from tonnam_edge.core.plant.flow import Expected, Stream
+from tonnam_edge.core.plant.litres import Litres
 from tonnam_edge.core.plant.power import Power, Whose
 from tonnam_edge.core.plant.run import Phase, Run, RunOutcome
 from tonnam_edge.core.plant.supply import Gate, Supply
@@ -43,6 +44,7 @@ class Runs:
         self._streams, self._expected, self._powers, self._gate, self._blind = streams, expected, powers, gate, blind
         self.supplies = {name: Supply(name, site, memory, actuators, gate) for name in site.paths.supplies}
         self.active: dict[str, Run] = {}
+        self.litres = Litres(site, streams, expected, self.active)
         self.held: dict[str, bool] = {}  # supplies that have just been held, or just been let on
         self._looked_mono_ms: int | None = None
         self._late: dict[str, int] = {}  # by zone: runs that have ended unproven, and what is counted to
@@ -107,11 +109,12 @@ class Runs:
         before = {zone: run.phase for zone, run in self.active.items()}
         self._count_pauses(image.now)
         for meter, litres in passed_l.items():
-            self._share(meter, litres)
+            self.litres.share(meter, litres)
         for run in list(self.active.values()):
             self._watch(run, self._site.outlets[run.intent.zone], image)
         self.held = {}
         for supply in self.supplies.values():
+            supply.listen(image)
             self._follow_power(supply, image.now)
             self._advance_supply(supply, image.now)
         for run in list(self.active.values()):
@@ -177,24 +180,6 @@ class Runs:
             for name, other in self.supplies.items()
         )
 
-    def _share(self, meter: str, passed_l: float) -> None:
-        """Divide what a meter has counted among its outlets that are open, by what each should take."""
-        stream, wet = self._streams[meter], self._wet(meter)
-        total_l_min = self.wet_l_min(meter)
-        for run in wet:
-            if run.restarts != stream.restarts:
-                run.litres = None
-            elif run.litres is not None and passed_l != 0:
-                run.litres += passed_l * self._expected.l_min([run.intent.zone]) / total_l_min
-
-    def wet_l_min(self, meter: str) -> float:
-        """What the runs behind a meter that have water should take."""
-        return self._expected.l_min(run.intent.zone for run in self._wet(meter))
-
-    def _wet(self, meter: str) -> list[Run]:
-        mine = set(self._site.paths.outlets_of(meter))
-        return [run for zone, run in self.active.items() if run.water_from is not None and zone in mine]
-
     def _count_pauses(self, now: Now) -> None:
         """Time for which a pump stands, held or between a stop and a start, is no water."""
         passed_ms = 0 if self._looked_mono_ms is None else now.mono_ms - self._looked_mono_ms
@@ -240,8 +225,8 @@ class Runs:
         supply.advance(now, flows=self.flows_still(supply, now), hurry=hurry)
         if supply.held and not held:
             self.held[supply.name] = True
-        if ready and supply.on:
-            supply.renew(self._longest_s(supply, now), now)
+        if supply.on and (ready or (supply.unsaid and not supply.unheard)):
+            self._set_deadlines(supply, now)
         if supply.ran_out():
             for run in self.on(supply.name, Phase.STARTING, Phase.WATERING):
                 self._finish(run, plant_texts.timer_ended(), now)
@@ -251,9 +236,17 @@ class Runs:
             if supply.failed is not None:
                 run.outcome, run.reason = "failed", supply.failed
 
+    def _set_deadlines(self, supply: Supply, now: Now) -> None:
+        """Let a supply that is on last for its runs, and no longer than its path where that was not told in time."""
+        late = supply.unsaid
+        supply.renew(self._longest_s(supply, now), now)
+        feeds = self.on(supply.name, Phase.STARTING, Phase.WATERING)
+        if late and feeds and not supply.unheard:
+            self._keep_the_path_longest(supply, feeds, now)
+
     def _start_supply(self, supply: Supply, ready: list[Run], now: Now) -> None:
         """Start it for those whose valves are open, unless its pump may not start again so soon."""
-        why_not = supply.may_not_start(now) or self._gate(supply.name, now)
+        why_not = supply.starts.may_not(now) or self._gate(supply.name, now)
         if why_not is None:
             supply.start(self._longest_s(supply, now), now)
         for run in () if why_not is None else ready:
@@ -324,20 +317,13 @@ class Runs:
             self._finish(run, texts.finished(), now)
         elif bound:
             return  # to the end that it was given
-        elif planned_l is not None and self._given_l(run, now) >= planned_l:
-            self.stop(outlet.id, "done", plant_texts.volume_given(self._given_l(run, now)), now)
+        elif planned_l is not None and self.litres.given_l(run, now) >= planned_l:
+            self.stop(outlet.id, "done", plant_texts.volume_given(self.litres.given_l(run, now)), now)
         elif run.phase is not Phase.OPENING and not self._actuators.said_open(outlet.valve):
             self._finish(run, plant_texts.timer_ended(), now)
         elif run.intent.cause == "moisture" and self._wet_enough(outlet.id, image):
             moisture, band = image.value(self._site.zones[outlet.id].moisture), self._site.zones[outlet.id].band
             self.stop(outlet.id, "done", texts.wet_enough(moisture or 0.0, band.high_pct), now)
-
-    def _given_l(self, run: Run, now: Now) -> float:
-        """What a run has given: as metered, else what its outlet takes in that time."""
-        if run.litres is not None or run.water_from is None:
-            return run.litres or 0.0
-        watered_ms = now.mono_ms - run.water_from - run.paused_ms
-        return self._expected.l_min([run.intent.zone]) * watered_ms / 60_000
 
     def _blind_since(self, run: Run, image: Image) -> int | None:
         if self._site.tank_level is None or image.value(self._site.tank_level) is not None:

@@ -141,7 +141,7 @@ class Sharing:
         return supply.starting or (supply.off and any(not run.ending for run in self._runs.on(supply.name)))
 
     def _next_start_mono_ms(self, group: GroupPart, now: Now) -> int:
-        starts = [at for one in self._members(group) if (at := one.started_mono_ms(now)) is not None]
+        starts = [at for one in self._members(group) if (at := one.starts.last_mono_ms(now)) is not None]
         return max((at + round(group.least_s * 1000) for at in starts), default=now.mono_ms)
 
     def _on_own_supply(self, outlet: str, supply: Supply, seconds: float, now: Now, whose: Whose) -> Wait | None:
@@ -149,7 +149,7 @@ class Sharing:
         busy, pump = [run.intent.zone for run in self._runs.on(supply.name)], supply.pump
         power = self._powers.get(supply.name)
         if not busy and supply.off:
-            text = supply.may_not_start(now)
+            text = supply.starts.may_not(now)
             if text is None and power is not None and not power.may_start(now.mono_ms, whose):
                 text = next(map(power.said, whose.programs), None) or plant_texts.too_little_power()
             return None if text is None else Wait(text)
@@ -170,6 +170,8 @@ class Sharing:
         just_begun = supply.off and all(run.since == now.mono_ms for run in self._runs.on(supply.name))
         if just_begun:
             return None
+        if supply.unheard:
+            return Wait(plant_texts.pump_not_heard(pump.part.name))
         if not supply.on or not supply.covers(seconds, now.mono_ms):
             return Wait(plant_texts.pump_deadline_too_short())
         return None if self._outlasts_opening(supply, now) else Wait(plant_texts.nearly_done())

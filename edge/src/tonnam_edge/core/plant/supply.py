@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -11,13 +11,11 @@ from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
 from tonnam_edge.core.plant.actuators import Actuators
+from tonnam_edge.core.plant.pump_starts import PumpStarts
 from tonnam_edge.core.plant.run import Phase, Run
 from tonnam_edge.limits import DECAY_S, PROVE_S, SHORTEST_RUN_S, WELD_LOOK_S
 from tonnam_edge.site.deadlines import hold_s
 from tonnam_edge.site.site import Actuator, Site
-from tonnam_link.messages import Stamp
-
-HOUR_MS = 3_600_000
 
 Gate = Callable[[str, Now], Text | None]
 """Why the pump of a supply may not start now because of other pumps, or None."""
@@ -68,14 +66,14 @@ class Supply:
     """
 
     def __init__(self, name: str, site: Site, memory: Memory, actuators: Actuators, gate: Gate) -> None:
-        self.name, self._memory, self._actuators, self._gate = name, memory, actuators, gate
+        self.name, self._actuators, self._gate = name, actuators, gate
         self.outlets = site.paths.supplies[name]
         self._valves = [site.actuators[site.outlets[each].valve] for each in self.outlets]
         part = site.outlets[self.outlets[0]]
         self.pump = _found(site, part.pump)
         self.master = _found(site, part.master)
         self.contactor = _found(site, None if self.pump is None else self.pump.part.contactor)
-        self._counted = any(True for _ in site.paths.groups_of(name))  # its starts matter to others
+        self.starts = PumpStarts(self.pump, memory, counted=any(True for _ in site.paths.groups_of(name)))
         self._feed, self._zones = site.feed_of(self.outlets[0]), site.zones
         self.travel_s = self._feed.travel_s
         self.stage = Stage.OFF
@@ -85,6 +83,8 @@ class Supply:
         self.may_draw = False  # whether its pump, told to stop, is yet to be seen standing by its current
         self.stopped_at: int | None = None  # when the pump was told to stop last, since it was started
         self.lacks_power = False  # set by the owner: whether the pump has too little of it now
+        self.unheard = False  # whether a part of it is not heard: what it is told now it may never learn
+        self.unsaid = False  # whether a deadline is still to be set anew, for it was not heard when that was due
         self._since = 0
         self._run_s = 0.0
 
@@ -145,11 +145,21 @@ class Supply:
         self._enter(Stage.MASTER, now)
         self.advance(now)
 
+    def listen(self, image: Image) -> None:
+        """See whether all of it is heard."""
+        self.unheard = any(not image.positions[one.id].heard for one in self.parts)
+        self.unsaid |= any(self._actuators.deadline_unknown(one.id) for one in self.parts)
+
     def renew(self, run_s: float, now: Now) -> None:
-        """Set deadlines anew where they end before another run of this length does, and that is known to work."""
-        for one in self.parts:
+        """Set deadlines anew where they end before another run of this length does, and that is known to work.
+
+        A supply that is not heard keeps those that it has: it would run on by them whatever it is told.
+        """
+        self.unsaid = self.unheard
+        for one in () if self.unheard else self.parts:
             until = self._actuators.until_mono_ms(one.id)
-            if one.part.renewable == "verified" and until is not None and until < now.mono_ms + round(run_s * 1000):
+            ends = until is not None and until < now.mono_ms + round(run_s * 1000)
+            if one.part.renewable == "verified" and (ends or self._actuators.deadline_unknown(one.id)):
                 self._open(one, run_s, now)
 
     def cannot_be_stopped(self, valve: str, image: Image) -> bool:
@@ -175,14 +185,16 @@ class Supply:
     def shorten(self, run_s: float, now: Now) -> Text | None:
         """Give the pump an earlier deadline: a new one where that is known to work, else by a short stop.
 
-        Returns why that cannot be, when the pump may not start again soon.
+        Returns why that cannot be, when the pump may not start again soon. One that is not heard is told later.
         """
-        pump = self.pump
+        pump, self.unsaid = self.pump, self.unheard
+        if self.unheard:
+            return None
         if pump is None or pump.part.renewable == "verified":
             if pump is not None:
                 self._open(pump, run_s, now)
             return None
-        if (pump.part.rest_s or 0.0) > PROVE_S or self._too_often(now) or self._gate(self.name, now):
+        if (pump.part.rest_s or 0.0) > PROVE_S or self.starts.too_often(now) or self._gate(self.name, now):
             return plant_texts.pump_had_to_stop()
         self._run_s = run_s
         self._stop_pump(now)
@@ -197,7 +209,13 @@ class Supply:
 
     def resume(self, run_s: float, now: Now) -> bool:
         """Start the pump that was held, for what is left of the runs. False while it or others must wait still."""
-        if not self.held or self.pump is None or self.may_not_start(now) or self._gate(self.name, now):
+        if (
+            not self.held
+            or self.unheard
+            or self.pump is None
+            or self.starts.may_not(now)
+            or self._gate(self.name, now)
+        ):
             return False
         if self._actuators.held(self.pump.id) is not False or self._room_s(now) < SHORTEST_RUN_S:
             return False
@@ -241,30 +259,6 @@ class Supply:
         valve = self._valves[self.outlets.index(run.intent.zone)]
         return run.since + round(1000 * valve.part.travel_s if self._actuators.proven(valve.id) else 1000)
 
-    def may_not_start(self, now: Now) -> Text | None:
-        """Why the pump must rest still, or None."""
-        if self.pump is None:
-            return None
-        stopped = self._memory.pump_stops.get(self.pump.id)
-        rest_s = self.pump.part.rest_s or 0.0
-        if stopped is not None and now.mono_ms - mono_ms_of(stopped, now) < rest_s * 1000:
-            return plant_texts.pump_rests(rest_s)
-        return self._too_often(now)
-
-    def started_mono_ms(self, now: Now) -> int | None:
-        """When the pump was started last, within the last hour; of one whose starts are counted."""
-        return max((mono_ms_of(start, now) for start in self._lately(now)), default=None)
-
-    def next_start_mono_ms(self, now: Now) -> int | None:
-        """When the pump may start again, if it must rest still."""
-        if self.pump is None or self.may_not_start(now) is None:
-            return None
-        stopped = self._memory.pump_stops.get(self.pump.id)
-        ends = [] if stopped is None else [mono_ms_of(stopped, now) + round((self.pump.part.rest_s or 0.0) * 1000)]
-        if self._too_often(now) is not None:
-            ends.append(min(mono_ms_of(start, now) for start in self._lately(now)) + HOUR_MS)
-        return max(ends)
-
     def _waits_s(self) -> float:
         """How long the stage takes at least, once what it has moved is proven."""
         if not all(self._actuators.proven(one.id) for one in self.parts):
@@ -296,7 +290,8 @@ class Supply:
                 return
             if self.pump is not None:
                 self._open(self.pump, self._run_s, now)
-                self._note_start(now)
+                self.stopped_at = None
+                self.starts.note(now)
             self.on_since = now.mono_ms
             self._enter(Stage.PUMP, now)
         elif self.stage is Stage.PUMP and self._is_open(self.pump):
@@ -368,23 +363,8 @@ class Supply:
     def _stop_pump(self, now: Now) -> None:
         if self.pump is not None and self._actuators.said_open(self.pump.id):
             self._actuators.close(self.pump.id, now.mono_ms)
-            self._memory.pump_stops[self.pump.id] = Stamp(now.boot, now.mono_ms)
+            self.starts.note_stop(now)
             self.stopped_at = now.mono_ms
-
-    def _note_start(self, now: Now) -> None:
-        self.stopped_at = None
-        if self.pump is not None and (self.pump.part.starts_per_hour is not None or self._counted):
-            self._memory.pump_starts[self.pump.id] = [*self._lately(now), Stamp(now.boot, now.mono_ms)]
-
-    def _too_often(self, now: Now) -> Text | None:
-        most = None if self.pump is None else self.pump.part.starts_per_hour
-        return (
-            plant_texts.pump_started_too_often(most) if most is not None and len(self._lately(now)) >= most else None
-        )
-
-    def _lately(self, now: Now) -> list[Stamp]:
-        starts: Iterable[Stamp] = () if self.pump is None else self._memory.pump_starts.get(self.pump.id, ())
-        return [Stamp(*start) for start in starts if now.mono_ms - mono_ms_of(Stamp(*start), now) < HOUR_MS]
 
     def _enter(self, stage: Stage, now: Now) -> None:
         self.stage, self._since = stage, now.mono_ms
@@ -392,8 +372,3 @@ class Supply:
 
 def _found(site: Site, name: str | None) -> Actuator | None:
     return None if name is None else site.actuators[name]
-
-
-def mono_ms_of(stamp: Stamp, now: Now) -> int:
-    """When that was, since boot: in an earlier boot as late as can be. Unknown time counts as used."""
-    return stamp.mono_ms if stamp.boot == now.boot and stamp.mono_ms <= now.mono_ms else 0

@@ -166,7 +166,7 @@ class Water:
         settled = (proof.settled_mono_ms() for proof in self._proofs)
         yield from (at for at in settled if at is not None and at > now.mono_ms)
         for supply in self.runs.supplies.values():
-            rested = supply.next_start_mono_ms(now)
+            rested = supply.starts.next_mono_ms(now)
             if rested is not None:
                 yield rested
 
@@ -177,7 +177,7 @@ class Water:
             self._mixed.pop(meter, None)
             self.hand_l[meter] = 0.0 if runs else passed_l
             return passed_l - self.hand_l[meter]
-        expected_l = self.runs.wet_l_min(meter) * (now.mono_ms - self._looked_mono_ms) / 60_000
+        expected_l = self.runs.litres.wet_l_min(meter) * (now.mono_ms - self._looked_mono_ms) / 60_000
         mixed, stream = self._mixed.setdefault(meter, Mixed()), self.streams[meter]
         of_runs, self.hand_l[meter] = mixed.split(passed_l, expected_l, stream.part.high_pct / 100, stream.step_l)
         return of_runs
