@@ -19,7 +19,7 @@ demo: .venv/.ready $(WEB) ## one farm and one town, from sensor to phone
 
 test: .venv/.ready $(WEB) ## every test; says in one line what the machine lacks
 	@.venv/bin/python -m tests.needs
-	.venv/bin/pytest -q -n 4 --dist loadgroup --no-loadscope-reorder # the tests wait for real servers more than they compute
+	.venv/bin/pytest -q -n 5 --dist loadgroup --no-loadscope-reorder # the tests wait for real servers more than they compute
 
 faults: .venv/.ready $(WEB) ## N=300 SEED=1 BROKER=nats: as many faults as you like, and what came of them
 	@.venv/bin/python -m tests.faults N=$(N) SEED=$(SEED) BROKER=$(BROKER)
