@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.edge.farms import Play, site_of
@@ -317,6 +317,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @settings(max_examples=25, deadline=None)
 @given(plots)
+@example([(("all", 20), 1), (("stop", "zone-1"), 1), (("relay", False), 20)])  # a valve was closed before its pump
 def test_a_group_keeps_its_limits_its_deadlines_and_its_paths_whatever_happens(
     grouped: Site, plot: list[tuple[tuple[object, ...], int]]
 ) -> None:

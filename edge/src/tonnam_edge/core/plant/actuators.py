@@ -219,12 +219,24 @@ class Actuators:
 
     def take(self) -> tuple[Action, ...]:
         """The actions since the last call: into safety before out of it, pumps before valves into safety."""
+        self._say_what_waits()
         place = {name: n for n, name in enumerate(self._order)}
         ordered = sorted(
             self._actions, key=lambda a: (not a.safe, place[a.actuator] if a.safe else -place[a.actuator])
         )
         self._actions = []
         return tuple(ordered)
+
+    def _say_what_waits(self) -> None:
+        """What goes into safety now goes with all of it that is not proven: a board that was silent until now must
+        stop its pump before it closes another valve."""
+        safe = [action for action in self._actions if action.safe]
+        told = {action.actuator for action in self._actions}
+        for name in self._ours if safe else ():
+            said = self._said[name]
+            if name not in told and name not in self._still_s and self._in_safe_state(name) and not said.proven:
+                said.last_mono_ms = safe[0].decided_mono_ms
+                self._act(name, said.open, None, said.last_mono_ms)
 
     def deadlines_mono_ms(self) -> Iterable[int]:
         """When something must be looked at again: proofs, repeats and deadlines."""
