@@ -84,6 +84,19 @@ def test_a_probe_that_comes_to_say_wet_for_ever_does_not_starve_a_crop_of_which_
     assert "week" in rungs(play)
 
 
+def test_a_bed_that_dries_within_its_band_for_days_is_left_to_its_probe(tmp_path: Path) -> None:
+    play = farm(tmp_path, BAND, grows=False)
+    for _ in range(4):
+        play.field.moisture[0] = 25.0
+        days(play, 0.1)
+        play.field.moisture[0] = 31.5
+        days(play, 0.9)
+    for moisture in (30.5, 29.5, 28.5, 27.5):
+        play.field.moisture[0] = moisture
+        days(play, 1)
+    assert rungs(play) == []
+
+
 def test_without_probe_and_weather_a_zone_gets_the_mean_of_its_last_seven_days(tmp_path: Path) -> None:
     play = farm(tmp_path, BAND, grows=False)
     for _ in range(5):

@@ -33,7 +33,8 @@ def of_moisture(zone: Zone, image: Image, kept: Kept, growing: Growing | None, *
     if moisture is not None:
         if moisture < zone.band.low_pct:
             return Rung.PROBE
-        lies_wet = _thirsty(zone, kept, of_zone, growing) or (rain_is_known and _starved(kept, of_zone, growing))
+        full = rain_is_known and moisture >= zone.band.high_pct  # soil that had little for days is not
+        lies_wet = _thirsty(zone, kept, of_zone, growing) or (full and _starved(kept, of_zone, growing))
         return of_balance(zone, kept, growing) if lies_wet else Rung.PROBE
     if of_zone.rung == Rung.PROBE and kept.hours - of_zone.known_h < PATIENCE_H:
         return Rung.PROBE
