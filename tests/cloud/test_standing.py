@@ -101,6 +101,14 @@ def test_a_latch_is_an_alert_that_ends_with_it(registry: Database) -> None:
             ("emergency-stop", "critical", "Greenhouse: the emergency stop is pressed"),
         ),
         ({"modes": [mode("unknown")]}, ("switch-unknown", "warning", "Zone 1: the cabinet's switch is not read")),
+        (
+            {"doubts": [{"zone": "zone-1", "of": "probe", "text": words("Look at the probes")}]},
+            ("doubt", "warning", "Zone 1: the soil probes are in doubt"),
+        ),
+        (
+            {"doubts": [{"of": "rain_gauge", "text": words("It bounces")}]},
+            ("doubt", "warning", "Greenhouse: the rain gauge is in doubt"),
+        ),
         ({"latches": [latch(of="of_a_later_version")]}, ("latch", "warning", "Zone 1: something is wrong")),
     ],
 )
@@ -174,7 +182,7 @@ def test_watering_by_hand_is_a_run(registry: Database) -> None:
         assert len(session.scalars(select(Event).where(Event.kind == "run.started")).all()) == 1
 
 
-@pytest.mark.parametrize("taken", ["latch", "emergency-stop", "switch-unknown"])
+@pytest.mark.parametrize("taken", ["latch", "emergency-stop", "switch-unknown", "doubt"])
 def test_no_rule_may_be_called_as_these_alerts_are(taken: str) -> None:
     rule = {
         "id": taken,

@@ -130,6 +130,8 @@ def test_rain_without_end_does_not_keep_the_probe_from_contradicting_the_balance
     play = damp(tmp_path, BALANCE)
     days(play, 4)
     (event,) = told(play, "probe.contradicts")
+    doubts = [each for stands in told(play, "site.stands") for each in stands.body.get("doubts", ())]
+    assert {(each["of"], each.get("zone")) for each in doubts} >= {("probe", "zone-1")}
     assert event.body["text"]["en"].endswith("Look at the probes and the rain gauge")
 
 

@@ -68,6 +68,10 @@ EMERGENCY_TEXT = Words(
     th="ปิดทุกอย่างแล้ว ไปดูที่ตู้ เมื่อปลอดภัยแล้วให้ดึงปุ่มออก แล้วฟาร์มจะรดต่อเอง",
     en="Everything is off. Go to the cabinet; when all is safe release the button, and the farm goes on.",
 )
+DOUBT_TITLES: Mapping[str, Words] = {
+    "probe": Words(th="{place}: หัววัดดินไม่น่าเชื่อ", en="{place}: the soil probes are in doubt"),
+    "rain_gauge": Words(th="{place}: มาตรวัดฝนไม่น่าเชื่อ", en="{place}: the rain gauge is in doubt"),
+}
 SWITCH_TITLE = Words(th="{place}: ไม่รู้ว่าสวิตช์ที่ตู้อยู่ตรงไหน", en="{place}: the cabinet's switch is not read")
 
 
@@ -134,6 +138,12 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
             name, text = Words.read(zone.name) or whole, Words(th=mode.text.th, en=mode.text.en)
             title = SWITCH_TITLE.filled(place=name)
             found.append(_Wanted("switch-unknown", f"{place}/{mode.zone}", "warning", title, text, at_ms))
+    for doubt in content.doubts:
+        zone = session.get(Zone, (site.tenant, site.id, doubt.zone)) if doubt.zone else None
+        name = (Words.read(zone.name) if zone else None) or whole
+        title = DOUBT_TITLES.get(doubt.of, OTHER).filled(place=name)
+        subject = f"{place}/{doubt.of}/{doubt.zone or ''}"
+        found.append(_Wanted("doubt", subject, "warning", title, _words(doubt.text), at_ms))
     for each in content.stations:
         if each.alarm is not None:
             title = STATION_TITLE.filled(place=_words(each.name))

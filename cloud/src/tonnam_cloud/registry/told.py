@@ -230,8 +230,17 @@ class StationStands(msgspec.Struct, frozen=True):
     alarm: Words | None = None
 
 
+class DoubtTold(msgspec.Struct, frozen=True):
+    """What a site believes no more, until it agrees again. Without a zone it is of the whole site."""
+
+    of: Annotated[str, msgspec.Meta(max_length=64)]
+    text: Words
+    zone: Id | None = None
+
+
 class SiteStands(msgspec.Struct, frozen=True):
-    """All that stands at a site and keeps water off until a person acts. What is not in it stands no more."""
+    """All that stands at a site and keeps water off until a person acts, and what it doubts. What is not in it stands
+    no more."""
 
     site: Id
     latches: Annotated[list[LatchTold], msgspec.Meta(max_length=1000)] = []
@@ -239,6 +248,7 @@ class SiteStands(msgspec.Struct, frozen=True):
     emergency: EmergencyTold | None = None
     modes: Annotated[list[ModeTold], msgspec.Meta(max_length=1000)] = []
     stations: Annotated[list[StationStands], msgspec.Meta(max_length=200)] = []
+    doubts: Annotated[list[DoubtTold], msgspec.Meta(max_length=1000)] = []
 
     @property
     def site_id(self) -> str:

@@ -359,7 +359,7 @@ class Core:
         for counted in self._commands.refusals.due(image.now.mono_ms):
             self._event(KIND, image.now, **counted.body())
         if not self._unread:
-            self._people.tell_standing(image.now, self.stations.standing())
+            self._people.tell_standing(image.now, self.stations.standing(), self._growth.doubts())
         events, self._events = tuple(self._events), []
         frame = self._frames.of(image)
         return Step(

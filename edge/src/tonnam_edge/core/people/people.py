@@ -118,10 +118,12 @@ class People:
         found = [*self.modes.deadlines_mono_ms(), *self.emergency.deadlines_mono_ms(), *hand]
         yield from (at for at in found if at > now.mono_ms)
 
-    def tell_standing(self, now: Now, stations: list[dict[str, Any]]) -> None:
+    def tell_standing(self, now: Now, stations: list[dict[str, Any]], doubts: list[dict[str, Any]]) -> None:
         """Tell all that stands, whole, when it is not what was told last. So nothing has to be pieced together."""
         unseen = any(self.modes.of(zone) is None for zone in self.modes.switched)
-        standing = self._standing(now) | ({"stations": stations} if stations else {})
+        standing = self._standing(now) | {
+            key: told for key, told in (("stations", stations), ("doubts", doubts)) if told
+        }
         if standing != self._told and not (unseen and now.mono_ms < self._wait_until):
             self._told = standing
             self._tell("site.stands", now, **standing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tonnam_edge.agronomy.observer import REJECTIONS_TO_ALERT
 from tonnam_edge.core.decide import Decision, Settings
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Tell
@@ -13,6 +14,7 @@ from tonnam_edge.core.plant.energy import Energy
 from tonnam_edge.core.plant.power import Sun
 from tonnam_edge.core.plant.runs import Runs
 from tonnam_edge.core.programs import holds, ladder, solar, weather_hold
+from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.grounds import Grounds
 from tonnam_edge.core.programs.lights import Lights
 from tonnam_edge.core.wishes import Delay, Passing, Wish
@@ -39,6 +41,17 @@ class Growth:
     def expected_pct(self) -> Mapping[str, float]:
         """The moisture that the balances expect, by the zones' datastreams."""
         return self._grounds.expected_pct()
+
+    def doubts(self) -> list[dict[str, Any]]:
+        """What is not believed any more, until it agrees again: by zone, or with none of the whole site. Its words
+        hold no figures, so that what stands is told anew only when it is other."""
+        kept = self._memory.kept
+        found: list[dict[str, Any]] = [
+            {"zone": name, "of": "probe", "text": words.probe_in_doubt(self._site.zones[name].part.name)}
+            for name, of_zone in kept.zones.items()
+            if name in self._site.zones and int(of_zone.probe.get("rejections", 0)) >= REJECTIONS_TO_ALERT
+        ]
+        return [*found, *([{"of": "rain_gauge", "text": words.gauge_doubted()}] if kept.gauge_doubted else [])]
 
     def recall(self) -> None:
         """Go on with what is remembered, now that it could be read."""

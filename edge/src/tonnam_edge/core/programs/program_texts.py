@@ -228,6 +228,13 @@ def probe_contradicts(zone: Words, moisture_pct: float, expected_pct: float, *, 
     )
 
 
+def probe_in_doubt(zone: Words) -> Text:
+    return text(
+        joined(zone.th, "หัววัดบอกไม่ตรงกับที่คำนวณสามวันติดกันหรือนานกว่า ไปดูหัววัด"),
+        f"{zone.en}: the probes contradict what was reckoned for three days or more. Look at the probes",
+    )
+
+
 def rain_unseen(hours: float, rain_mm: float | None) -> Text:
     """What is said of rain that fell while the controller was off; None: the gauge does not tell."""
     if rain_mm is None:
