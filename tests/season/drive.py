@@ -22,18 +22,18 @@ from tests.season.blows import (
     Water,
 )
 from tests.season.notes import Notes
+from tests.season.process import SECOND_MS, Process
 from tests.season.record import Act, Record, matters
 from tests.season.site import LAYOUTS, SEASONS, Layout
 from tests.season.wires import Wires, leave_out_contacts
-from tonnam_edge.core import Action, Core, Step
+from tonnam_edge.core import Action, Core
 from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.people.at_site import Request
 from tonnam_edge.core.plant.runs import Phase, Run
-from tonnam_link.messages import Command, CommandAction
+from tonnam_link.messages import CommandAction
 from tonnam_sim.world import World
 
-MIDNIGHT_MS = 1_795_194_000_000  # 2026-11-21 00:00 in Thailand
-SECOND_MS, DAY_MS = 1000, 86_400_000
+DAY_MS = 86_400_000
 DAY_IDLE_MS, NIGHT_IDLE_MS, RUNNING_MS = 1_800_000, 3_600_000, 240_000
 # After something has happened the next looks come so much later.
 LOOKS_MS = tuple(1000 * seconds for seconds in (1, 61))
@@ -47,13 +47,12 @@ SOONEST = 0.9
 # What goes on for long once it has begun: the usual looks see it.
 SLOW = ("line:", "rain")
 SETTLE_MS = 3 * 3_600_000
-KEY = "5a" * 8
 BOOT_MS = 20_000
 
 MakeCore = Callable[..., Core]
 
 
-class Episode:
+class Episode(Process):
     """One life of a farm with its edge. `run` it, then look at `record` and `world`.
 
     With `every_s` every step is that long. `make_core` makes the core, or one that is wrong on purpose. `layout` is a
@@ -68,6 +67,7 @@ class Episode:
         every_s: float | None = None,
         layout: Layout | None = None,
     ) -> None:
+        super().__init__()
         self.case = case
         self.layout = layout or (LAYOUTS | SEASONS)[case.layout]
         self.site = self.layout.site
@@ -82,21 +82,15 @@ class Episode:
         self._valves = {zone.part.valve: zone.id for zone in self.site.zones.values()}
         self.memory: bytes | None = None
         self._disk_well_ms = 0  # from when the disk takes everything
-        self._uncommitted: list[Step] = []
-        self._skew_ms, self._sure, self._sure_ms = 0, True, 0
         self._boot, self._booted_ms = "boot-0", self.now_ms - 3_600_000
-        self._dies: Kill | None = None
         self._up_ms = self.now_ms  # when the process starts
         self.core: Core | None = None
-        self._ids = 0
-        self._step: Step | None = None
         self._looked_ms = self.now_ms
         self._happened_ms, self._signature = self.now_ms, (0, 0, 0)
         self._heard_of = self._moved = 0  # events of the world
         self._struck_ms = -DAY_MS
         self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
         self._waiting: list[Blow] = []
-        self._later: list[tuple[int, Callable[[], None]]] = []
 
     def run(self) -> Record:
         """Live through the episode, then let what has begun come to its end."""
@@ -155,9 +149,6 @@ class Episode:
             self._in_ms(blow.after_s * SECOND_MS, partial(self._hit, blow))
         self._waiting = []
 
-    def _in_ms(self, wait_ms: int, what: Callable[[], None]) -> None:
-        self._later.append((self.now_ms + wait_ms, what))
-
     def _hit(self, blow: Blow) -> None:
         self.record.struck.append((self.now_ms, str(blow.plain())))
         self._happened_ms = self._struck_ms = self.now_ms
@@ -204,18 +195,6 @@ class Episode:
             self._skew_ms, self._sure = what.wrong_s * SECOND_MS, False
             self._in_ms((what.down_s + what.unsure_s) * SECOND_MS, self._set_right)
 
-    def _set_right(self) -> None:
-        self._skew_ms, self._sure = 0, True
-
-    def _command(self, action: CommandAction, zone: str, lives_s: int, **more: Any) -> None:
-        """The cloud knows the true time. A process that is down hears nothing of it."""
-        wall_ms = MIDNIGHT_MS + self.now_ms
-        command_id = f"command-{len(self.record.commands)}"
-        command = Command(command_id, action, zone, wall_ms, wall_ms + lives_s * SECOND_MS, signed_by=KEY, **more)
-        if self.core is not None:
-            self.record.commands.append((self.now_ms, command))
-            self.core.command(command)
-
     # ------------------------------------------------------------------------------------------------- process
 
     def _start(self) -> None:
@@ -232,22 +211,6 @@ class Episode:
         self.record.starts_ms.append(self.now_ms)
         self._happened_ms = self.now_ms
         self._wires.forget()
-
-    def _new_id(self) -> str:
-        self._ids += 1
-        return f"id-{self._ids}"
-
-    def _die(self, down_s: float) -> None:
-        self.core, self._step, self._dies, self._uncommitted = None, None, None, []
-        self._up_ms = self.now_ms + round(down_s * SECOND_MS)
-
-    @property
-    def _wall_ms(self) -> int:
-        return MIDNIGHT_MS + self.now_ms + self._skew_ms
-
-    @property
-    def _mono_ms(self) -> int:
-        return self.now_ms - self._booted_ms
 
     def _cycle(self, core: Core) -> None:
         """One cycle as the agent does it: closes at once, openings when what they rest on is on disk."""

@@ -7,7 +7,6 @@ few minutes anyway.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,13 +25,14 @@ from tests.season.blows import (
     Visit,
     Water,
 )
-from tests.season.drive import BOOT_MS, DAY_MS, KEY, MIDNIGHT_MS, SECOND_MS, MakeCore
+from tests.season.drive import BOOT_MS, DAY_MS, MakeCore
+from tests.season.process import SECOND_MS, Process
 from tests.season.record import Act, Record, Span, matters
 from tests.season.site_station import STATIONS, StationLayout
 from tests.season.wires import Wires
-from tonnam_edge.core import Action, Core, Step
+from tonnam_edge.core import Action, Core
 from tonnam_edge.core.people.at_site import Request
-from tonnam_link.messages import Command, CommandAction
+from tonnam_link.messages import CommandAction
 from tonnam_sim.world.flood import FloodWorld
 
 LOOKS_MS = tuple(1000 * seconds for seconds in (1, 2, 3, 6, 11, 16, 21, 31, 46, 61, 76))
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
     up_ms: int | None  # since when a process has been up, None without one
 
 
-class StationEpisode:
+class StationEpisode(Process):
     """One life of a flood gate with its edge. `run` it, then look at `record`, `samples` and `world`."""
 
     def __init__(
@@ -65,6 +65,7 @@ class StationEpisode:
         layout: StationLayout | None = None,
         every_s: float | None = None,
     ) -> None:
+        super().__init__()
         self.case, self.layout = case, layout or STATIONS[case.layout]
         self.site = self.layout.site
         self.world = FloodWorld(self.layout.config, case.seed)
@@ -79,19 +80,13 @@ class StationEpisode:
         self._make_core, self._every_ms = make_core, None if every_s is None else round(every_s * 1000)
         self._wires = Wires(self.site, self.world.buses)
         self._disk_well_ms = 0
-        self._uncommitted: list[Step] = []
-        self._skew_ms, self._sure = 0, True
         self._boot, self._booted_ms = "boot-0", self.now_ms - 3_600_000
-        self._dies: Kill | None = None
         self._up_ms = self.now_ms
-        self._ids = 0
-        self._step: Step | None = None
         self._happened_ms = self.now_ms
         self._heard_of = 0
         self._on_since: dict[str, int] = {}
         self._todo = sorted(case.blows, key=lambda blow: blow.at_s)
         self._waiting: list[Blow] = []
-        self._later: list[tuple[int, Callable[[], None]]] = []
 
     @property
     def most_steps(self) -> int:
@@ -132,9 +127,6 @@ class StationEpisode:
         for blow in self._waiting:
             self._in_ms(blow.after_s * SECOND_MS, partial(self._hit, blow))
         self._waiting = []
-
-    def _in_ms(self, wait_ms: int, what: Callable[[], None]) -> None:
-        self._later.append((self.now_ms + wait_ms, what))
 
     def _hit(self, blow: Blow) -> None:
         self.record.struck.append((self.now_ms, str(blow.plain())))
@@ -194,18 +186,6 @@ class StationEpisode:
             self._skew_ms, self._sure = what.wrong_s * SECOND_MS, False
             self._in_ms((what.down_s + what.unsure_s) * SECOND_MS, self._set_right)
 
-    def _set_right(self) -> None:
-        self._skew_ms, self._sure = 0, True
-
-    def _command(self, action: CommandAction, zone: str, lives_s: int, **more: Any) -> None:
-        """The cloud knows the true time. A process that is down hears nothing of it."""
-        wall_ms = MIDNIGHT_MS + self.now_ms
-        command_id = f"command-{len(self.record.commands)}"
-        command = Command(command_id, action, zone, wall_ms, wall_ms + lives_s * SECOND_MS, signed_by=KEY, **more)
-        if self.core is not None:
-            self.record.commands.append((self.now_ms, command))
-            self.core.command(command)
-
     # ------------------------------------------------------------------------------------------------- process
 
     def _start(self) -> None:
@@ -221,22 +201,6 @@ class StationEpisode:
         self.record.starts_ms.append(self.now_ms)
         self._happened_ms = self.now_ms
         self._wires.forget()
-
-    def _new_id(self) -> str:
-        self._ids += 1
-        return f"id-{self._ids}"
-
-    def _die(self, down_s: float) -> None:
-        self.core, self._step, self._dies, self._uncommitted = None, None, None, []
-        self._up_ms = self.now_ms + round(down_s * SECOND_MS)
-
-    @property
-    def _wall_ms(self) -> int:
-        return MIDNIGHT_MS + self.now_ms + self._skew_ms
-
-    @property
-    def _mono_ms(self) -> int:
-        return self.now_ms - self._booted_ms
 
     def _cycle(self, core: Core) -> None:
         """One cycle as the agent does it: what is safe at once, the rest when what it rests on is on disk."""
