@@ -49,7 +49,7 @@ class Board:
 
 async def turned_off(folder: Path, address: str, *, within_s: float) -> bool:
     site = site_of(folder, SITE.replace("tcp://127.0.0.1:1502", address))
-    return await all_off(site, ModbusTransport, structlog.get_logger(), within_s=within_s)
+    return await all_off(site, ModbusTransport, structlog.get_logger(), None, within_s=within_s)
 
 
 async def test_all_off_tries_again_until_every_coil_is_read_back_as_off(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_all_off_closes_valves_of_every_kind_and_leaves_on_what_is_safe_so
     text += ACTUATOR.format("flood", "pump", 4) + 'safe_state = "on"\n'
     async with ModbusServer(board.execute) as server:
         site = site_of(tmp_path, text.replace("tcp://127.0.0.1:1502", server.address))
-        assert await all_off(site, ModbusTransport, structlog.get_logger(), within_s=4)
+        assert await all_off(site, ModbusTransport, structlog.get_logger(), None, within_s=4)
     assert board.on[:6] == [False, True, False, True, True, True]
 
 

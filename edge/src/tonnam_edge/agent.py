@@ -20,6 +20,7 @@ from tonnam_edge.desk import Desk
 from tonnam_edge.modbus.bus import Bus
 from tonnam_edge.modbus.wire import ModbusTransport, Transport
 from tonnam_edge.recollection import Recollection, begin_with, recollections
+from tonnam_edge.second_copy import Standing, standing_of
 from tonnam_edge.site.site import Site
 from tonnam_edge.site.site_file import BusPart
 from tonnam_edge.state_store import StateStore, Until
@@ -89,6 +90,15 @@ class Agent:
         self._watchdog = Watchdog(site, self._buses.values(), clock.mono_ms, log)
         self._cycled_mono_ms = clock.mono_ms()
 
+    @property
+    def stands(self) -> Standing | None:
+        """What people have said and what stands; None while the memory is unread, or cannot be made out."""
+        try:
+            return None if self.core.unread else standing_of(self.core.document)
+        except Exception as failure:  # noqa: BLE001 - all is to be turned off, whatever is wrong with the core
+            self._log.error("state.senseless", reason=str(failure))
+            return None
+
     def stop(self) -> None:
         """Begin to end: the running water is stopped, all is turned off and read back."""
         self._ending.set()
@@ -133,7 +143,7 @@ class Agent:
                 task.cancel()
 
     async def _all_off(self, within_s: float) -> bool:
-        return await all_off(self.site, self._transport, self._log, within_s=within_s)
+        return await all_off(self.site, self._transport, self._log, self.stands, within_s=within_s)
 
     async def _begin(self) -> None:
         """Hand over what the last process left, and say what there is here."""

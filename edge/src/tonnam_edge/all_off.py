@@ -10,17 +10,22 @@ from typing import Any
 from tonnam_edge.core import Action
 from tonnam_edge.modbus.wire import Transport
 from tonnam_edge.modbus.writes import writes_of
+from tonnam_edge.second_copy import Standing
 from tonnam_edge.site.coils import position
 from tonnam_edge.site.polling import Read, coil_id
 from tonnam_edge.site.profile import FUNCTION_CODE
 from tonnam_edge.site.site import Actuator, Site
 from tonnam_edge.site.site_file import BusPart
-from tonnam_edge.station_locks import locked_now
+from tonnam_edge.station_locks import in_hand
 
 # How long the end may take: everything must be read back as off within this, or the relays' own timers must do.
 ENDING_S = 4.0
 AGAIN_S = 0.2
-LOCK_SHARE = 0.25  # of the time, for reading who has locked what
+LOCK_SHARE = 0.25  # of the time, for reading who has what in hand
+PERHAPS_LOCKED = (
+    "its key or switch is not read, and what it said last is not known: somebody may be working there. It is left "
+    "alone, and goes into its safe state when its board's timer ends"
+)
 IS_OFF = "Valves and pump were turned off, and read back as off"
 IS_SAFE = "Pumps and gates were brought into their safe state, and read back there"
 NOT_OFF = (
@@ -30,28 +35,33 @@ NOT_OFF = (
 
 
 async def all_off(
-    site: Site, transport: Callable[[BusPart], Transport], log: Any, *, within_s: float = ENDING_S
+    site: Site,
+    transport: Callable[[BusPart], Transport],
+    log: Any,
+    remembered: Standing | None,
+    *,
+    within_s: float = ENDING_S,
 ) -> bool:
     """Bring every actuator into its safe state, pumps first, again and again for `within_s`.
 
     True when all were read back so. A latching valve was told to close; its coils do not say whether it has.
 
-    Each bus and each actuator by itself: what fails on one holds up none of the others. What somebody has locked by
-    the key of its station is left alone.
+    Each bus and each actuator by itself: what fails on one holds up none of the others. Stations that somebody has in
+    hand are left alone: by what their switches say, else by what is `remembered` of them. None: that is lost, and
+    then one whose switches cannot be read is left alone, too, and nothing is proven of it.
     """
     by_bus: dict[str, list[Actuator]] = defaultdict(list)
-    locked = await locked_now(site, transport, within_s * LOCK_SHARE)
-    for name in sorted(locked):
-        log.warning(
-            "all_off.locked", actuator=name, meaning="somebody has locked it at the cabinet; it is left alone"
-        )
-    ours = (actuator for actuator in site.actuators.values() if actuator.id not in locked)
+    left = await in_hand(site, transport, within_s * LOCK_SHARE, remembered)
+    for name in sorted(left.surely):
+        log.warning("all_off.locked", actuator=name, meaning="somebody has it in hand or locked; it is left alone")
+    ours = [each for each in site.actuators.values() if each.id not in left.surely | left.perhaps]
     for actuator in sorted(ours, key=lambda actuator: actuator.stops_at):
         by_bus[site.devices[actuator.part.device].part.bus].append(actuator)
-    left = await asyncio.gather(
+    unproven = await asyncio.gather(
         *(_bus_off(site, site.buses[bus], found, transport, within_s) for bus, found in by_bus.items())
     )
-    failures = {name: reason for one in left for name, reason in one.items()}
+    failures = {name: reason for one in unproven for name, reason in one.items()}
+    failures |= dict.fromkeys(sorted(left.perhaps & site.actuators.keys()), PERHAPS_LOCKED)
     for name, reason in failures.items():
         log.error("all_off.failed", actuator=name, reason=reason)
     return not failures

@@ -25,7 +25,7 @@ from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import last_site
 from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.modbus.wire import ModbusTransport
-from tonnam_edge.recollection import UNREADABLE
+from tonnam_edge.recollection import UNREADABLE, standing_in
 from tonnam_edge.serve import ClockWord, LinkSettings, Served
 from tonnam_edge.site.address import ALLOWED
 from tonnam_edge.site.check import BadSiteFile, load_site
@@ -175,7 +175,9 @@ def turn_all_off(
     state: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The agent's folder: what it has last served counts when SITE.toml is broken."
+            metavar="DIR",
+            help="The agent's folder: what it has last served counts when SITE.toml is broken, and what it knows of "
+            "keys and switches where they do not answer.",
         ),
     ] = None,
     bus: BusOption = None,
@@ -185,7 +187,8 @@ def turn_all_off(
 ) -> None:
     """Turn every valve and pump off, and read it back. For an emergency, and for after the end of an agent.
 
-    A city's pumps and gates go into their own safe state, which for a flood pump is on; what is locked is left alone.
+    A city's pumps and gates go into their own safe state, which for a flood pump is on; what is locked is left alone,
+    and without DIR also what may be locked.
 
     Ends with 0 when all were read back as off, with 1 when not: then look at the cabinet.
     """
@@ -193,7 +196,7 @@ def turn_all_off(
         site, _ = load_site(site_file, _addresses(bus))
     except BadSiteFile:
         site = _load(site_file, bus) if state is None else _last_site(site_file, state)
-    is_off = asyncio.run(_all_off(site, unless_guarded=unless_guarded))
+    is_off = asyncio.run(_all_off(site, state, unless_guarded=unless_guarded))
     if is_off is not None:
         typer.echo(told(is_off, site), err=not is_off)
     raise typer.Exit(1 if is_off is False else 0)
@@ -334,7 +337,7 @@ def _cloud_key() -> str | None:
     return text
 
 
-async def _all_off(site: Site, *, unless_guarded: bool) -> bool | None:
+async def _all_off(site: Site, state: Path | None, *, unless_guarded: bool) -> bool | None:
     """Turn everything off, but with `unless_guarded` not what a running agent looks after. None: nothing is left."""
     with contextlib.closing(PortLocks("tonnam-edge all-off")) as ports:
         others = ports.take_free(site)
@@ -345,7 +348,8 @@ async def _all_off(site: Site, *, unless_guarded: bool) -> bool | None:
             site = replace(site, actuators=free)
         if not site.actuators:
             return None
-        return await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"))
+        remembered = None if state is None or not site.stations else await standing_in(state)
+        return await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"), remembered)
 
 
 def _said(noted: BaseException, *failures: BaseException) -> str:

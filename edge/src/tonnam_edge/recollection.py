@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from tonnam_edge.second_copy import Damaged
-from tonnam_edge.state_store import StateStore
+from tonnam_edge.second_copy import Damaged, SecondCopy, Standing, standing_of
+from tonnam_edge.state_store import STATE_FILE, StateStore
 
 T = TypeVar("T")
+COPY_ANSWERS_S = 0.5
 UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, OSError)
 
 
@@ -54,3 +59,31 @@ def begin_with(
         except UNREADABLE as failure:
             damaged(each, failure)
     return begin(nothing.document), nothing
+
+
+async def standing_in(folder: Path, within_s: float = COPY_ANSWERS_S) -> Standing | None:
+    """What stands by the copy in a state directory: nothing where no agent has lived. None when that cannot be read
+    within so many seconds. A disk that hangs is not waited for, nor does it hold up the end of the process."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Standing | None] = loop.create_future()
+
+    def read() -> None:
+        found = _standing_in(folder)
+        with contextlib.suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
+
+    threading.Thread(target=read, name="standing", daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            return await answer
+    return None
+
+
+def _standing_in(folder: Path) -> Standing | None:
+    try:
+        document = SecondCopy(folder).read()
+        if document is not None:
+            return standing_of(document)
+        return None if (folder / STATE_FILE).exists() else Standing()
+    except (Damaged, *UNREADABLE):
+        return None

@@ -80,7 +80,7 @@ class SecondCopy:
         """Copy what stands by this memory, if it is other than what was written last; nothing of what is no memory. A
         disk that refuses is tried again with the next one."""
         try:
-            document = _standing_of(memory)
+            document = _copied(memory)
         except msgspec.MsgspecError:
             return
         if document == self._written:
@@ -105,8 +105,13 @@ class SecondCopy:
         return document
 
 
-def _standing_of(memory: bytes) -> bytes:
-    standing = msgspec.json.decode(memory, type=Standing)
+def standing_of(memory: bytes) -> Standing:
+    """What stands by the document of a memory, or of a copy. Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(memory, type=Standing)
+
+
+def _copied(memory: bytes) -> bytes:
+    standing = standing_of(memory)
     for stock in standing.dosing.stocks.values():
         stock.used_ml = -(-stock.used_ml // STOCK_STEP_ML) * STOCK_STEP_ML
     return msgspec.json.encode(standing, order="deterministic")

@@ -17,6 +17,8 @@ from tonnam_edge.errors import Misconfigured, Transient
 from tonnam_edge.last_site import keep_site
 from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.modbus.wire import ModbusTransport
+from tonnam_edge.recollection import standing_in
+from tonnam_edge.second_copy import Standing
 from tonnam_edge.site.check import BadSiteFile
 from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import KEYS_FILE, OUTBOX_FILE, StateLock, StateStore
@@ -61,6 +63,7 @@ class Served:
         self._clock = NodeClock(kernel_synced=lambda: True) if link.clock is ClockWord.TRUSTED else NodeClock()
         self._ports = PortLocks(f"state {state.absolute()}")
         self._agent: Agent | None = None
+        self._stands: Standing | None = None  # what people had said when the last agent ended, if there was one
         self._ended = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, "start")
         self._read_again = asyncio.Event()
@@ -82,13 +85,14 @@ class Served:
                 raise  # another agent uses this state, or there is no such place: nothing was touched
             except BaseException as failure:
                 if self._agent is None:
-                    failure.add_note(told(await self._all_off(), self._site))
+                    remembered = self._stands or await standing_in(self._state)
+                    failure.add_note(told(await self._all_off(remembered), self._site))
                 raise
             finally:
                 self._disk.shutdown(wait=False, cancel_futures=True)
 
-    async def _all_off(self) -> bool:
-        return await all_off(self._site, ModbusTransport, self._log)
+    async def _all_off(self, remembered: Standing | None) -> bool:
+        return await all_off(self._site, ModbusTransport, self._log, remembered)
 
     async def _from_disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `work`. While the disk hangs there is no agent: then everything is turned off from here.
@@ -102,7 +106,7 @@ class Served:
             ended = asyncio.ensure_future(self._ended.wait())
             either: set[asyncio.Future[Any]] = {doing, ended}
             while not (doing.done() or ended.done()):
-                pause_s = OFF_AGAIN_S if await self._all_off() else DISK_ANSWERS_S
+                pause_s = OFF_AGAIN_S if await self._all_off(self._stands) else DISK_ANSWERS_S
                 await asyncio.wait(either, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
             if not doing.done():
@@ -127,7 +131,7 @@ class Served:
                 self._ports.keep_only(site)
                 site, unheard = await agent.run(), uplink.commands
                 if site is not None:
-                    self._agent, store.set_aside = None, None
+                    self._stands, self._agent, store.set_aside = agent.stands, None, None
         finally:
             reading.cancel()
 

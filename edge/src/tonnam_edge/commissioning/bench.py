@@ -92,11 +92,15 @@ class Bench:
         sensed = next((each for each in self.site.sensed if each.datastream.id == datastream), None)
         if sensed is None:
             return None
-        device = self.site.devices[sensed.device]
         try:
-            return (await self._drive(device.plan.poll(), device.part.bus, device.part.unit)).get(sensed.value)
+            return (await self.values(sensed.device)).get(sensed.value)
         except EdgeError:
             return None
+
+    async def values(self, name: str) -> Values:
+        """All that a device measures now. Raises EdgeError."""
+        device = self.site.devices[name]
+        return await self._drive(device.plan.poll(), device.part.bus, device.part.unit)
 
     async def close(self) -> None:
         for port in self._ports.values():

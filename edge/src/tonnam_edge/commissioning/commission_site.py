@@ -19,6 +19,7 @@ from tonnam_edge.commissioning.commission import Commissioning, Times
 from tonnam_edge.modbus.port_locks import PortLocks
 from tonnam_edge.modbus.wire import ModbusTransport
 from tonnam_edge.person import Gone, Person
+from tonnam_edge.second_copy import Standing
 from tonnam_edge.site.site import Site
 from tonnam_edge.site.site_edit import write_results
 
@@ -53,7 +54,8 @@ async def commission_site(
                 say(str(failure))
             finally:
                 await bench.close()
-                is_off = await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"))
+                nothing = Standing()  # the person has isolated everything, and what was moved was moved here
+                is_off = await all_off(site, ModbusTransport, structlog.get_logger("tonnam.edge"), nothing)
             say(told(is_off, site))
             if code == FINISHED and is_off:
                 await _keep(file, commissioning, addresses, person)

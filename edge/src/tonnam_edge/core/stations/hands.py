@@ -21,6 +21,8 @@ from tonnam_edge.site.station_file import LockPart, StationModePart, StationPart
 FIRST_LOOK_S = 10.0
 Changed = Callable[[str, Text, Now], None]
 """Tells of a switch that was turned: the kind of event and what it means."""
+Reading = Callable[[str], float | None]
+"""What a contact says, by device/input; None when it is not read."""
 
 
 class Hands:
@@ -56,13 +58,13 @@ class Hands:
         """Read both. A single look is enough to see it locked, or not on auto."""
         mono_ms = image.now.mono_ms
         if self._station.lock is not None:
-            locked = self._said_locked(self._station.lock, image)
+            locked = said_locked(self._station.lock, self._reading(image))
             self._heard("lock", locked)
             if self._lock.hear(locked, mono_ms, at_once=locked is True):
                 self._kept.locked = locked
                 self._changed("station.lock", texts.locked() if locked else texts.unlocked(), image.now)
         if self._station.mode is not None:
-            mode = self._said_mode(self._station.mode, image)
+            mode = said_mode(self._station.mode, self._reading(image))
             self._heard("mode", mode)
             by_hand = mode is not None and mode is not Mode.AUTO
             if self._mode.hear(mode, mono_ms, at_once=by_hand) and self._mode.known is not None:
@@ -104,19 +106,25 @@ class Hands:
         if said is not None:
             self._read.add(key)
 
-    def _said_locked(self, part: LockPart, image: Image) -> bool | None:
-        closed = image.value(f"{self._site}/{part.contact}")
-        return None if closed is None else bool(closed) is part.closed_when_locked
+    def _reading(self, image: Image) -> Reading:
+        return lambda contact: image.value(f"{self._site}/{contact}")
 
-    def _said_mode(self, part: StationModePart, image: Image) -> Mode | None:
-        """What the contacts say; None when they are not read, or say auto and hand at once."""
-        auto = image.value(f"{self._site}/{part.auto}")
-        hand = 0.0 if part.hand is None else image.value(f"{self._site}/{part.hand}")
-        if auto is None or hand is None or (auto and hand):
-            return None
-        if auto:
-            return Mode.AUTO
-        return Mode.HAND if hand or part.hand is None else Mode.OFF
+
+def said_locked(part: LockPart, value: Reading) -> bool | None:
+    """What the contact of a key says; None when it is not read."""
+    closed = value(part.contact)
+    return None if closed is None else bool(closed) is part.closed_when_locked
+
+
+def said_mode(part: StationModePart, value: Reading) -> Mode | None:
+    """What the contacts of a switch say; None when they are not read, or say auto and hand at once."""
+    auto = value(part.auto)
+    hand = 0.0 if part.hand is None else value(part.hand)
+    if auto is None or hand is None or (auto and hand):
+        return None
+    if auto:
+        return Mode.AUTO
+    return Mode.HAND if hand or part.hand is None else Mode.OFF
 
 
 def _mode(word: str | None) -> Mode | None:
