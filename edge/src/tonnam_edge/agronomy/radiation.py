@@ -43,8 +43,9 @@ class Transmissivity(NamedTuple):
 class Outside:
     """What is known of a period's light in the open, best first. None: not known.
 
-    Temperatures are for whole days; sunshine is what the period had. `inverter_share` is what the solar roof gave of
-    what it gives under a clear sky. `recent_mj_m2` are the last days' good values, oldest first.
+    Temperatures are the highest and lowest of a whole day, also for an hour of it; sunshine is what the period had.
+    `inverter_share` is what the solar roof gave of what it gives under a clear sky. `recent_mj_m2` are the last days'
+    good values, oldest first.
     """
 
     pyranometer_mj_m2: float | None = None
@@ -173,8 +174,9 @@ def _by_sunshine(sky: Sky, seen: Outside, marks: set[Mark]) -> float | None:
 
 
 def _by_temperature(sky: Sky, seen: Outside, marks: set[Mark]) -> float | None:
+    """FAO-56 equation 50. It is of days; an hour gets the day's share of what the sun sends above the air."""
     t_max, t_min = judged(seen.t_max_c, -40, 60, marks), judged(seen.t_min_c, -40, 60, marks)
-    if not sky.whole_day or t_max is None or t_min is None or t_max <= t_min:
+    if t_max is None or t_min is None or t_max <= t_min:
         return None
     return from_temperature_mj_m2(sky, t_max, t_min, seen.coastal)
 

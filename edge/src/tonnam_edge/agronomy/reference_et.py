@@ -64,7 +64,7 @@ class DayAir:
 
 @dataclass(frozen=True, kw_only=True)
 class HourAir:
-    """What was measured of an hour's air. `night_t_min_c` is the last night's lowest, for want of a hygrometer.
+    """What was measured of an hour's air. `night_t_min_c` is the last day's lowest, for want of a hygrometer.
 
     `clearness` is Rs/Rso of the last hours before sunset, for the hours of the night (see `clearness_of`).
     """

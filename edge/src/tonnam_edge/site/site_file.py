@@ -32,6 +32,7 @@ class PlacePart(Model):
     longitude: Annotated[float, Field(ge=-180, le=180)]
     timezone: str = "Asia/Bangkok"
     elevation_m: Annotated[float, Field(ge=-400, le=5000)] = 0.0
+    coastal: bool = False
     cover: Literal["none", "greenhouse"] = "none"
 
     @property

@@ -8,12 +8,13 @@ from tonnam_edge.agronomy import sky
 from tonnam_edge.agronomy.crop import USUAL_CLIMATE, Climate
 from tonnam_edge.agronomy.place import Place
 from tonnam_edge.agronomy.reference_et import WIND_UNDER_COVER_M_S, wind_at_2m_m_s
-from tonnam_edge.core.programs.kept import DayAirKept, Kept
+from tonnam_edge.core.programs.kept import DAY_H, DayAirKept, Kept
 from tonnam_edge.site.growing_file import ClimatologyPart, WeatherPart
 
 DAYS_KEPT = 8  # a week that is over, and today
 LEAST_HOURS = 12.0  # a day of which less was seen says nothing of its lowest humidity
 MIDDLE_OF_MONTH = 15
+LEAST_WARMTH_H = 20  # of the last day: of fewer hours nobody knows whether they had its coldest and its warmest
 
 
 def follow(kept: Kept, humidity_pct: float | None, wind_m_s: float | None, hours: float, day: date) -> None:
@@ -28,6 +29,23 @@ def follow(kept: Kept, humidity_pct: float | None, wind_m_s: float | None, hours
     if wind_m_s is not None:
         of_day.wind_m = round(of_day.wind_m + wind_m_s * hours, 3)
         of_day.wind_h = round(of_day.wind_h + hours, 3)
+
+
+def note_warmth(kept: Kept, air_c: float | None) -> None:
+    """Keep the mean temperature of the period that is over, for a day."""
+    kept.warmth = [row for row in kept.warmth if kept.hours - row[0] <= DAY_H]
+    if air_c is None:
+        return
+    hour = int(kept.hours)
+    if kept.warmth and kept.warmth[-1][0] == hour:
+        air_c = (air_c + kept.warmth.pop()[1]) / 2
+    kept.warmth.append((hour, round(air_c, 2)))
+
+
+def extremes_c(kept: Kept) -> tuple[float, float] | None:
+    """Lowest and highest temperature of the last 24 hours; None when too few of them were measured."""
+    lately = [air_c for hour, air_c in kept.warmth if kept.hours - hour <= DAY_H]
+    return (min(lately), max(lately)) if len(lately) >= LEAST_WARMTH_H else None
 
 
 def of_days(kept: Kept, weather: WeatherPart, today: date, *, under_cover: bool) -> Climate:

@@ -192,6 +192,7 @@ class Grounds:
             if hours >= 0.5:
                 self._sun.learn(seen, found, light, middle, kept)
         kept.hours = round(kept.hours + hours, 6)
+        climate.note_warmth(kept, seen.air_temperature)
         add(kept.et0, kept.hours - hours / 2, mm)
         rain_mm = self._believed_rain_mm(seen, light)
         add(kept.rain, kept.hours, rain_mm)

@@ -143,6 +143,7 @@ class Kept(msgspec.Struct, omit_defaults=True):
     dry_rain_h: list[float] = []
     gauge_doubted: bool = False
     air: list[DayAirKept] = []
+    warmth: list[tuple[int, float]] = []  # hours of the last day with the mean temperature of the air, C
     marked_h: dict[str, float] = {}  # hours of today in which something stood in for weather, by agronomy.marks.Mark
     marks_told: list[str] = []
     forecast_h: float | None = None  # since when a forecast of rain holds the programs

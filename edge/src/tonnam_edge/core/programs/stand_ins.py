@@ -32,6 +32,7 @@ WORDS: dict[Mark, tuple[str, str]] = {
     Mark.RADIATION_FROM_OUTSIDE: ("แสงจากข้างนอก", "light from outside"),
     Mark.RADIATION_FROM_FORECAST: ("แสงจากพยากรณ์", "light from the forecast"),
     Mark.RADIATION_FROM_INVERTER: ("แสงจากหลังคาโซลาร์", "light from the solar roof"),
+    Mark.RADIATION_FROM_TEMPERATURE: ("แสงจากอุณหภูมิสูงสุดและต่ำสุดของวัน", "light from the day's range of temperature"),
     Mark.RADIATION_FROM_CLIMATOLOGY: ("แสงปกติของเดือน", "the month's usual light"),
     Mark.RADIATION_MEDIAN: ("แสงเฉลี่ยหลายวันก่อน", "light of the last days"),
     Mark.RADIATION_DEFAULT: ("แสงครึ่งหนึ่งของฟ้าใส", "half of the light above the air"),

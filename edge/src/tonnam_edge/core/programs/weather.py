@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from tonnam_edge.agronomy import radiation, reference_et, sky
 from tonnam_edge.agronomy.air import Humidity
@@ -130,7 +132,23 @@ class Watch:
 
 
 # The light was not measured in that hour.
-USUAL_LIGHT = frozenset({Mark.RADIATION_FROM_CLIMATOLOGY, Mark.RADIATION_MEDIAN, Mark.RADIATION_DEFAULT})
+USUAL_LIGHT = frozenset(
+    {
+        Mark.RADIATION_FROM_TEMPERATURE,
+        Mark.RADIATION_FROM_CLIMATOLOGY,
+        Mark.RADIATION_MEDIAN,
+        Mark.RADIATION_DEFAULT,
+    }
+)
+
+
+class _Past(NamedTuple):
+    """What of earlier hours helps to reckon one: lowest and highest temperature of the last day, yields of the roof
+    and light at the same hour of earlier days."""
+
+    extremes_c: tuple[float, float] | None = None
+    roof: Sequence[tuple[float, float]] = ()
+    light_mj_m2: Sequence[float] = ()
 
 
 class Sun:
@@ -138,7 +156,12 @@ class Sun:
 
     def __init__(self, site: Site) -> None:
         place = site.file.site
-        self.place = Place(latitude_deg=place.latitude, longitude_deg=place.longitude, elevation_m=place.elevation_m)
+        self.place = Place(
+            latitude_deg=place.latitude,
+            longitude_deg=place.longitude,
+            elevation_m=place.elevation_m,
+            coastal=place.coastal,
+        )
         self.under_cover = place.under_cover
         self.part: WeatherPart = site.file.weather
         self._through = [
@@ -149,12 +172,15 @@ class Sun:
         """ET0 of a period of at most some hours, as mm an hour, and its light as MJ/m2 an hour."""
         above = self._sky(middle, hours)
         own = kept.own.get(str(middle.hour), [])
-        light = self._light(seen, above, middle.date(), kept.roof.get(str(middle.hour), []), [mj for _, mj in own])
+        extremes_c = climate.extremes_c(kept)
+        past = _Past(extremes_c, kept.roof.get(str(middle.hour), []), [mj for _, mj in own])
+        light = self._light(seen, above, middle.date(), past)
         weather = HourAir(
             t_c=seen.air_temperature,
             humidity=Humidity(rh_mean_pct=seen.humidity),
             wind_m_s=seen.wind_speed,
             wind_height_m=self.part.wind_height_m,
+            night_t_min_c=None if extremes_c is None else extremes_c[0],
             clearness=kept.clearness,
         )
         recent = [mm for mm, _ in own]
@@ -169,13 +195,14 @@ class Sun:
         if not self.under_cover and seen.radiation is None and lux is not None and per_w is not None:
             seen = replace(seen, radiation=lux / per_w)
         own = kept.own.get(str(at.hour), [])
-        light = self._light(seen, self._sky(at, 1.0), at.date(), [], [mj for _, mj in own])
+        past = _Past(climate.extremes_c(kept), light_mj_m2=[mj for _, mj in own])
+        light = self._light(seen, self._sky(at, 1.0), at.date(), past)
         return light.mj_m2 * 1e6 / 3600, bool(light.marks & USUAL_LIGHT)
 
     def usual_mm(self, middle: datetime) -> float:
         """ET0 of an hour at this place when nothing was ever measured, mm: of its usual temperatures, warmest
         at two in the afternoon, with the night's lowest as its dew point."""
-        light = self._light(Seen(), self._sky(middle, 1.0), middle.date(), [], [])
+        light = self._light(Seen(), self._sky(middle, 1.0), middle.date(), _Past())
         low, high = climate.usual_temperatures_c(self.part, self.place, middle)
         warm = math.cos(math.pi * (middle.hour + 0.5 - WARMEST_HOUR) / 12)
         weather = HourAir(t_c=(low + high) / 2 + (high - low) / 2 * warm, night_t_min_c=low)
@@ -206,27 +233,24 @@ class Sun:
             extraterrestrial_mj_m2=found.extraterrestrial_mj_m2 / span, clear_mj_m2=found.clear_mj_m2 / span
         )
 
-    def _light(
-        self,
-        seen: Seen,
-        above: sky.Sky,
-        day: date,
-        roof: list[tuple[float, float]],
-        recent_mj_m2: list[float],
-    ) -> Radiation:
-        share = radiation.inverter_share(seen.inverter_energy, above.clear_mj_m2, roof)
+    def _light(self, seen: Seen, above: sky.Sky, day: date, past: _Past) -> Radiation:
+        share = radiation.inverter_share(seen.inverter_energy, above.clear_mj_m2, past.roof)
         outside = _mj_m2(seen.radiation_outside)
         usual = climate.light_share(self.part, self.place, day)
         climatology = None if usual is None else usual * above.extraterrestrial_mj_m2
         if not self.under_cover:
             pyranometer = _mj_m2(seen.radiation) if seen.radiation is not None else outside
+            t_min_c, t_max_c = past.extremes_c or (None, None)
             known = radiation.Outside(
                 pyranometer_mj_m2=pyranometer,
                 sunshine_h=seen.sunshine,
                 forecast_mj_m2=_mj_m2(seen.radiation_forecast),
                 inverter_share=share,
+                t_max_c=t_max_c,
+                t_min_c=t_min_c,
+                coastal=self.place.coastal,
                 climatology_mj_m2=climatology,
-                recent_mj_m2=recent_mj_m2,
+                recent_mj_m2=past.light_mj_m2,
             )
             return radiation.outside(above, known)
         if outside is None and seen.sunshine is not None:
@@ -239,7 +263,7 @@ class Sun:
             forecast_mj_m2=_mj_m2(seen.radiation_forecast),
             inverter_share=share,
             climatology_mj_m2=climatology,
-            recent_mj_m2=recent_mj_m2,
+            recent_mj_m2=past.light_mj_m2,
         )
         return radiation.inside(above, inside, radiation.transmissivity_on(day, self._through))
 
