@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,9 @@ COMPUTING = (
     "tests/edge/test_plant_safety",
 )
 """What takes longest of those that mostly compute."""
+
+WAITS = re.compile(r"async def test_|async with|asyncio\.run|subprocess|playwright|_server\b")
+"""What the text of a module has whose tests mostly wait."""
 
 
 def pytest_configure() -> None:
@@ -78,16 +80,38 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
-    """`--dist loadgroup`, which pytest 9.2 has broken: the tests of a module with `xdist_group` go to one worker."""
+class ByKind(LoadScopeScheduling):  # type: ignore[misc]
+    """As many workers as there are cores begin with what computes, the others with what mostly waits: so neither
+    cores nor workers stand idle, and fewer of them start servers. Tests of a module with `xdist_group` go to one
+    worker, as by `--dist loadgroup`, which pytest 9.2 has broken.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return _group(nodeid.split("::")[0]) or nodeid
+        return _group(_module(nodeid)) or nodeid
+
+    def _assign_work_unit(self, node: Any) -> None:
+        computing = min(os.cpu_count() or 1, self.numnodes // 2)
+        waits = int(node.gateway.id.removeprefix("gw")) >= computing
+        mine = (scope for scope, unit in self.workqueue.items() if _waits(_module(next(iter(unit)))) is waits)
+        scope = next(mine, None)
+        if scope is not None:
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup | None:
-    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByKind | None:
+    return ByKind(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def _module(nodeid: str) -> str:
+    return nodeid.split("::")[0]
+
+
+@cache
+def _waits(module: str) -> bool:
+    """Whether a module's tests wait for sockets and processes more than they compute."""
+    return WAITS.search((ROOT / module).read_text("utf-8")) is not None
 
 
 @cache
@@ -98,9 +122,8 @@ def _group(module: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, by turns what waits and what computes, so that the short ones fill the end."""
-    waiting, computing = _of(items, WAITING), _of(items, COMPUTING)
-    first = [item for pair in zip_longest(waiting, computing) for item in pair if item is not None]
+    """Begin with what takes longest, so that the short ones fill the end."""
+    first = _of(items, (*WAITING, *COMPUTING))
     taken = {id(item) for item in first}
     items[:] = [*first, *(item for item in items if id(item) not in taken)]
 

@@ -92,7 +92,7 @@ class Weathered(Field):
 
 
 def days(play: Play, number: float) -> None:
-    play.leap(number * DAY_S, at_most_s=300)
+    play.leap(number * DAY_S, at_most_s=900)
 
 
 def litres_of(play: Play, zone: str = "zone-1") -> list[tuple[int, float]]:
