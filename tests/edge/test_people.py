@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.farms import BAND, site_of
-from tests.edge.switches import SwitchPlay, farm, memory, say, stands, switched
+from tests.edge.farms import BAND, SITE, site_of
+from tests.edge.switches import ZONE_1, SwitchPlay, farm, memory, say, stands, switched
 from tonnam_edge.core.people.contact import SETTLES_S, UNKNOWN_AFTER_S
 from tonnam_edge.core.people.emergency import WAIT_AFTER_RELEASE_S
 from tonnam_edge.site.site import Site
@@ -156,6 +156,67 @@ def test_a_switch_last_seen_off_stays_off_while_it_is_silent_and_across_a_restar
     play.water()
     play.run(5)
     assert play.states() == ["refused"]
+
+
+def doubts(play: SwitchPlay) -> list[object]:
+    return [each["of"] for each in stands(play).get("doubts", [])]
+
+
+def test_water_by_hand_behind_a_silent_switch_is_a_doubt_and_no_leak(site: Site) -> None:
+    play = farm(site)
+    play.run(60)
+    play.field.switches_answer = False
+    play.run(60)
+    play.field.turn(1, "hand")
+    play.field.hand_l_min = 60.0
+    play.run(120)
+    assert (memory(play).latches, doubts(play)) == ({}, ["flow"])
+    play.field.switches_answer = True
+    play.run(200)
+    assert (memory(play).latches, doubts(play)) == ({}, [])
+    play.field.hand_l_min = 0.0
+    play.run(150)
+    assert [body["cause"] for body in play.of_kind("run.started")] == ["hand"]
+
+
+def test_what_flows_on_when_a_silent_switch_says_auto_is_a_leak_and_what_stopped_before_is_none(site: Site) -> None:
+    play = farm(site)
+    play.run(60)
+    play.field.switches_answer = False
+    play.field.hand_l_min = 60.0
+    play.run(120)
+    play.field.hand_l_min = 0.0
+    play.field.switches_answer = True
+    play.run(200)
+    assert (memory(play).latches, doubts(play)) == ({}, [])
+    play.field.switches_answer = False
+    play.field.hand_l_min = 60.0
+    play.run(120)
+    play.field.switches_answer = True
+    play.run(90)
+    assert ([latch.kind for latch in memory(play).latches.values()], doubts(play)) == (["leak"], [])
+
+
+def test_too_much_water_behind_a_silent_switch_ends_the_run_and_only_programs_wait_for_it(tmp_path: Path) -> None:
+    text = switched(SITE + BAND).replace(ZONE_1, "").replace('[cabinet]\nemergency_stop = "switches/input_4"\n', "")
+    play = farm(site_of(tmp_path, text), dry=True)
+    play.run(60)
+    play.field.switches_answer = False
+    play.run(60)
+    play.field.hand_l_min = 200.0
+    play.run(120)
+    assert [ended.body["outcome"] for ended in play.ended()] == ["failed"]
+    assert (memory(play).latches, doubts(play)) == ({}, ["flow"])
+    play.field.hand_l_min = 0.0
+    play.run(1200)
+    assert len(play.of_kind("run.started")) == 1
+    play.water(seconds=30)
+    play.run(60)
+    assert play.states()[-1] == "done"
+    play.field.switches_answer = True
+    play.run(1200)
+    assert doubts(play) == []
+    assert len(play.of_kind("run.started")) > 2
 
 
 def test_a_bounce_of_a_contact_is_nothing(site: Site) -> None:

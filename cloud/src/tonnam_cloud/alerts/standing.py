@@ -71,6 +71,7 @@ EMERGENCY_TEXT = Words(
 DOUBT_TITLES: Mapping[str, Words] = {
     "probe": Words(th="{place}: หัววัดดินไม่น่าเชื่อ", en="{place}: the soil probes are in doubt"),
     "rain_gauge": Words(th="{place}: มาตรวัดฝนไม่น่าเชื่อ", en="{place}: the rain gauge is in doubt"),
+    "flow": Words(th="{place}: น้ำไหล ไม่รู้ว่าใครเปิด", en="{place}: water flows, and nobody knows who lets it"),
 }
 SWITCH_TITLE = Words(th="{place}: ไม่รู้ว่าสวิตช์ที่ตู้อยู่ตรงไหน", en="{place}: the cabinet's switch is not read")
 

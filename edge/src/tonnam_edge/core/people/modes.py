@@ -111,6 +111,10 @@ class Modes:
             return True
         return None if contact.stands_since is None and contact.said is contact.known else False
 
+    def unheard(self) -> Iterable[str]:
+        """The zones whose switch does not answer now, and was not on hand when it last did."""
+        return (zone for zone in self._contacts if self.by_hand(zone) is None)
+
     def blocks(self, zone: str, now: Now, *, by_person: bool) -> Text | None:
         """Why nothing may start in a zone, or None."""
         mode = self.of(zone)

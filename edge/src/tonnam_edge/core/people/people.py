@@ -83,6 +83,7 @@ class People:
                 self._close_what_stays([self._site.zones[turned.zone].part.valve], now)
         self._water.in_hand = frozenset(self.modes.may_be_in_hand())
         self._water.on_hand = frozenset(self.modes.in_hand())
+        self._water.unheard = frozenset(self.modes.unheard())
         self._water.on_auto = self.modes.on_auto(image)
         self._stop_what_may_not_run(now)
 
@@ -104,6 +105,7 @@ class People:
             self.emergency.blocks(now, by_person=by_person)
             or self.lockouts.blocks(zone)
             or self.modes.blocks(zone, now, by_person=by_person)
+            or (None if by_person else self._water.in_doubt(zone))
         )
 
     def bars(self, zone: str) -> bool:
@@ -124,6 +126,8 @@ class People:
         standing = self._standing(now) | {
             key: told for key, told in (("stations", stations), ("doubts", doubts)) if told
         }
+        if flows := self._water.doubts():
+            standing["doubts"] = [*standing.get("doubts", []), *flows]
         if standing != self._told and not (unseen and now.mono_ms < self._wait_until):
             self._told = standing
             self._tell("site.stands", now, **standing)

@@ -59,15 +59,19 @@ class Motors:
         self._draws_since: dict[str, int] = {}  # since when every reading of a pump that is off says that it draws
         self._drew_a: dict[str, float] = {}  # the most that each pump has drawn since the start of this process
 
-    def look_for_weld(self, supply: Supply, image: Image, on_auto: Mapping[str, OnAuto], *, by_hand: bool) -> None:
-        """The relay is off, and water or current goes on: the contactor in series is opened with the rest."""
+    def look_for_weld(
+        self, supply: Supply, image: Image, on_auto: Mapping[str, OnAuto], *, by_hand: bool, sure: bool
+    ) -> None:
+        """The relay is off, and water or current goes on: the contactor in series is opened with the rest. Unless it
+        is `sure` that nobody waters by hand, water says nothing."""
         off = supply.pump is not None and self._actuators.held(supply.pump.id) is False
         if not off:
             self._stood.discard(supply.name)
         if supply.pump is None or not off or by_hand:
             self._draws_since.pop(supply.name, None)
             return
-        if self._flows_on(supply, image) or self._draws_on(supply, image, on_auto):
+        flows_on = self._flows_on(supply, image) and sure
+        if flows_on or self._draws_on(supply, image, on_auto):
             text = plant_texts.welded(supply.pump.part.name)
             if self._latches.set(LatchKind.WELDED, supply.pump.id, image.now, text):
                 self._fail(supply, text, image.now)

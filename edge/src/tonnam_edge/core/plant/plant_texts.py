@@ -168,6 +168,22 @@ def leak(litres: float) -> Text:
     )
 
 
+def perhaps_leak() -> Text:
+    return text(
+        "ปิดทุกวาล์วแล้วแต่น้ำยังไหล และอ่านสวิตช์ที่ตู้ไม่ได้ อาจมีคนเปิดน้ำด้วยมือ หรือท่อรั่ว ไปดู",
+        "All is closed and water flows, and the cabinet's switch is not read: somebody waters by hand, or a pipe "
+        "leaks. Go and look",
+    )
+
+
+def perhaps_burst() -> Text:
+    return text(
+        "น้ำไหลมากเกินไป และอ่านสวิตช์ที่ตู้ไม่ได้ อาจมีคนเปิดน้ำด้วยมือ หรือท่อแตก ไปดู จะไม่รดเองจนกว่าสวิตช์จะตอบ",
+        "Too much water flowed, and the cabinet's switch is not read: somebody waters by hand, or a pipe has burst. "
+        "Go and look; no program waters there until the switch answers",
+    )
+
+
 def welded(name: Words) -> Text:
     return text(
         joined("สั่งปิด", name.th, "แล้ว รีเลย์ปิดแล้ว แต่ยังเดินอยู่ หน้าสัมผัสอาจละลายติด ไปตัดไฟที่ตู้"),

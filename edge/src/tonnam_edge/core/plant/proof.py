@@ -21,6 +21,7 @@ from tonnam_edge.core.plant.power import Power, Shares
 from tonnam_edge.core.plant.runs import Phase, Runs
 from tonnam_edge.core.plant.sharing import Sharing
 from tonnam_edge.core.plant.supply import Supply
+from tonnam_edge.core.plant.unsure import Unsure
 from tonnam_edge.site.site import Site
 
 LEAK_PULSES = 2
@@ -66,6 +67,7 @@ class Proof:
         self._site, self._memory, self.meter, self.stream = site, memory, meter, stream
         self._expected, self._powers, self._actuators = expected, powers, actuators
         self._runs, self._sharing, self._latches = runs, sharing, latches
+        self.unsure = Unsure(stream.part.settle_s)
         self._supplies = [runs.supplies[name] for name in site.paths.metered_by(meter)]
         self._others = [supply for supply in runs.supplies.values() if supply not in self._supplies]
         self._others_drew = -1  # when water was last drawn past this meter
@@ -118,8 +120,9 @@ class Proof:
         self._judged(how, outlets, image)
         steady.since = now.mono_ms  # what was measured is not to be learned
 
-    def look_for_leak(self, now: Now, *, by_hand: bool) -> None:
-        """All is closed and has settled: one pulse may come, a second is a leak."""
+    def look_for_leak(self, now: Now, *, by_hand: bool, heard_mono_ms: int) -> None:
+        """All is closed and has settled: one pulse may come, a second is a leak, once every switch was read after it
+        (all of them were at `heard_mono_ms`)."""
         part, paths = self.stream.part, self._site.paths
         open_here = any(paths.meter(name) == self.meter for name in self._runs.active)
         latched = self._latches.stands(LatchKind.LEAK, self.meter)
@@ -132,13 +135,24 @@ class Proof:
         if now.mono_ms <= settled:
             return
         lately = now.mono_ms - round(part.leak_within_min * 60_000)
-        litres, _ = self.stream.within(max(settled, lately, self.stream.good_since_mono_ms))
-        if litres >= LEAK_PULSES * self.stream.step_l:
+        since = max(settled, lately, self.stream.good_since_mono_ms)
+        if not self.unsure.sure(now):
+            self.unsure.leaks = self._leaked_l(since, now.mono_ms) > 0
+            return
+        litres = self._leaked_l(max(since, self.unsure.sure_from), heard_mono_ms)
+        if litres > 0:
             self._latches.set(LatchKind.LEAK, self.meter, now, plant_texts.leak(litres))
 
+    def _leaked_l(self, since: int, until: int) -> float:
+        """What has passed between then, if it is enough for a leak."""
+        litres = self.stream.within(since)[0] - self.stream.since(max(since, until))[0]
+        return litres if litres >= LEAK_PULSES * self.stream.step_l else 0.0
+
     def settled_mono_ms(self) -> int | None:
-        """When all will have been closed for long enough to look for a leak."""
-        return None if self._quiet_since is None else self._quiet_since + round(self.stream.part.settle_s * 1000)
+        """When all will have been closed, and its switches heard, for long enough to look for a leak."""
+        if self._quiet_since is None:
+            return None
+        return max(self._quiet_since + round(self.stream.part.settle_s * 1000), self.unsure.sure_from + 1)
 
     def _open(self) -> tuple[tuple[str, ...], int]:
         """The outlets that are open and fed, and since when the pump that came last runs. None while a supply is
@@ -179,7 +193,10 @@ class Proof:
             self.follow_trust(now)
             return
         valve = self._as_if_open(outlets) if how is Flow.HIGH else None
-        if valve is not None:
+        if how is Flow.HIGH and not self.unsure.sure(now):
+            reason = plant_texts.perhaps_burst()
+            self.unsure.had_too_much(outlets)
+        elif valve is not None:
             reason = plant_texts.valve_as_if_open(self._site.actuators[valve].part.name, reason)
             self._latches.set(LatchKind.WELDED, valve, now, reason)
         elif len(outlets) == 1:

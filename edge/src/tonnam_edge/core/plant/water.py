@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.latches import Latches, Tell
@@ -50,6 +51,7 @@ class Water:
         self.dosing_fault: Callable[[Fault, Now], bool] = lambda fault, now: False  # whether it concerns dosing only
         self.in_hand: frozenset[str] = frozenset()  # zones that somebody waters at the cabinet: no sign of a fault
         self.on_hand: frozenset[str] = frozenset()  # those of them whose switch says so for sure
+        self.unheard: frozenset[str] = frozenset()  # zones whose switch does not answer: somebody may water them
         self.on_auto: Mapping[str, OnAuto] = {}  # zones whose switch is heard to be on auto
         self.sun: Mapping[str, Sun] = {}  # by program
         self.passed_l: Mapping[str, float] = {}  # in the last step, by meter
@@ -81,8 +83,8 @@ class Water:
 
     @property
     def by_hand(self) -> bool:
-        """Whether somebody waters at the cabinet."""
-        return bool(self.in_hand)
+        """Whether somebody waters at the cabinet, or may."""
+        return bool(self.in_hand or self.unheard)
 
     @property
     def suspects(self) -> set[str]:
@@ -101,6 +103,7 @@ class Water:
             power.look(image, self.sun)
         for proof in self._proofs:
             proof.follow_trust(now)
+            proof.unsure.heed(now, unheard=self._counts(proof.meter, self.unheard))
         self.passed_l = {meter: stream.look(image) for meter, stream in self.streams.items()}
         of_runs_l = {meter: self._of_runs(meter, litres, now) for meter, litres in self.passed_l.items()}
         self._count_blind(image)
@@ -115,7 +118,8 @@ class Water:
         self._tell_held(now)
         for supply in self.runs.supplies.values():
             by_hand = any(name in self.in_hand for name in supply.outlets)
-            self._motors.look_for_weld(supply, image, self.on_auto, by_hand=by_hand)
+            sure = not self._counts(self._site.paths.meter_of_supply(supply.name), self.unheard)
+            self._motors.look_for_weld(supply, image, self.on_auto, by_hand=by_hand, sure=sure)
         self.filters.look(image)
         for run in moved:
             if run.phase is Phase.ENDED:
@@ -123,7 +127,9 @@ class Water:
                 if run.as_wished:
                     self.suspects.discard(run.intent.zone)
         for proof in self._proofs:
-            proof.look_for_leak(now, by_hand=self._by_hand(proof.meter))
+            heard = (at.read for zone, at in self.on_auto.items() if self._counts(proof.meter, [zone]))
+            by_hand = self._by_hand(proof.meter)
+            proof.look_for_leak(now, by_hand=by_hand, heard_mono_ms=min(heard, default=now.mono_ms))
         return moved
 
     def start(self, intent: Intent, now: Now) -> None:
@@ -145,6 +151,15 @@ class Water:
     def holds(self, outlet: str, now: Now) -> bool:
         """Whether something was just found wrong on the outlet's water path."""
         return self._guard.holds(outlet, now)
+
+    def in_doubt(self, outlet: str) -> Text | None:
+        """Why no program may open an outlet until the switches answer, or None: see `unsure`."""
+        return next((text for proof in self._proofs if (text := proof.unsure.holds(outlet)) is not None), None)
+
+    def doubts(self) -> list[dict[str, Any]]:
+        """What flows and cannot be told from water by hand, as it is told to people."""
+        texts = (proof.unsure.told() for proof in self._proofs)
+        return [{"of": "flow", "text": text} for text in texts if text is not None][:1]
 
     def wait(self, outlet: str, seconds: float, now: Now, whose: Whose) -> Wait | None:
         """What an outlet must wait for before it may water for so long: the pump, its capacity, or others."""
@@ -172,8 +187,8 @@ class Water:
 
     def _of_runs(self, meter: str, passed_l: float, now: Now) -> float:
         """What the runs had of what a meter has counted; the rest is the hand's."""
-        runs = any(self._site.paths.meter(name) == meter for name in self.runs.active)
-        if not runs or not any(self._site.paths.meter(zone) == meter for zone in self.on_hand):
+        runs = self._counts(meter, self.runs.active)
+        if not runs or not self._counts(meter, self.on_hand):
             self._mixed.pop(meter, None)
             self.hand_l[meter] = 0.0 if runs else passed_l
             return passed_l - self.hand_l[meter]
@@ -187,7 +202,11 @@ class Water:
 
     def _by_hand(self, meter: str | None) -> bool:
         """Whether what a meter counts may be somebody's at the cabinet."""
-        return meter is not None and any(self._site.paths.meter(zone) == meter for zone in self.in_hand)
+        return self._counts(meter, self.in_hand)
+
+    def _counts(self, meter: str | None, zones: Iterable[str]) -> bool:
+        """Whether a meter counts what goes to one of these zones."""
+        return meter is not None and any(self._site.paths.meter(zone) == meter for zone in zones)
 
     def _behind_hand(self) -> set[str]:
         """What is on the way of a meter that counts somebody's water by hand."""
