@@ -8,6 +8,7 @@ import pytest
 
 from tests.edge.farms import SITE, TIMER, Field, Play, site_of
 from tonnam_edge.core import Action, Observation
+from tonnam_edge.core.memory import Memory
 
 BOARD = """
 [[device]]
@@ -92,7 +93,7 @@ def test_one_that_falls_silent_as_another_zone_joins_runs_on_into_an_open_path(
     play.water("zone-2", 1200, "c2")
     play.run(silent_after_s)
     silent(field)
-    play.run(1500)
+    play.leap(1500)
     assert field.against_shut_valves_s == 0.0
     assert not any(field.coils[1:3])
 
@@ -103,7 +104,7 @@ def test_a_deadline_that_could_not_be_set_is_set_when_the_board_is_heard_again(t
     silent(field)
     play.run(120)
     silent(field, is_so=False)
-    play.run(1300)
+    play.leap(1300)
     assert play.states("c2")[-1] == "done"
     assert field.ran_s == pytest.approx(60 + 1200, abs=15)
     assert field.against_shut_valves_s == 0.0
@@ -118,3 +119,54 @@ def test_a_board_that_went_by_the_deadline_before_has_not_been_moved_by_somebody
     play.run(60)
     assert "actuator.fault" not in play.kinds()
     assert {event.body["outcome"] for event in play.ended()} == {"done"}
+
+
+RENEWED = TEXT.replace('id = "valve-2"\nrole = "valve"\n', 'id = "valve-2"\nrole = "valve"\nrenewable = "verified"\n')
+
+
+def stopped(folder: Path, text: str) -> tuple[Play, TwoBoards]:
+    """Zone 1 waters for a quarter of an hour, zone 2 beside it for five minutes. Then nobody hears the pump, and
+    somebody stops zone 1."""
+    play, field = played(folder, text)
+    play.water("zone-2", 300, "c2")
+    play.run(30)
+    silent(field)
+    play.run(30)
+    play.stop()
+    play.run(60)
+    assert field.coils[1:3] == [False, True]
+    return play, field
+
+
+def test_who_is_left_when_the_longest_is_stopped_goes_on_with_a_pump_that_is_not_heard(tmp_path: Path) -> None:
+    play, field = stopped(tmp_path, RENEWED)
+    play.leap(1300)
+    assert field.against_shut_valves_s == 0.0
+    assert not any(field.coils[1:3])
+    assert field.ran_s == pytest.approx(905, abs=3)
+    assert play.memory is not None
+    assert Memory.decode(play.memory).known.used["zone-2"].seconds == pytest.approx(840, abs=25)
+
+
+def test_it_ends_when_it_was_to_end_once_the_pump_is_heard_again(tmp_path: Path) -> None:
+    play, field = stopped(tmp_path, RENEWED)
+    silent(field, is_so=False)
+    play.leap(600)
+    [_, ended] = play.ended()
+    assert (ended.body["outcome"], field.against_shut_valves_s) == ("done", 0.0)
+    assert ended.body["duration_s"] == pytest.approx(300, abs=3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [TEXT, RENEWED.replace("max_run_min = 20", "max_run_min = 5").replace("max_run_min = 5", "max_run_min = 20", 1)],
+    ids=["timer", "zone"],
+)
+def test_it_goes_on_no_longer_than_its_zone_may_nor_where_no_new_deadline_is_known_to_count(
+    tmp_path: Path, text: str
+) -> None:
+    play, field = stopped(tmp_path, text)
+    play.leap(1300)
+    assert play.memory is not None
+    assert Memory.decode(play.memory).known.used["zone-2"].seconds <= 320
+    assert field.ran_s == pytest.approx(905, abs=3)

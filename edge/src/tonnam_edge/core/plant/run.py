@@ -31,6 +31,7 @@ class Run:
     water_from: int | None = None
     water_to: int | None = None
     ends: int | None = None  # its planned end, which no pause moves: known since its water came, or was held back
+    due: int | None = None  # its planned end, where `ends` is later for a pump that is not heard: see `outlast`
     stopped_at: int = 0
     litres: float | None = None
     restarts: int = 0

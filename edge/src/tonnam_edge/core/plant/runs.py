@@ -13,6 +13,7 @@ from tonnam_edge.core.plant.actuators import Actuators
 from tonnam_edge.core.plant.blind import Blind
 from tonnam_edge.core.plant.flow import Expected, Stream
 from tonnam_edge.core.plant.litres import Litres
+from tonnam_edge.core.plant.outlast import outlast
 from tonnam_edge.core.plant.power import Power, Whose
 from tonnam_edge.core.plant.run import Phase, Run, RunOutcome
 from tonnam_edge.core.plant.supply import Gate, Supply
@@ -144,6 +145,7 @@ class Runs:
                 yield supply.goes_on_mono_ms(run)
                 continue
             yield run.water_from + round(1000 * run.left_s(run.water_from))
+            yield from () if run.due is None else (run.due,)
             if supply.held:
                 returns = self._powers[supply.name].returns_mono_ms()
                 yield from () if returns is None else (returns,)
@@ -313,7 +315,7 @@ class Runs:
             self.stop(outlet.id, "failed", texts.cabinet_silent(), now)
         elif dry is not None:
             self.stop(outlet.id, "stopped", dry, now)
-        elif run.left_s(now.mono_ms) <= 0:
+        elif run.left_s(now.mono_ms) <= 0 or (run.due is not None and not bound and now.mono_ms >= run.due):
             self._finish(run, texts.finished(), now)
         elif bound:
             return  # to the end that it was given
@@ -347,6 +349,8 @@ class Runs:
         paths = [self._actuators.until_mono_ms(self._valve(run)) for run in others]
         latest = max((until for until in paths if until is not None), default=now.mono_ms)
         if supply.outlasts(latest - round(supply.travel_s * 1000)):
+            if supply.unheard:
+                outlast(supply, others, self._site, self._memory, self._actuators, now)
             longest_s = max(run.left_s(now.mono_ms) for run in others)
             why_not = supply.shorten(longest_s, now)
             for run in others if why_not is not None else ():
