@@ -39,6 +39,11 @@ def mode(where: str, zone: str = "zone-1") -> dict[str, Any]:
     return {"zone": zone, "mode": where, "text": words(f"switch {where}")}
 
 
+def thirsty(zone: str = "zone-1", **changes: Any) -> dict[str, Any]:
+    known = {"zone": zone, "of": "no_water", "since_ms": TOLD_MS - 93_600_000}
+    return {**known, "text": words("for 26 hours, the tank is empty"), **changes}
+
+
 def stands(at_ms: int = TOLD_MS, **body: Any) -> messages.Event:
     return event("site.stands", {"site": SITE, **body}, at_ms)
 
@@ -93,6 +98,19 @@ def test_a_latch_is_an_alert_that_ends_with_it(registry: Database) -> None:
     assert len(alerts(registry, "resolved")) == 1
 
 
+def test_thirst_is_one_alert_a_zone_whatever_is_told_of_it_until_it_ends(registry: Database) -> None:
+    later = words("for 50 hours, the cabinet is silent")
+    tell(registry, stands(thirsty=[thirsty()]), stands(TOLD_MS + 1, thirsty=[thirsty()]))
+    tell(registry, stands(TOLD_MS + 2, thirsty=[thirsty(text=later), thirsty("zone-2")]))
+    with registry.reading() as session:
+        rows = {row.subject: row for row in session.scalars(select(AlertRow))}
+    assert len(rows) == 2
+    first = rows[f"{TENANT}/{SITE}/zone-1"]
+    assert (first.since_ms, first.text) == (TOLD_MS - 93_600_000, later)
+    tell(registry, stands(TOLD_MS + 3, thirsty=[thirsty("zone-2")]))
+    assert [title for _, _, title in alerts(registry)] == ["zone-2: wants water and gets none"]
+
+
 @pytest.mark.parametrize(
     ("body", "alert"),
     [
@@ -109,6 +127,9 @@ def test_a_latch_is_an_alert_that_ends_with_it(registry: Database) -> None:
             {"doubts": [{"of": "rain_gauge", "text": words("It bounces")}]},
             ("doubt", "warning", "Greenhouse: the rain gauge is in doubt"),
         ),
+        ({"thirsty": [thirsty()]}, ("thirst", "warning", "Zone 1: wants water and gets none")),
+        ({"thirsty": [thirsty(of="kept_off", since_ms=None)]}, ("thirst", "warning", "Zone 1: kept off for long")),
+        ({"thirsty": [thirsty(of="of_a_later_version")]}, ("thirst", "warning", "Zone 1: something is wrong")),
         ({"latches": [latch(of="of_a_later_version")]}, ("latch", "warning", "Zone 1: something is wrong")),
     ],
 )
@@ -159,6 +180,7 @@ def test_another_node_cannot_say_what_stands(registry: Database) -> None:
         {"lockouts": [lockout(who="two\nlines")]},
         {"modes": [mode("sideways")]},
         {"latches": [latch()] * 1001},
+        {"thirsty": [thirsty("../x")]},
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(registry: Database, body: dict[str, Any]) -> None:
@@ -182,7 +204,7 @@ def test_watering_by_hand_is_a_run(registry: Database) -> None:
         assert len(session.scalars(select(Event).where(Event.kind == "run.started")).all()) == 1
 
 
-@pytest.mark.parametrize("taken", ["latch", "emergency-stop", "switch-unknown", "doubt"])
+@pytest.mark.parametrize("taken", ["latch", "emergency-stop", "switch-unknown", "doubt", "thirst"])
 def test_no_rule_may_be_called_as_these_alerts_are(taken: str) -> None:
     rule = {
         "id": taken,

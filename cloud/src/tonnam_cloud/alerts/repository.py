@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tonnam_cloud.alerts.models import AlertRow
 
 OPEN = ("pending", "firing")
-TOLD = ("latch", "emergency-stop", "switch-unknown", "station", "doubt")
+TOLD = ("latch", "emergency-stop", "switch-unknown", "station", "doubt", "thirst")
 """In place of a rule's id: alerts about what a site itself has told (see `standing`). No rule ends them."""
 MOST = 200
 

@@ -73,6 +73,10 @@ DOUBT_TITLES: Mapping[str, Words] = {
     "rain_gauge": Words(th="{place}: มาตรวัดฝนไม่น่าเชื่อ", en="{place}: the rain gauge is in doubt"),
     "flow": Words(th="{place}: น้ำไหล ไม่รู้ว่าใครเปิด", en="{place}: water flows, and nobody knows who lets it"),
 }
+THIRST_TITLES: Mapping[str, Words] = {
+    "no_water": Words(th="{place}: ต้องการน้ำแต่ไม่ได้รด", en="{place}: wants water and gets none"),
+    "kept_off": Words(th="{place}: มีคนปิดน้ำไว้นาน", en="{place}: kept off for long"),
+}
 SWITCH_TITLE = Words(th="{place}: ไม่รู้ว่าสวิตช์ที่ตู้อยู่ตรงไหน", en="{place}: the cabinet's switch is not read")
 
 
@@ -149,7 +153,16 @@ def _wanted(session: Session, site: Site, content: told.SiteStands, at_ms: int) 
         if each.alarm is not None:
             title = STATION_TITLE.filled(place=_words(each.name))
             found.append(_Wanted("station", f"{place}/{each.id}", "critical", title, _words(each.alarm), at_ms))
-    return found
+    return found + [_thirst(session, site, each, at_ms) for each in content.thirsty]
+
+
+def _thirst(session: Session, site: Site, told_of: told.ThirstyTold, at_ms: int) -> _Wanted:
+    zone = session.get(Zone, (site.tenant, site.id, told_of.zone))
+    name = (Words.read(zone.name) if zone else None) or Words(th=told_of.zone, en=told_of.zone)
+    title = THIRST_TITLES.get(told_of.of, OTHER).filled(place=name)
+    since_ms = at_ms if told_of.since_ms is None else told_of.since_ms
+    subject = f"{site.tenant}/{site.id}/{told_of.zone}"
+    return _Wanted("thirst", subject, "warning", title, _words(told_of.text), since_ms)
 
 
 def _station_of(content: told.SiteStands, actuator: str) -> told.StationStands | None:

@@ -238,9 +238,18 @@ class DoubtTold(msgspec.Struct, frozen=True):
     zone: Id | None = None
 
 
+class ThirstyTold(msgspec.Struct, frozen=True):
+    """A zone that has wanted water for long and got none; `of` says in one word why."""
+
+    zone: Id
+    of: Annotated[str, msgspec.Meta(max_length=64)]
+    text: Words
+    since_ms: Millis | None = None
+
+
 class SiteStands(msgspec.Struct, frozen=True):
-    """All that stands at a site and keeps water off until a person acts, and what it doubts. What is not in it stands
-    no more."""
+    """All that stands at a site and keeps water off until a person acts, what it doubts, and which zones want water
+    and get none. What is not in it stands no more."""
 
     site: Id
     latches: Annotated[list[LatchTold], msgspec.Meta(max_length=1000)] = []
@@ -249,6 +258,7 @@ class SiteStands(msgspec.Struct, frozen=True):
     modes: Annotated[list[ModeTold], msgspec.Meta(max_length=1000)] = []
     stations: Annotated[list[StationStands], msgspec.Meta(max_length=200)] = []
     doubts: Annotated[list[DoubtTold], msgspec.Meta(max_length=1000)] = []
+    thirsty: Annotated[list[ThirstyTold], msgspec.Meta(max_length=1000)] = []
 
     @property
     def site_id(self) -> str:

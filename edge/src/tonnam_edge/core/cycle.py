@@ -37,9 +37,6 @@ from tonnam_link.messages import Command, CommandState, Event, Frame, Outcome, S
 
 # When something is overdue already, such as a proof, it is looked at again after this long.
 LOOK_AGAIN_MS = 1000
-# Plans are not told before every probe has answered, but not later than this after the start: until then the soil is
-# unknown only because nobody has looked.
-FIRST_LOOK_MS = 10_000
 # Who has a connection knows the time by then. Until then nothing that goes by the clock begins on a guess.
 FIRST_WORD_MS = 30_000
 
@@ -122,7 +119,6 @@ class Core:
         self._planned: dict[str, tuple[int | None, Text]] = {}
         self._put_off: set[str] = set()  # zones whose plan, as told, says that water must wait
         self._run_book.rest(now.mono_ms)
-        self._first_look_until = now.mono_ms + FIRST_LOOK_MS
         self._first_word_until = now.mono_ms + FIRST_WORD_MS
         self._shutting_down = False
         self.remembers = True  # set by the owner: whether its disk takes what must survive
@@ -359,7 +355,8 @@ class Core:
         for counted in self._commands.refusals.due(image.now.mono_ms):
             self._event(KIND, image.now, **counted.body())
         if not self._unread:
-            self._people.tell_standing(image.now, self.stations.standing(), self._growth.doubts())
+            self._growth.thirst.follow(image.now, self._runs.active, self._people.keeps_off)
+            self._people.tell_standing(image.now, self.stations.standing(), self._growth.standing())
         events, self._events = tuple(self._events), []
         frame = self._frames.of(image)
         return Step(

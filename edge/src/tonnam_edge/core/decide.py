@@ -90,8 +90,9 @@ def decide(
     for sun in settings.lights:
         light.decide(sun, asked)
     decision.wishes = hold(decision.wishes, asked)
-    if weather_hold.of_site(settings.site, memory.kept, image, passing.rain_mm) is not None:
-        decision.weather_waits = settings.wanting(decision)
+    weather = weather_hold.of_site(settings.site, memory.kept, image, passing.rain_mm)
+    if weather is not None:
+        decision.weather_waits, decision.rained = settings.wanting(decision), weather.gauge
     waiting = {name: wait for name, wait in memory.kept.waits.items() if name in decision.filling}
     decision.waits = waiting | decision.waits  # also while the water of a pulse soaks in
     return decision

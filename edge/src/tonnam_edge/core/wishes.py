@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from tonnam_edge.agronomy import light_sum
@@ -51,11 +52,29 @@ def waiting(text: Text | None) -> Wait | None:
 
 
 class Skipped(NamedTuple):
-    """A timer's slot that was left out, and what to say of it."""
+    """A timer's slot that was left out, and what to say of it. `lacks`: neither rain nor another watering was its
+    water."""
 
     zone: str
     program: str
     text: Text
+    lacks: bool = False
+
+
+class Need(Enum):
+    """What a zone's programs know of its need of water, whatever they wait for. See `programs.thirst`."""
+
+    NONE = "none"
+    KNOWN = "known"  # by soil or balance
+    USUAL = "usual"  # by the clock, the light or what is usual: rain that fell may have been its water
+    PAUSED = "paused"  # it waits for an hour that its farm has chosen
+
+
+class KeptOff(NamedTuple):
+    """A person keeps water from a zone, or has it in hand. `unseen`: it may get water that nobody meters."""
+
+    text: Text
+    unseen: bool = False
 
 
 class Delay(NamedTuple):
@@ -120,6 +139,8 @@ class Decision:
     waits: dict[str, tuple[int, float]] = field(default_factory=dict)  # see `Kept.waits`
     weather_holds: dict[str, Text] = field(default_factory=dict)  # zones whose wish the weather is against, and why
     weather_waits: set[str] = field(default_factory=set)  # while it lasts: zones that may want water again
+    rained: bool = False  # the weather that holds is rain that the gauge has counted
+    needs: dict[str, Need] = field(default_factory=dict)  # none of a zone: it has timers only, and none is due
 
     def due(self, wall_ms: int) -> None:
         self.next_due_ms = wall_ms if self.next_due_ms is None else min(self.next_due_ms, wall_ms)

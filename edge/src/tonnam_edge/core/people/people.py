@@ -17,6 +17,7 @@ from tonnam_edge.core.people.lockouts import Lockouts
 from tonnam_edge.core.people.modes import TEXTS, Mode, Modes
 from tonnam_edge.core.plant.hand_water import HandWater, Poured
 from tonnam_edge.core.plant.water import Water
+from tonnam_edge.core.wishes import KeptOff
 from tonnam_edge.site.site import Site
 from tonnam_link.messages import Stamp
 
@@ -108,6 +109,14 @@ class People:
             or (None if by_person else self._water.in_doubt(zone))
         )
 
+    def keeps_off(self, zone: str) -> KeptOff | None:
+        """What a person has done that keeps water off a zone; the emergency stop is an alert of its own."""
+        mode, locked = self.modes.of(zone), self.lockouts.blocks(zone)
+        if locked is None and mode is not Mode.OFF and mode is not Mode.HAND:
+            return None
+        by_hand = mode is Mode.HAND and self._site.paths.meter(zone) is None
+        return KeptOff(locked or TEXTS[mode or Mode.OFF](), unseen=by_hand)
+
     def bars(self, zone: str) -> bool:
         """Whether somebody, or what was found wrong, keeps water from a zone: what was under way there is over."""
         turned = self.modes.of(zone) in {Mode.OFF, Mode.HAND}
@@ -120,12 +129,12 @@ class People:
         found = [*self.modes.deadlines_mono_ms(), *self.emergency.deadlines_mono_ms(), *hand]
         yield from (at for at in found if at > now.mono_ms)
 
-    def tell_standing(self, now: Now, stations: list[dict[str, Any]], doubts: list[dict[str, Any]]) -> None:
+    def tell_standing(
+        self, now: Now, stations: list[dict[str, Any]], growth: dict[str, list[dict[str, Any]]]
+    ) -> None:
         """Tell all that stands, whole, when it is not what was told last. So nothing has to be pieced together."""
         unseen = any(self.modes.of(zone) is None for zone in self.modes.switched)
-        standing = self._standing(now) | {
-            key: told for key, told in (("stations", stations), ("doubts", doubts)) if told
-        }
+        standing = self._standing(now) | ({"stations": stations} if stations else {}) | growth
         if flows := self._water.doubts():
             standing["doubts"] = [*standing.get("doubts", []), *flows]
         if standing != self._told and not (unseen and now.mono_ms < self._wait_until):

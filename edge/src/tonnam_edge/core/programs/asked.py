@@ -12,7 +12,7 @@ from tonnam_edge.core.programs.fields import Fields, Growing
 from tonnam_edge.core.programs.kept import Kept, ZoneKept
 from tonnam_edge.core.programs.price import Prices
 from tonnam_edge.core.programs.schedule import LocalTime
-from tonnam_edge.core.wishes import Decision, Passing, Why, Wish
+from tonnam_edge.core.wishes import Decision, Need, Passing, Why, Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.site import Zone
 
@@ -68,6 +68,19 @@ class Asked:
 
     def say(self, zone: Zone, text: Text, until_ms: int | None = None) -> None:
         self.decision.why[zone.id] = Why(text, until_ms)
+
+    def thirsts(self, zone: Zone) -> bool:
+        """Whether a zone has wanted water, and had none since."""
+        return self.of(zone).thirst is not None
+
+    def need(self, zone: Zone, need: Need) -> None:
+        """What a program that looks knows of a zone's need; it knows better than the zone's timers."""
+        self.decision.needs[zone.id] = need
+
+    def pause(self, zone: str) -> None:
+        """What a zone needs waits for an hour that its farm has chosen."""
+        if self.decision.needs.get(zone, Need.NONE) is not Need.NONE:
+            self.decision.needs[zone] = Need.PAUSED
 
     def waits(self, program: str, between: tuple[str, str] | None) -> bool:
         """Whether a program that wants water waits, for its water to soak in or for its hours."""

@@ -14,7 +14,7 @@ from tonnam_edge.core.programs.fields import Growing
 from tonnam_edge.core.programs.price import Change
 from tonnam_edge.core.programs.rungs import Rung
 from tonnam_edge.core.programs.schedule import Slots
-from tonnam_edge.core.wishes import Wish
+from tonnam_edge.core.wishes import Need, Wish
 from tonnam_edge.site.program_file import BalancePart, Hours
 from tonnam_edge.site.site import Zone
 
@@ -27,6 +27,8 @@ USEFUL_OF_RAW = 0.1
 # In the last hours of cheap electricity a zone is watered that would need it before it is cheap again.
 AHEAD_MS = 3 * HOUR_MS
 LOOK_AHEAD_MS = 24 * HOUR_MS
+# A zone that thirsts does so until less of RAW than this is missing.
+QUENCHED_AT = 0.5
 
 
 def decide(program: BalancePart, slots: Slots | None, asked: Asked) -> None:
@@ -64,8 +66,11 @@ def refill(
         if slot_ms is not None:
             asked.decision.slots[program] = slot_ms
         asked.say(zone, words.enough_by_balance(depletion_mm, raw_mm))
+        asked.need(zone, Need.NONE)
         return
     asked.decision.filling.append(program)
+    dry = depletion_mm >= raw_mm * (QUENCHED_AT if asked.thirsts(zone) else 1)
+    asked.need(zone, Need.KNOWN if dry and most_l >= asked.least_l(zone) else Need.NONE)
     reason = words.by_balance(depletion_mm, litres)
     if ahead is not None:
         reason = words.by_balance_ahead(depletion_mm, litres, asked.local.clock(ahead.at_ms), ahead.baht_kwh)
@@ -105,9 +110,12 @@ def below(zone: Zone, program: str, between: Hours | None, pulse_s: float | None
     filling = program in asked.memory.filling or missing_l >= BEGIN_AT * wanted_l
     if not filling or missing_l < least_l:
         asked.say(zone, words.enough_by_day(daily_l))
+        asked.need(zone, Need.NONE)
         return
     if rung is Rung.SAFE and _before_its_hour(zone, asked):
+        asked.need(zone, Need.USUAL if asked.thirsts(zone) else Need.NONE)
         return
+    asked.need(zone, Need.USUAL)
     asked.decision.filling.append(program)
     reason = words.by_week(missing_l) if rung is Rung.WEEK else words.by_safe_timer(missing_l)
     _want(zone, Wish(zone.id, "balance", 0.0, reason, program), between, missing_l, pulse_s, asked)

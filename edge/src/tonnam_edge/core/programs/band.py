@@ -7,7 +7,7 @@ from tonnam_edge.core.programs import balance, ladder
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
 from tonnam_edge.core.programs.rungs import Rung
-from tonnam_edge.core.wishes import Wish
+from tonnam_edge.core.wishes import Need, Wish
 from tonnam_edge.site.program_file import MoisturePart
 from tonnam_edge.site.site import Zone
 
@@ -39,6 +39,7 @@ def _by_probe(program: MoisturePart, zone: Zone, asked: Asked) -> None:
         filling = moisture < band.high_pct if filling else moisture < band.low_pct
     if filling:
         asked.decision.filling.append(program.id)
+    asked.need(zone, Need.KNOWN if _is_dry(zone, moisture, asked) else Need.NONE)
     if moisture is None:
         asked.say(zone, words.looking_for_probe())
     elif not filling:
@@ -49,6 +50,15 @@ def _by_probe(program: MoisturePart, zone: Zone, asked: Asked) -> None:
         _say_why_not(program, zone, asked)
 
 
+def _is_dry(zone: Zone, moisture: float | None, asked: Asked) -> bool:
+    """Whether a zone needs water: from below its band on until the middle of it, so that no probe that wavers ends
+    that."""
+    thirsts, band = asked.thirsts(zone), zone.band
+    if moisture is None:
+        return thirsts
+    return moisture < ((band.low_pct + band.high_pct) / 2 if thirsts else band.low_pct)
+
+
 def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> None:
     """A pulse, if a probe alone may still ask for one: one that hangs in the air is always dry."""
     seconds, flow_l_min = program.pulse_min * 60, asked.flow_l_min(zone)
@@ -57,6 +67,7 @@ def _pulse(program: MoisturePart, zone: Zone, moisture: float, asked: Asked) -> 
     if allowed_l < least_l:
         allowed_mm = ladder.MOST_BY_PROBE * asked.of(zone).etc_mm(asked.kept.hours, 24)
         asked.say(zone, words.probe_asks_too_much(allowed_mm))
+        asked.need(zone, Need.NONE)
         return
     asked.say(zone, texts.when_dry(zone.band.low_pct))
     reason = texts.by_moisture(moisture, zone.band.low_pct, zone.band.high_pct)

@@ -17,6 +17,7 @@ from tonnam_edge.core.programs import holds, ladder, solar, weather_hold
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.grounds import Grounds
 from tonnam_edge.core.programs.lights import Lights
+from tonnam_edge.core.programs.thirst import Thirst
 from tonnam_edge.core.wishes import Delay, Passing, Wish
 from tonnam_edge.site.site import Site
 
@@ -31,6 +32,7 @@ class Growth:
         self._energy = Energy(site, settings.prices)
         self._lights = Lights(site, lambda: memory.kept, settings.local)
         self._delays: dict[str, Delay] = {}  # by timer, of its last slot that could not begin
+        self.thirst = Thirst(site, memory)
 
     @property
     def passing(self) -> Passing:
@@ -42,7 +44,12 @@ class Growth:
         """The moisture that the balances expect, by the zones' datastreams."""
         return self._grounds.expected_pct()
 
-    def doubts(self) -> list[dict[str, Any]]:
+    def standing(self) -> dict[str, list[dict[str, Any]]]:
+        """What stands of soil and water, for the cloud; nothing of what does not."""
+        found = {"doubts": self._doubts(), "thirsty": self.thirst.standing()}
+        return {name: told for name, told in found.items() if told}
+
+    def _doubts(self) -> list[dict[str, Any]]:
         """What is not believed any more, until it agrees again: by zone, or with none of the whole site. Its words
         hold no figures, so that what stands is told anew only when it is other."""
         kept = self._memory.kept
@@ -78,6 +85,7 @@ class Growth:
         self._memory.kept.waits, self._memory.kept.slots = decision.waits, decision.last_slots
         self._memory.kept.pending = decision.pending
         self._delays.update(decision.delays)
+        self.thirst.decided(decision)
         self._follow_weather_holds(decision, now)
         for name, (rung, best) in decision.rungs.items():
             of_zone = self._memory.kept.zone(name)
@@ -93,7 +101,9 @@ class Growth:
             self._tell("weather.holds", now, zone=name, text=text)
 
     def refused(self, wish: Wish, reason: Text, *, forbidden: bool) -> None:
-        """A wish may not begin now: if it is left out in the end, it is told why."""
+        """A wish may not begin now: if it is left out in the end, or its zone waits for long, it is told why."""
+        if wish.program is not None:
+            self.thirst.refused(wish.zone, reason)
         if wish.program is not None and wish.slot_ms is not None:
             self._delays[wish.program] = Delay(wish.slot_ms, reason, forbidden=forbidden)
 

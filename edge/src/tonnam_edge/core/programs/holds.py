@@ -35,6 +35,7 @@ def hold(wishes: list[Wish], asked: Asked) -> list[Wish]:
         asked.decision.why[zone.id] = why
         if why.until_ms is not None:
             asked.decision.due(why.until_ms)
+            asked.pause(zone.id)
     return free
 
 

@@ -20,6 +20,23 @@ STARVED_H = 72
 LITTLE_SHARE = 0.7
 
 
+class ThirstKept(msgspec.Struct, omit_defaults=True):
+    """A zone wants water and has had none since `since_h`, which was at `since_ms` UTC if the time was known.
+
+    `paused_h` of these hours it waited for an hour that its farm has chosen, and does so since `pause_h`. `text` is
+    what was said of it, at `told_h`; `why` is of a timer's slot that was left out.
+    """
+
+    since_h: float
+    since_ms: int | None = None
+    paused_h: float = 0.0
+    pause_h: float | None = None
+    kept_off: bool = False  # by a person
+    text: dict[str, str] = {}
+    told_h: float = 0.0
+    why: dict[str, str] = {}
+
+
 class ZoneKept(msgspec.Struct, omit_defaults=True):
     """What is remembered of one zone. `given` and `etc`: hours with litres, and with mm that its crop uses."""
 
@@ -47,6 +64,7 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
         None  # since when weather holds what the zone wants; `held_told`: for a day, and it was said
     )
     held_told: bool = False
+    thirst: ThirstKept | None = None
 
     def given_l(self, hours: float, window_h: int) -> float:
         """Litres within the last `window_h` hours."""

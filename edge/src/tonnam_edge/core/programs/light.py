@@ -7,7 +7,7 @@ from tonnam_edge.agronomy.light_sum import Cause, LightSum, State
 from tonnam_edge.core import texts
 from tonnam_edge.core.programs import program_texts as words
 from tonnam_edge.core.programs.asked import Asked, in_window, opens_at
-from tonnam_edge.core.wishes import Wish
+from tonnam_edge.core.wishes import Need, Wish
 from tonnam_edge.site.program_file import LightPart
 
 # With more of a dose's light than this not measured its reason says so.
@@ -31,11 +31,16 @@ def decide(program: LightPart, asked: Asked) -> None:
     zone, now = asked.fields.site.zones[program.zone], asked.image.now
     settings, state = settings_of(program), asked.passing.lights.get(program.id, State())
     dose = light_sum.due(state, settings)
+    asked.need(zone, Need.NONE if dose is None and not asked.thirsts(zone) else Need.USUAL)
     if dose is None:
         asked.say(zone, words.enough_light_later(state.j_cm2, settings.dose_j_cm2))
         asked.decision.due(now.wall_ms + max(round(1000 * light_sum.seconds_to_due(state, settings)), 1000))
         return
+    solar = asked.fields.site.file.holds.solar
+    if solar is not None and solar.direct and not asked.sun_runs_the_pump:
+        asked.pause(zone.id)
     if not in_window(program.between, now.wall_ms, asked.local):
+        asked.pause(zone.id)
         opening = opens_at(program.between, now.wall_ms, asked.local)
         asked.say(zone, texts.window_closed(asked.local.clock(opening)), opening)
         asked.decision.due(opening)

@@ -269,6 +269,30 @@ def gauge_recovers() -> Text:
     )
 
 
+# Thirst
+
+
+def thirsts(zone: Words, hours: float, why: Text) -> Text:
+    """`why` is what is said of the zone just now."""
+    return text(
+        joined(zone.th, f"ต้องการน้ำมา {hours:.0f} ชม. แล้วยังไม่ได้รด: {why['th']}"),
+        f"{zone.en} has wanted water for {hours:.0f} hours and had none. {why['en']}",
+    )
+
+
+def kept_off(zone: Words, hours: float, why: Text) -> Text:
+    """`why` says what a person has done."""
+    return text(
+        joined(zone.th, f"ไม่ได้รดมา {hours:.0f} ชม. เพราะมีคนปิดไว้ ถ้าตั้งใจไว้ ไม่ต้องทำอะไร: {why['th']}"),
+        f"{zone.en} wants water and has been kept off for {hours:.0f} hours. Nothing to do if that is meant. "
+        f"{why['en']}",
+    )
+
+
+def no_water_came() -> Text:
+    return text("รดครั้งล่าสุดแล้วน้ำไม่มา", "The last watering brought no water")
+
+
 # Holds
 
 

@@ -10,7 +10,7 @@ from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import PendingKept, SlotKept
 from tonnam_edge.core.programs.schedule import Slots
-from tonnam_edge.core.wishes import Decision, Delay, Skipped, Wish
+from tonnam_edge.core.wishes import Decision, Delay, Need, Skipped, Wish
 from tonnam_edge.limits import SHORTEST_RUN_S
 from tonnam_edge.site.program_file import TimerPart
 
@@ -35,7 +35,7 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
         _come(program, slots, slot, known, asked)
     elif slot is not None and _passed_over(program, slot, known, asked):
         decision.last_slots[program.id] = SlotKept(last, asked.kept.hours, known.day)
-        _skip(program, words.slot_of_a_clock_ahead(asked.local.clock(slot)), asked)
+        _skip(program, words.slot_of_a_clock_ahead(asked.local.clock(slot)), asked, lacks=False)
     _wish_for_the_rest(program, slots, last, asked)
     following = slots.following(now_ms)
     if following is not None:
@@ -98,7 +98,7 @@ def less_what_fell(wish: Wish, asked: Asked) -> Wish | None:
         )
     program, clock = wish.program or "", asked.local.clock(pending.slot_ms)
     del asked.decision.pending[program]
-    _leave_out(program, wish.zone, pending.slot_ms, "", words.slot_fell(clock, fell_mm), asked)
+    _leave_out(program, wish.zone, pending.slot_ms, "", words.slot_fell(clock, fell_mm), asked, lacks=False)
     return None
 
 
@@ -106,15 +106,18 @@ def _tell_replaced(program: TimerPart, slot: int, last: int, asked: Asked) -> No
     """A slot that still waited when the next one came is left out."""
     pending = asked.kept.pending.get(program.id)
     if pending is not None and last < pending.slot_ms < slot:
-        _skip(program, _why_left_out(program, pending.slot_ms, asked), asked)
+        lacks = _lacks(program, pending.slot_ms, asked)
+        _skip(program, _why_left_out(program, pending.slot_ms, asked), asked, lacks=lacks)
 
 
 def _come(program: TimerPart, slots: Slots, slot: int, known: SlotKept, asked: Asked) -> None:
     """A slot has come that was not used."""
     if known.day and slots.day(slot) <= known.day:
-        _use_up(program, slot, known.day, words.day_was_watered(asked.local.clock(slot)), asked)
+        text = words.day_was_watered(asked.local.clock(slot))
+        _leave_out(program.id, program.zone, slot, known.day, text, asked, lacks=False)
     elif _is_over(program, slots, slot, asked):
-        _use_up(program, slot, "", _why_left_out(program, slot, asked), asked)
+        text, lacks = _why_left_out(program, slot, asked), _lacks(program, slot, asked)
+        _leave_out(program.id, program.zone, slot, "", text, asked, lacks=lacks)
     else:
         _wish(program, slots, slot, asked)
 
@@ -129,7 +132,12 @@ def _wish(program: TimerPart, slots: Slots, slot: int, asked: Asked) -> None:
     if pending is None or pending.slot_ms != slot:
         pending = PendingKept(slot, asked.kept.hours)
     asked.decision.pending[program.id] = pending
-    asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot))
+    _wants(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot), asked)
+
+
+def _wants(wish: Wish, asked: Asked) -> None:
+    asked.decision.needs.setdefault(wish.zone, Need.USUAL)
+    asked.decision.wishes.append(wish)
 
 
 def _is_over(program: TimerPart, slots: Slots, slot: int, asked: Asked) -> bool:
@@ -175,6 +183,12 @@ def _why_left_out(program: TimerPart, slot: int, asked: Asked) -> Text:
     return words.slot_skipped(clock, program.late_min) if delay is None else words.slot_held(clock, delay.text)
 
 
+def _lacks(program: TimerPart, slot: int, asked: Asked) -> bool:
+    """Whether a slot that is left out was not given its water by rain."""
+    delay = _delay(program, slot, asked)
+    return delay is None or not delay.rained
+
+
 def _wish_for_the_rest(program: TimerPart, slots: Slots, last: int, asked: Asked) -> None:
     """What the last slot still owes, as long as it may be late: its watering was cut off, or its pump had no sun. See
     `core.owing`."""
@@ -191,7 +205,7 @@ def _wish_for_the_rest(program: TimerPart, slots: Slots, last: int, asked: Asked
     reason = words.slot_unfed(clock, seconds) if owed.unfed else words.rest_of_slot(clock, seconds)
     if not now.sure:
         reason = words.by_last_known_time(reason)
-    asked.decision.wishes.append(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=last))
+    _wants(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=last), asked)
 
 
 def _rest_until(program: TimerPart, slots: Slots, owed: Owed, asked: Asked) -> int:
@@ -213,15 +227,11 @@ def _passed_over(program: TimerPart, slot: int, known: SlotKept, asked: Asked) -
     return late_ms <= program.late_min * 60_000 and known_h >= LONG_AGO_H
 
 
-def _use_up(program: TimerPart, slot: int, day: str, text: Text, asked: Asked) -> None:
-    _leave_out(program.id, program.zone, slot, day, text, asked)
-
-
-def _leave_out(program: str, zone: str, slot: int, day: str, text: Text, asked: Asked) -> None:
+def _leave_out(program: str, zone: str, slot: int, day: str, text: Text, asked: Asked, *, lacks: bool) -> None:
     asked.decision.slots[program] = slot
     asked.decision.last_slots[program] = SlotKept(slot, asked.kept.hours, day)
-    asked.decision.skipped.append(Skipped(zone, program, text))
+    asked.decision.skipped.append(Skipped(zone, program, text, lacks))
 
 
-def _skip(program: TimerPart, text: Text, asked: Asked) -> None:
-    asked.decision.skipped.append(Skipped(program.zone, program.id, text))
+def _skip(program: TimerPart, text: Text, asked: Asked, *, lacks: bool) -> None:
+    asked.decision.skipped.append(Skipped(program.zone, program.id, text, lacks))
