@@ -1,8 +1,8 @@
 """A pump that is not heard pushes until its own board's timer stops it, whatever it is told: its path for so long.
 
-Somebody stops the run that was to be the last, and its valve is shut, for a person wants that. The pump would then push
-on after the end of those that are left. So one of them goes on with it: as far as the longest run and the day of its
-zone allow, and only where its valve's board takes a new deadline in place of the first.
+Somebody stops the run that was to be the last, and its valve is shut, for a person wants that. The pump would then
+push on after the end of those that are left. So one of them goes on with it: as far as the longest run and the day of
+its zone allow, and only where its valve's board takes a new deadline in place of the first.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def outlast(supply: Supply, runs: Iterable[Run], site: Site, memory: Memory, act
 
 
 def _may_end_mono_ms(run: Run, site: Site, memory: Memory) -> int:
-    """When a run must be over at the latest. Water of an earlier day counts as today's: it may be that day's still."""
+    """When a run must be over at the latest. Water of an earlier day counts as today's: who knows what day it is."""
     outlet, used = site.outlets[run.intent.zone], memory.book.used.get(run.intent.zone)
     most_s = min(outlet.max_run_s, outlet.max_day_s - (0.0 if used is None else used.seconds))
     began = (run.ends or 0) - round(run.intent.planned_s * 1000)
