@@ -211,6 +211,19 @@ def test_substrate_is_told_after_its_longest_interval(tmp_path: Path) -> None:
     assert stands(play) == []
 
 
+def test_a_zone_may_say_how_long_it_may_be_dry(tmp_path: Path) -> None:
+    text = SITE.replace('id = "zone-1"\n', 'id = "zone-1"\nalert_dry_h = 6\n')
+    text = text.replace('id = "zone-2"\n', 'id = "zone-2"\nalert_dry_h = 40\n')
+    play = Play(site_of(tmp_path, text + BAND + BAND.replace('"band"', '"band-2"').replace("zone-1", "zone-2")))
+    play.field.moisture, play.field.level_cm = [20.0, 20.0], 10.0
+    hours(play, 5)
+    assert not ever(play)
+    hours(play, 34)
+    assert [zone["zone"] for zone in stands(play)] == ["zone-1"]
+    hours(play, 2)
+    assert [zone["zone"] for zone in stands(play)] == ["zone-1", "zone-2"]
+
+
 def test_a_pump_without_sun_is_told(tmp_path: Path) -> None:
     play = sunlit(tmp_path, TIMER, 5.9, holds=DIRECT)
     field(play).power_w, field(play).moisture = 0.0, [28.0, 28.0]

@@ -164,7 +164,8 @@ class CabinetPart(Model):
 class ZonePart(Model):
     """Ground that one valve waters. `band` is how wet its soil should be; only a moisture program needs it.
 
-    `dose` is what goes into its water; where that cannot be, `without_dose` says: plain water, or wait.
+    `dose` is what goes into its water; where that cannot be, `without_dose` says: plain water, or wait. Who wants
+    water for `alert_dry_h` hours and gets none is an alert; None: see `core.programs.thirst`.
     """
 
     id: Id
@@ -184,6 +185,7 @@ class ZonePart(Model):
     growing: GrowingPart | None = None
     safe: SafePart | None = None
     quota_l_day: Positive | None = None
+    alert_dry_h: Annotated[float, Field(ge=2, le=720)] | None = None
     dose: tuple[DosePart, ...] = ()
     ec: EcPart | None = None
     ph: PhPart | None = None

@@ -125,11 +125,12 @@ class Thirst:
         """Say it when it has lasted for long, and anew after a day: by then it may be held up by something else."""
         for_h, times = hours - thirst.since_h, KEPT_OFF_TIMES if thirst.kept_off else 1
         counted_h = for_h - thirst.paused_h
-        long = thirst.pause_h is None and counted_h >= times * self._long_h[zone.id]
+        long_h = self._long_h[zone.id]
+        long = thirst.pause_h is None and counted_h >= times * long_h
         if thirst.text:
             if hours - thirst.told_h < AGAIN_H:
                 return
-        elif not long and for_h < times * LONG_H:
+        elif not long and for_h < times * max(long_h, LONG_H):
             return
         name, thirst.told_h = zone.part.name, hours
         if off is None:
@@ -152,7 +153,11 @@ class Thirst:
                 thirst.since_h = max(thirst.since_h, round(hours - times * long_h + CHANCE_H, 3))
 
     def _long_of(self, name: str) -> float:
-        """Hours without water that are too long for a zone: substrate holds those of its longest interval."""
+        """Hours without water that are too long for a zone: as its site file says; else substrate holds what its
+        longest interval takes."""
+        said_h = self._site.zones[name].part.alert_dry_h
+        if said_h is not None:
+            return said_h
         intervals = [
             part.most_interval_min / 60
             for part in self._site.programs
