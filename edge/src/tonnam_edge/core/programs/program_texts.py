@@ -283,9 +283,9 @@ def thirsts(zone: Words, hours: float, why: Text) -> Text:
 def kept_off(zone: Words, hours: float, why: Text) -> Text:
     """`why` says what a person has done."""
     return text(
-        joined(zone.th, f"ไม่ได้รดมา {hours:.0f} ชม. เพราะมีคนปิดไว้ ถ้าตั้งใจไว้ ไม่ต้องทำอะไร: {why['th']}"),
-        f"{zone.en} wants water and has been kept off for {hours:.0f} hours. Nothing to do if that is meant. "
-        f"{why['en']}",
+        joined(zone.th, f"ต้องการน้ำ แต่มีคนปิดไว้มา {hours:.0f} ชม. ถ้าตั้งใจ ไม่ต้องทำอะไร ถ้าลืม: {why['th']}"),
+        f"{zone.en} wants water and has been kept off for {hours:.0f} hours. If that is meant, leave it so. "
+        f"If not: {why['en']}",
     )
 
 
