@@ -18,13 +18,19 @@ from tests.edge.floods import INPUTS, PUMP_KEY, RIVER, Flood
 from tests.edge.switches import SwitchPlay, say
 from tonnam_edge.agent import Agent
 from tonnam_edge.core import Core
-from tonnam_edge.core.dosing.kept import Kept, Residue, Stock
-from tonnam_edge.core.memory import Latch, Lockout, Memory, Pressed
+from tonnam_edge.core.dosing.kept import Kept, Residue, Spent, Stock
+from tonnam_edge.core.dosing.ledger import DAY_MS, HOUR_MS, Ledger, Room
+from tonnam_edge.core.image import Now
+from tonnam_edge.core.memory import Book, DayUse, Guess, Latch, Lockout, Memory, Pressed
 from tonnam_edge.core.people.at_site import Request
+from tonnam_edge.core.programs.kept import Kept as ProgramsKept
+from tonnam_edge.core.programs.kept import ZoneKept
 from tonnam_edge.core.stations.kept import StationKept
 from tonnam_edge.desk import ask, new_request
 from tonnam_edge.recollection import begin_with, recollections
-from tonnam_edge.second_copy import COPY_FILE
+from tonnam_edge.second_copy import COPY_FILE, SecondCopy
+from tonnam_edge.site.dosing_file import InjectorPart
+from tonnam_edge.site.profile import Words
 from tonnam_edge.site.site import Site
 from tonnam_edge.state_store import STATE_FILE, StateStore
 from tonnam_link.messages import CommandAction
@@ -289,3 +295,95 @@ def test_a_copy_that_the_disk_refuses_costs_no_commit_and_is_written_later(tmp_p
     assert store.copy.refusal is None
     assert Memory.decode(store.copy.read() or b"").lockouts == STOOD.lockouts
     store.close()
+
+
+DAY = "2026-11-21"
+INJECTOR = InjectorPart(
+    id="a",
+    name=Words(th="ปุ๋ย", en="A"),
+    actuator="doser",
+    line="line",
+    liquid="a",
+    ml_min=60,
+    stock_l=20,
+    max_pulse_ml=10,
+    max_hour_ml=90,
+    max_day_ml=150,
+)
+USED = Memory(
+    known=Book({"zone-1": DayUse(DAY, 3550.0)}, {"morning": 77}, {"zone-2": 99}),
+    kept=ProgramsKept(hours=100.0, zones={"zone-1": ZoneKept(given=[(70.0, 500.0), (80.5, 300.0), (99.0, 101.0)])}),
+    dosing=Kept(stocks={"a": Stock(5.0, day=[Spent("b", 0, 9, 30.0), Spent("b", 10, 19, 70.5)])}, boot="b", up_ms=19),
+    blind_l=1234.0,
+    unproven_l={"meter": 5.0},
+)
+
+
+def copied(folder: Path, memory: Memory) -> Memory:
+    """What is read from the copy of a memory."""
+    SecondCopy(folder).keep(memory.encode())
+    document = SecondCopy(folder).read()
+    assert document is not None
+    return Memory.decode(document)
+
+
+def test_todays_limits_are_copied_rounded_up(tmp_path: Path) -> None:
+    memory = copied(tmp_path, USED)
+    assert memory.known == Book({"zone-1": DayUse(DAY, 3600.0)}, {"morning": 77}, {"zone-2": 99})
+    [(then_h, then_l), (now_h, now_l)] = memory.kept.zones["zone-1"].given
+    assert (then_h, now_h, memory.kept.hours) == (-18.0, 0.0, 0.0)
+    assert 300 <= then_l < 330
+    assert 101 <= now_l < 112
+    assert 1234 <= memory.blind_l < 1358
+    assert memory.unproven_l == {"meter": 10.0}
+    assert copied(tmp_path, memory) == memory, "a copy of a copy is no more"
+
+
+def test_water_by_a_clock_that_nobody_knows_counts_for_the_day_on_which_the_copy_is_read(tmp_path: Path) -> None:
+    guess = Guess("b", Book({"zone-1": DayUse("1970-01-01", 600.0)}))
+    memory = copied(tmp_path, Memory(known=Book({"zone-1": DayUse("2026-11-19", 60.0)}), guess=guess))
+    assert memory.guess is None
+    memory.known.put_right(MORNING_MS, DAY, "2026-11-23", {})
+    assert memory.known.used_s("zone-1", DAY) == 600.0
+    assert memory.known.used_s("zone-1", "2026-11-22") == 0.0
+
+
+def test_what_was_dosed_counts_for_hour_and_day_from_when_the_copy_is_read(tmp_path: Path) -> None:
+    dosing = copied(tmp_path, USED).dosing
+    up_ms = 30 * DAY_MS  # a process that begins in a machine that is up for a month
+    ledger = Ledger(lambda: dosing)
+
+    def room(after_ms: int) -> Room:
+        return ledger.room(INJECTOR, Now(MORNING_MS, up_ms + after_ms, "b", sure=True))
+
+    assert (room(0).ml, room(0).cap) == (0.0, "hour")
+    assert 38 <= room(HOUR_MS).ml <= 49.5
+    assert room(HOUR_MS).cap == "day"
+    assert room(DAY_MS).ml == 90.0
+
+
+def test_a_run_that_the_state_has_forgotten_is_told_and_its_whole_plan_counts(tmp_path: Path, site: Site) -> None:
+    play = Play(site)
+    play.run(5)
+    play.water(seconds=900)
+    play.run(60)
+    assert play.memory is not None
+    memory = copied(tmp_path, Memory.decode(play.memory))
+    again = Play(site, memory=memory.encode(), start_ms=play.now_ms + 1_000_000)
+    again.run(5)
+    [ended] = again.ended()
+    assert ended.body["outcome"] == "interrupted"
+    assert again.memory is not None
+    assert Memory.decode(again.memory).known.used["zone-1"].seconds == 900.0
+
+
+def test_a_run_writes_the_copy_a_few_times_and_not_at_every_step(tmp_path: Path, site: Site) -> None:
+    play, copy, written = Play(site), SecondCopy(tmp_path), set[bytes]()
+    play.run(5)
+    play.water(seconds=1200)
+    for _ in range(1260):
+        play.run(1)
+        copy.keep(play.memory or b"")
+        written.add((tmp_path / COPY_FILE).read_bytes())
+    assert len(play.ended()) == 1
+    assert len(written) <= 4

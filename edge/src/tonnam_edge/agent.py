@@ -375,7 +375,7 @@ def _say_what_is_lost(core: Core, found: Recollection, clock: NodeClock, log: An
         log.error("state.lost", reason=found.reason, meaning="nothing is watered until a person has looked")
     elif found.document is not None and not found.whole:
         core.stations.leave_unknown()
-        log.warning("state.restored", meaning="what stands comes from its copy; what was watered is forgotten")
+        log.warning("state.restored", meaning="what stands and what limits today come from the copy")
 
 
 async def _watch(link: asyncio.Task[None]) -> None:

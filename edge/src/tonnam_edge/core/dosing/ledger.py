@@ -3,7 +3,7 @@
 Windows go by elapsed time, so no clock that is set moves them, nor one that is put right: a time of day that was
 sure at both ends of a span may have been set between. What an earlier boot dosed is as old as the machine has been up
 since, as far as that is on disk: the time that it was off, and what it was up unwritten, may have been nothing. A
-pulse that was cut off counts in full.
+pulse that was cut off counts in full. What comes from the second copy is as new as it is read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ DAY_MS = 24 * HOUR_MS
 TOGETHER_MS = {HOUR_MS: 300_000, DAY_MS: HOUR_MS}
 # How long this boot has been up is written so often while something counts: so much of each boot is not proven.
 UP_EVERY_MS = 600_000
+# The boot of what was copied: when that was, in which boot, and how much of it in the last hour, nobody knows.
+COPIED = "copied"
 
 Cap = Literal["hour", "day", "stock"]
 
@@ -78,17 +80,19 @@ class Ledger:
         ended, up_ms = kept.boot, kept.up_ms
         kept.boot, kept.up_ms = now.boot, now.mono_ms
         for stock in kept.stocks.values():
-            stock.hour = [_carried(each, ended, up_ms, now.boot) for each in stock.hour]
-            stock.day = [_carried(each, ended, up_ms, now.boot) for each in stock.day]
+            stock.hour = [_carried(each, ended, up_ms, now) for each in stock.hour]
+            stock.day = [_carried(each, ended, up_ms, now) for each in stock.day]
 
 
-def _carried(spent: Spent, ended: str, up_ms: int, boot: str) -> Spent:
+def _carried(spent: Spent, ended: str, up_ms: int, now: Now) -> Spent:
     """The same in the time of a new boot. `ended` was up for `up_ms`; of others nothing is known."""
-    if spent.boot == boot:
+    if spent.boot == now.boot:
         return spent
+    if spent.boot == COPIED:
+        return Spent(now.boot, now.mono_ms, now.mono_ms, spent.ml)
     known = spent.boot == ended
     from_ms, to_ms = (min(0, at - up_ms) if known else 0 for at in (spent.from_ms, spent.to_ms))
-    return Spent(boot, from_ms, to_ms, spent.ml)
+    return Spent(now.boot, from_ms, to_ms, spent.ml)
 
 
 def _counting(entries: list[Spent], window_ms: int, now: Now) -> list[Spent]:
