@@ -26,7 +26,7 @@ STOCK_STEP_ML = 50.0
 USED_STEP_S = 60.0
 STEP_SHARE, LEAST_L, LEAST_ML = 1.1, 10.0, 1.0
 GIVEN_STEP_H = 6
-# After every day that a clock can say: what was used on a day that nobody knows counts for the one on which it is read.
+# After every day that a clock can say: what was used on a day that nobody knows counts when it is read.
 SOME_DAY = "9999-12-31"
 
 
