@@ -22,6 +22,8 @@ HALF_DAY_MS = DAY_MS // 2
 BOGUS_SLOT_MS = 2 * DAY_MS
 # Between two boots that do not know the time a clock that moved by more was set, not left to run.
 FAR_MS = 30 * DAY_MS
+# A clock that is off by more than this from where it would have come by itself was set.
+SET_MS = 60_000
 # After so long a boot, what was done before that long can no longer matter to a day.
 KEPT_MS = DAY_MS + HALF_DAY_MS
 
@@ -39,6 +41,8 @@ class Books:
             self._settle(guess, now)
         elif not now.sure and (guess is None or guess.boot != now.boot):
             self._memory.guess = self._new_guess(guess, now)
+        elif guess is not None and not now.sure:
+            self._follow_clock(guess, now)
         day = self._local.day
         self._memory.book.put_right(now.wall_ms, day(now.wall_ms), day(now.wall_ms + BOGUS_SLOT_MS), self._holds_ms)
 
@@ -49,7 +53,19 @@ class Books:
         for zone, use in book.used.items():
             if use.day < day(max(0, now.wall_ms - FAR_MS)):
                 book.used[zone] = DayUse(day(now.wall_ms), use.seconds)
-        return Guess(now.boot, book, [] if before is None else _in_short(before.done))
+        done = [] if before is None else _in_short(before.done)
+        return Guess(now.boot, book, done, now.wall_ms - now.mono_ms)
+
+    def _follow_clock(self, guess: Guess, now: Now) -> None:
+        """Somebody has set a clock that is still only a guess: what counted for today goes on counting for today."""
+        booted_ms = now.wall_ms - now.mono_ms
+        before_ms, guess.booted_ms = guess.booted_ms, booted_ms
+        if before_ms is None or abs(booted_ms - before_ms) < SET_MS:
+            return
+        was_today = self._local.day(before_ms + now.mono_ms)
+        for zone, use in guess.book.used.items():
+            if use.day >= was_today:
+                guess.book.used[zone] = DayUse(self._local.day(now.wall_ms), use.seconds)
 
     def used_s(self, zone: str, now: Now) -> float:
         """Seconds of water that count for today. While the time is not known also those of the last 24 hours."""
@@ -70,12 +86,12 @@ class Books:
 
     def use_of(self, intent: Intent, seconds: float, now: Now) -> None:
         """A run was cut off by the end of a process: so much water counts, when it began. In a time of guesses, what
-        began when the time was known may have been a moment ago."""
-        guess, day = self._memory.guess, self._local.day(intent.started_at_ms)
+        began when the time was known may have been a moment ago: it counts for today, whatever year that is."""
+        guess = self._memory.guess
         if intent.stamp is None or guess is None:
-            self._memory.known.use(intent.zone, day, seconds)
+            self._memory.known.use(intent.zone, self._local.day(intent.started_at_ms), seconds)
         if guess is not None:
-            guess.book.use(intent.zone, max(day, self._local.day(now.wall_ms)), seconds)
+            guess.book.use(intent.zone, self._local.day(now.wall_ms), seconds)
         if guess is not None and intent.stamp is not None:
             guess.done.append(Done(intent.stamp, intent.zone, seconds))
 

@@ -155,11 +155,15 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Guess(msgspec.Struct):
-    """A book by the clock of a boot that does not know the time, and what was really done since it was known."""
+    """A book by the clock of a boot that does not know the time, and what was really done since it was known.
+
+    `booted_ms` is when the boot began by that clock: another figure later on means that somebody has set it.
+    """
 
     boot: str
     book: Book
     done: list[Done] = []
+    booted_ms: int | None = None
 
 
 class Latch(msgspec.Struct, frozen=True):
