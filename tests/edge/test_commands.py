@@ -144,19 +144,19 @@ def test_water_used_under_a_clock_years_ahead_counts_for_today_and_not_for_years
     ahead = Play(site, start_ms=Play(site).now_ms + TEN_YEARS_MS)
     ahead.run(3)
     ahead.water(seconds=1200)
-    ahead.run(1230)
+    ahead.leap(1230)
     right = Play(site, start_ms=ahead.now_ms - TEN_YEARS_MS, memory=ahead.memory)
     right.key = "6b" * 8  # the cloud's clock was wrong as well, so its key was changed
     right.run(3)
     for number in range(3):
         right.water(seconds=1200, command_id=f"today-{number}")
-        right.run(1230)
+        right.leap(1230)
     assert [right.states(f"today-{n}")[-1] for n in range(3)] == ["done", "done", "refused"]
     tomorrow = Play(site, start_ms=right.now_ms + DAY_MS, memory=right.memory)
     tomorrow.key = right.key
     tomorrow.run(3)
     tomorrow.water(seconds=1200, command_id="tomorrow")
-    tomorrow.run(1230)
+    tomorrow.leap(1230)
     assert tomorrow.states("tomorrow")[-1] == "done"
 
 

@@ -27,7 +27,7 @@ def test_the_days_limit_holds_across_runs_and_clocks_that_go_back(site: Site) ->
     play.run(3)
     for number in range(4):
         play.water(seconds=1200, command_id=f"c{number}")
-        play.run(1230)
+        play.leap(1230)
     assert play.states("c3") == ["refused"]
     yesterday = Play(site, start_ms=play.now_ms - 24 * HOUR_MS, memory=play.memory)
     yesterday.run(3)

@@ -234,7 +234,7 @@ def test_the_end_of_a_run_tells_kilowatt_hours_and_baht(tmp_path: Path) -> None:
     play = Play(site_of(tmp_path, SITE + with_power(TOU)), start_ms=at(20, "08:50"))
     play.run(5)
     play.water(seconds=1200)
-    play.run(1500)
+    play.leap(1500)
     body = play.ended()[0].body
     assert body["kwh"] == pytest.approx(1.5 * body["duration_s"] / 3600, rel=0.02)
     assert body["baht"] == pytest.approx(body["kwh"] * (2.64 + 5.80) / 2, rel=0.1)
