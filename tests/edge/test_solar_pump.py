@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.edge.farms import Play, site_of
+from tests.edge.farms import TIMER, Play, site_of
 from tests.edge.stands import Pump, Stand, Zone, farm_text
 from tests.edge.test_several_pumps import latches
 from tonnam_edge.core import Step
@@ -47,8 +47,10 @@ class Sunny(Stand):
         self.flow_pct["pump-1"] = interpolated(points, self.watts or 0.0) * self.blocked_pct / 100
 
 
-def play_of(folder: Path, keys: str = POWER + CURVE, watts: float | None = 2000.0) -> tuple[Play, Sunny]:
-    play = Play(site_of(folder, farm_text(pumps=(Pump("pump-1", 0, keys),), zones=ZONES) + INVERTER))
+def play_of(
+    folder: Path, keys: str = POWER + CURVE, watts: float | None = 2000.0, more: str = ""
+) -> tuple[Play, Sunny]:
+    play = Play(site_of(folder, farm_text(pumps=(Pump("pump-1", 0, keys),), zones=ZONES) + INVERTER + more))
     sunny = Sunny(watts)
     play.field = sunny
     play.run(15)
@@ -94,10 +96,25 @@ def test_a_cloud_is_a_pause_and_the_run_goes_on_until_the_end_that_it_had(tmp_pa
     assert kinds(play) == ["run.started", "pump.held", "pump.resumed", "run.ended"]
     (ended,) = play.ended()
     assert (ended.body["outcome"], ended.at_ms - play.events[0].at_ms < 650_000) == ("done", True)
+    assert "the pump stood for 2." in ended.body["reason"]["en"]
     assert 450 <= ended.body["duration_s"] <= 480
     assert ended.body["litres"] == pytest.approx(ended.body["duration_s"], rel=0.05)
     assert latches(play) == []
     assert play.core.safe
+
+
+def test_what_a_cloud_took_from_a_timers_watering_is_given_after_it(tmp_path: Path) -> None:
+    timer = TIMER.replace("06:10", "10:01").replace("run_min = 5", "run_min = 10")
+    play, sunny = play_of(tmp_path, more=timer)
+    play.run(200)
+    sunny.set(300.0)
+    play.run(240)
+    sunny.set(2000.0)
+    play.run(1500)
+    first, rest = play.ended()
+    assert (first.body["outcome"], rest.body["outcome"]) == ("done", "done")
+    assert 200 < rest.body["duration_s"] < 280
+    assert first.body["duration_s"] + rest.body["duration_s"] == pytest.approx(600, abs=5)
 
 
 @pytest.mark.parametrize("dark", [300.0, None])

@@ -58,6 +58,9 @@ class Owing:
         if run.unfed:
             self._enter(intent, 0.0, unfed=True)
             return
+        if run.outcome == "done" and run.stood_s >= SHORTEST_RUN_S:
+            self._enter(intent, run.duration_s)
+            return
         self._enter(intent, 0.0 if run.outcome in CUT and noted is not None else None, noted)
         stream = self._water.runs.stream(intent.zone)
         if intent.program in self._memory.owed and noted is not None and stream is not None:

@@ -168,6 +168,14 @@ def leak(litres: float) -> Text:
     )
 
 
+def finished_after_pause(stood_s: float) -> Text:
+    minutes = f"{stood_s / 60:.1f}"
+    return text(
+        f"ครบเวลาแล้ว แต่ระหว่างนั้นปั๊มหยุด {minutes} นาที ได้น้ำน้อยกว่าที่ตั้งไว้",
+        f"Its time is over, and the pump stood for {minutes} min of it: less water than planned",
+    )
+
+
 def perhaps_leak() -> Text:
     return text(
         "ปิดทุกวาล์วแล้วแต่น้ำยังไหล และอ่านสวิตช์ที่ตู้ไม่ได้ อาจมีคนเปิดน้ำด้วยมือ หรือท่อรั่ว ไปดู",

@@ -51,6 +51,14 @@ class Run:
         return max(0, self.water_to - self.water_from - self.paused_ms) / 1000
 
     @property
+    def stood_s(self) -> float:
+        """For how much of its time its pump stood."""
+        if self.ends is None or self.water_from is None:
+            return 0.0
+        began = self.ends - round(self.intent.planned_s * 1000)
+        return (max(0, self.water_from - began) + self.paused_ms) / 1000
+
+    @property
     def as_wished(self) -> bool:
         """Whether it came to the end that was planned, or that a person asked for."""
         return self.outcome == "done" or (self.outcome == "stopped" and self.by_hand)

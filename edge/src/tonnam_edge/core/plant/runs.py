@@ -264,7 +264,8 @@ class Runs:
             run.unfed = True
             self.stop(run.intent.zone, "stopped", plant_texts.never_fed(), now)
         else:
-            self.stop(run.intent.zone, "done", reason, now)
+            paused = plant_texts.finished_after_pause(run.stood_s) if run.stood_s >= SHORTEST_RUN_S else reason
+            self.stop(run.intent.zone, "done", paused, now)
 
     def _advance(self, run: Run, outlet: Outlet, image: Image) -> None:
         now, supply = image.now, self.supply(outlet.id)
