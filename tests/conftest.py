@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from operator import itemgetter
@@ -147,9 +148,14 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.InfluxS
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.PostgresServer]:
-    """A real PostgreSQL: `.database()`."""
-    with servers.running(servers.postgres_server(tmp_path_factory.mktemp("postgres"))) as server:
+def postgres() -> Iterator[servers.PostgresServer]:
+    """A real PostgreSQL: `.database()`. Not among pytest's own directories: whenever another pytest begins, those are
+    shut to the user that PostgreSQL runs as."""
+    beside = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with (
+        tempfile.TemporaryDirectory(prefix="tonnam-postgres-", dir=beside) as directory,
+        servers.running(servers.postgres_server(Path(directory))) as server,
+    ):
         assert isinstance(server, servers.PostgresServer)
         yield server
 

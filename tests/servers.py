@@ -212,16 +212,14 @@ def executable_of_postgres(name: str) -> str:
 
 
 def postgres_server(directory: Path) -> PostgresServer:
-    """A new cluster; PostgreSQL refuses to run as root, so then it runs as Debian's user `postgres`."""
+    """A new cluster; PostgreSQL refuses to run as root, so then it runs as Debian's user `postgres`, to whom the way
+    to `directory` must be open."""
     port = free_port()
     user = "postgres" if os.geteuid() == 0 else None
     home = directory / "postgres"
     home.mkdir()
     if user:
         shutil.chown(home, user)
-        for parent in directory.parents[:4]:
-            if parent.owner() == "root" and parent not in (Path("/"), Path("/tmp")):
-                parent.chmod(parent.stat().st_mode | 0o011)
         directory.chmod(0o755)
     initdb = [executable_of_postgres("initdb"), "-D", str(home), "-U", "tonnam", "-A", "trust", "-E", "UTF8", "-N"]
     subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=home)

@@ -137,10 +137,10 @@ def test_a_slice_of_compaction_is_short_even_with_a_large_log(embedded_store: Em
         embedded_store.append([batch(*(good(values, name, START_MS + part * 30_000) for name in names))])
     longest, more = 0.0, True
     while more:
-        started = time.perf_counter()
+        started = time.thread_time()
         more = embedded_store.maintain(0.05)
-        longest = max(longest, time.perf_counter() - started)
-    assert longest < 0.5, "one slice on a busy machine; alone it stays under 0.05 s"
+        longest = max(longest, time.thread_time() - started)
+    assert longest < 0.5, "of computing, however busy the machine is; one slice is meant to take 0.05 s"
     assert len(embedded_store.series(names[-1], *EVER)) == 60 * 30
 
 
