@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from tests.patience import pause_s
 
@@ -72,6 +74,7 @@ class Server:
     port: int
     log: Path
     user: str | None = None
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Server:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
@@ -188,6 +191,8 @@ def influx_server(directory: Path) -> InfluxServer:
 @dataclass
 class PostgresServer(Server):
     """Debian's PostgreSQL. Each test takes a database of its own from `database()`."""
+
+    stop_signal = signal.SIGINT  # at the other one it would wait until the last connection is closed
 
     def database(self) -> str:
         """The SQLAlchemy address of a new, empty database. Not of template1: the server's own workers look into that,
