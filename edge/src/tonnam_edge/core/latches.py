@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from tonnam_edge.core.dosing.lost import count_as_used
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Latch, Memory, Text
 from tonnam_edge.core.plant import plant_texts
@@ -57,7 +58,8 @@ class Latches:
         return True
 
     def lose(self, now: Now) -> None:
-        """What stood is forgotten: everything waits for a person."""
+        """What stood is forgotten: everything waits for a person, and what may have been dosed counts as dosed."""
+        count_as_used(self._memory.dosing, self._site)
         self.set(LatchKind.MEMORY_LOST, self._site.id, now, plant_texts.memory_lost())
 
     def lost(self) -> Text | None:
