@@ -9,8 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, Play
-from tests.edge.programs.crops import BALANCE, days, etc_l_day, farm, growing, litres_of, memory, told, zone_kept
+from tests.edge.programs.crops import (
+    BALANCE,
+    Weathered,
+    days,
+    etc_l_day,
+    farm,
+    growing,
+    litres_of,
+    memory,
+    told,
+    zone_kept,
+)
 from tonnam_edge.agronomy import observer
+from tonnam_edge.core.programs.kept import Kept, ZoneKept, add
 from tonnam_link.messages import Command, CommandAction
 
 
@@ -88,13 +100,13 @@ def test_days_without_power_are_reckoned_when_the_time_is_known_again(tmp_path: 
     days(play, 2)
     before, hours = growing(play).water.depletion_mm, memory(play).kept.hours
     play.reboot(wall_ms=1_000, off_s=2 * 86_400)
-    days(play, 0.2)
+    days(play, 0.4)
     unknown = growing(play).water.depletion_mm
-    assert memory(play).kept.hours == pytest.approx(hours + 4.8, abs=1.5)
+    assert memory(play).kept.hours == pytest.approx(hours + 9.6, abs=1.5)
     play.learn()
     days(play, 0.1)
     after = growing(play).water.depletion_mm
-    assert memory(play).kept.hours == pytest.approx(hours + 48 + 7.2, abs=1.5)
+    assert memory(play).kept.hours == pytest.approx(hours + 48 + 12, abs=1.5)
     assert before < unknown < after
     assert after - before > 3.0
 
@@ -109,13 +121,53 @@ def test_a_clock_that_is_wrong_or_set_moves_no_water(tmp_path: Path) -> None:
     assert memory(play).kept.hours == pytest.approx(hours + 2, abs=1.1)
 
 
-def test_the_balance_goes_on_with_an_unset_clock(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weather", [True, False], ids=["by its instruments", "as the day before"])
+@pytest.mark.parametrize("hour", [7.0, 18.6])
+def test_the_balance_goes_on_as_before_with_an_unset_clock(tmp_path: Path, hour: float, weather: bool) -> None:
     play = farm(tmp_path, BALANCE)
-    days(play, 2)
+    days(play, 3 + hour / 24)
+    before_mm = memory(play).kept.et0_mm(24)
     play.reboot(wall_ms=5_000_000)
-    before = len(litres_of(play))
-    days(play, 5)
-    assert len(litres_of(play)) > before
+    assert isinstance(play.field, Weathered)
+    play.field.air_answers = weather
+    days(play, 10)
+    assert memory(play).kept.et0_mm(24) == pytest.approx(before_mm, rel=0.05)
+    wanted_l = (13 + hour / 24) * etc_l_day(play) / 0.9
+    assert sum(litres for _, litres in litres_of(play)) == pytest.approx(wanted_l, rel=0.1)
+
+
+def test_by_day_only_and_with_an_unset_clock_the_light_says_that_it_is_day(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    days(play, 3 + 19 / 24)
+    used_mm = memory(play).kept.zones["zone-1"].etc_mm(memory(play).kept.hours, 24)
+    for _ in range(4):
+        play.reboot(wall_ms=5_000_000, off_s=11 * 3600)
+        days(play, 13 / 24)
+    kept = memory(play).kept
+    by_day_mm = kept.zones["zone-1"].etc_mm(kept.hours, 4 * 13) / 4
+    assert by_day_mm == pytest.approx(used_mm, rel=0.1)
+
+
+def test_a_farm_that_was_never_told_the_time_takes_the_days_as_usual_ones(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE, weather=False)
+    play.reboot(wall_ms=5_000_000)
+    play.leap(300)
+    at_first_mm = memory(play).kept.et0_mm(24)
+    days(play, 10)
+    assert memory(play).kept.et0_mm(24) == pytest.approx(at_first_mm, rel=0.02)
+
+
+def test_a_day_has_twenty_four_hours_whenever_they_are_reckoned() -> None:
+    for begun in (0.0, 0.3, 0.5, 0.7):
+        kept = Kept(hours=begun)
+        for hour in range(60):
+            kept.hours = begun + hour + 1
+            add(kept.et0, kept.hours - 0.5, 1.0 if hour % 24 >= 12 else 0.0)
+        assert kept.et0_mm(24) == 12.0
+        assert kept.et0_a_day_ago_mm(1.0) == 1.0
+        zone = ZoneKept(etc=kept.et0)
+        assert (zone.etc_mm(kept.hours, 24), zone.etc_mm(kept.hours, 48)) == (12.0, 24.0)
+        assert (zone.etc_ahead_mm(kept.hours, 12), zone.etc_ahead_mm(kept.hours, 14)) == (12.0, 12.0)
 
 
 def test_a_probe_pulls_the_balance_before_dawn_and_no_more_than_it_may(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.edge.farms import Play
+from tests.edge.farms import HOUR_MS, MIDNIGHT_MS, Play
 from tests.edge.programs.crops import BALANCE, Weathered, days, farm, memory, told
 from tonnam_edge.agronomy import radiation, reference_et, sky
 from tonnam_edge.agronomy.air import Humidity
 from tonnam_edge.agronomy.place import Place
 from tonnam_edge.agronomy.radiation import Outside
 from tonnam_edge.agronomy.reference_et import DayAir
+from tonnam_edge.core import Observation
 from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import Kept
 
@@ -94,11 +96,48 @@ def test_a_day_of_which_five_hours_are_missing_has_no_extremes() -> None:
         kept.hours = float(hour)
         climate.note_warmth(kept, None if 40 <= hour < 46 else 20.0 + hour % 24)
         if hour == 24:
-            assert climate.extremes_c(kept) == (20.0, 43.0)
+            assert climate.extremes_c(kept) == (21.0, 42.0)
         if 45 <= hour < 60:
             assert climate.extremes_c(kept) is None
-    assert climate.extremes_c(kept) == (20.0, 43.0)
+    assert climate.extremes_c(kept) == (21.0, 42.0)
     assert len(kept.warmth) <= 25
+
+
+class Askew(Weathered):
+    """Its thermometer says other than the air is."""
+
+    def __init__(self, play: Play, says: Callable[[float, float], float]) -> None:
+        super().__init__(play)
+        self.says, self.flow_l_min = says, 120.0
+
+    def observe(self, mono_ms: int) -> list[Observation]:
+        hour = (self.play.now_ms - MIDNIGHT_MS) / HOUR_MS % 24
+        return [self._said(seen, hour) for seen in super().observe(mono_ms)]
+
+    def _said(self, seen: Observation, hour: float) -> Observation:
+        if seen.device != "air" or seen.values is None:
+            return seen
+        air_c = self.says(hour, seen.values["air_temperature"] or 0.0)
+        return seen._replace(values={**seen.values, "air_temperature": air_c})
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        lambda hour, air_c: 28 + (air_c - 28) / 4,
+        lambda hour, air_c: 28 + (air_c - 28) / 60,
+        lambda hour, air_c: 0.0 if 3 <= hour < 3.5 else air_c,
+    ],
+    ids=["in a cabinet", "in a well", "half an hour of frost each night"],
+)
+def test_a_thermometer_that_does_not_feel_the_sky_starves_no_crop(
+    tmp_path: Path, says: Callable[[float, float], float]
+) -> None:
+    play = measuring(tmp_path, AIR)
+    true_mm = by_the_day_mm(play, Humidity(), None)
+    play.field = Askew(play, says)
+    days(play, 4)
+    assert 0.8 * true_mm < memory(play).kept.et0_mm(24) < 1.2 * true_mm
 
 
 def test_pieces_of_an_hour_are_one_hour_of_the_day() -> None:

@@ -15,6 +15,7 @@ DAYS_KEPT = 8  # a week that is over, and today
 LEAST_HOURS = 12.0  # a day of which less was seen says nothing of its lowest humidity
 MIDDLE_OF_MONTH = 15
 LEAST_WARMTH_H = 20  # of the last day: of fewer hours nobody knows whether they had its coldest and its warmest
+LEAST_RANGE_C = 5.0  # of a day in the open: a thermometer that says less hangs in a cabinet, or it rains
 
 
 def follow(kept: Kept, humidity_pct: float | None, wind_m_s: float | None, hours: float, day: date) -> None:
@@ -33,7 +34,7 @@ def follow(kept: Kept, humidity_pct: float | None, wind_m_s: float | None, hours
 
 def note_warmth(kept: Kept, air_c: float | None) -> None:
     """Keep the mean temperature of the period that is over, for a day."""
-    kept.warmth = [row for row in kept.warmth if kept.hours - row[0] <= DAY_H]
+    kept.warmth = [row for row in kept.warmth if kept.hours - row[0] < DAY_H]
     if air_c is None:
         return
     hour = int(kept.hours)
@@ -43,9 +44,14 @@ def note_warmth(kept: Kept, air_c: float | None) -> None:
 
 
 def extremes_c(kept: Kept) -> tuple[float, float] | None:
-    """Lowest and highest temperature of the last 24 hours; None when too few of them were measured."""
-    lately = [air_c for hour, air_c in kept.warmth if kept.hours - hour <= DAY_H]
-    return (min(lately), max(lately)) if len(lately) >= LEAST_WARMTH_H else None
+    """Lowest and highest temperature of the last 24 hours, but for one hour each that may be a liar's.
+
+    None when too few of them were measured, or when they are so near to each other that they are not the sky's.
+    """
+    lately = sorted(air_c for hour, air_c in kept.warmth if kept.hours - hour < DAY_H)
+    if len(lately) < LEAST_WARMTH_H or lately[-2] - lately[1] < LEAST_RANGE_C:
+        return None
+    return lately[1], lately[-2]
 
 
 def of_days(kept: Kept, weather: WeatherPart, today: date, *, under_cover: bool) -> Climate:

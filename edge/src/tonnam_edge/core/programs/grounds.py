@@ -20,7 +20,7 @@ from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.fields import Fields, Growing
 from tonnam_edge.core.programs.kept import DAY_H, WEEK_H, Kept, ZoneKept, add
 from tonnam_edge.core.programs.schedule import moment_ms
-from tonnam_edge.core.programs.weather import Seen, Sun, Watch
+from tonnam_edge.core.programs.weather import LIT_W_M2, Seen, Sun, Watch
 from tonnam_edge.site.growing import Ground
 from tonnam_edge.site.site import Site, Zone
 
@@ -179,7 +179,7 @@ class Grounds:
     def _hour(self, seen: Seen, hours: float, middle_ms: int | None) -> None:
         kept, light = self._kept, None
         if middle_ms is None:  # the sun's place is not known
-            mm = kept.et0_mm(DAY_H) / DAY_H * hours
+            mm = self._sun.et0_undated_mm(seen, hours, kept)
         else:
             middle = self._fields.local.at(middle_ms)
             found, light = self._sun.et0(seen, middle, hours, kept)
@@ -191,6 +191,8 @@ class Grounds:
             climate.follow(kept, seen.humidity, seen.wind_speed, hours, middle.date())
             if hours >= 0.5:
                 self._sun.learn(seen, found, light, middle, kept)
+        if (self._sun.pyranometer_w_m2(seen) or 0.0) >= LIT_W_M2:
+            kept.lit_h = kept.hours
         kept.hours = round(kept.hours + hours, 6)
         climate.note_warmth(kept, seen.air_temperature)
         add(kept.et0, kept.hours - hours / 2, mm)

@@ -5,6 +5,7 @@ Hours are counted from the first start, by elapsed time: no clock that is wrong 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -98,13 +99,14 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
 
     def etc_mm(self, hours: float, window_h: int) -> float:
         """What the crop would have used within the last `window_h` hours, mm."""
-        return sum(mm for hour, mm in self.etc if hours - hour <= window_h)
+        begin = _next_hour(hours) - window_h
+        return sum(mm for hour, mm in self.etc if hour >= begin)
 
     def etc_ahead_mm(self, hours: float, ahead_h: float) -> float:
         """What the crop will use in the next hours if every day is like the last one, mm."""
         days, rest_h = divmod(ahead_h, DAY_H)
-        begin = hours - DAY_H
-        part = sum(mm for hour, mm in self.etc if begin < hour <= begin + rest_h)
+        begin = _next_hour(hours) - DAY_H
+        part = sum(mm for hour, mm in self.etc if begin <= hour < begin + rest_h)
         return days * self.etc_mm(hours, DAY_H) + part
 
 
@@ -162,6 +164,7 @@ class Kept(msgspec.Struct, omit_defaults=True):
     gauge_doubted: bool = False
     air: list[DayAirKept] = []
     warmth: list[tuple[int, float]] = []  # hours of the last day with the mean temperature of the air, C
+    lit_h: float | None = None  # when the pyranometer last saw light
     marked_h: dict[str, float] = {}  # hours of today in which something stood in for weather, by agronomy.marks.Mark
     marks_told: list[str] = []
     forecast_h: float | None = None  # since when a forecast of rain holds the programs
@@ -185,7 +188,13 @@ class Kept(msgspec.Struct, omit_defaults=True):
 
     def et0_mm(self, window_h: int) -> float:
         """ET0 of the last `window_h` hours, mm."""
-        return sum(mm for hour, mm in self.et0 if self.hours - hour <= window_h)
+        begin = _next_hour(self.hours) - window_h
+        return sum(mm for hour, mm in self.et0 if hour >= begin)
+
+    def et0_a_day_ago_mm(self, hours: float) -> float:
+        """ET0 of a period of some hours as the same hour had it a day before, mm."""
+        same = math.floor(self.hours + hours / 2) - DAY_H
+        return hours * sum(mm for hour, mm in self.et0 if hour == same)
 
     def rain_mm(self, window_h: int) -> float:
         return sum(mm for hour, mm in self.rain if self.hours - hour < window_h)
@@ -193,6 +202,11 @@ class Kept(msgspec.Struct, omit_defaults=True):
     def age_h(self, since: float | None) -> float:
         """Hours since; infinite for what never was."""
         return float("inf") if since is None else self.hours - since
+
+
+def _next_hour(hours: float) -> int:
+    """The bucket of the hour that is reckoned next: an hour is in the bucket of its middle."""
+    return math.floor(hours - 0.5) + 1
 
 
 def add(buckets: list[tuple[int, float]], hours: float, amount: float, keep_h: int = WEEK_H + 1) -> None:

@@ -16,7 +16,7 @@ from tonnam_edge.agronomy.radiation import Radiation, Transmissivity
 from tonnam_edge.agronomy.reference_et import Et0, HourAir
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.programs import climate
-from tonnam_edge.core.programs.kept import Kept
+from tonnam_edge.core.programs.kept import DAY_H, Kept
 from tonnam_edge.site.growing_file import WeatherPart
 from tonnam_edge.site.site import Site
 
@@ -37,6 +37,8 @@ ROOF_DAYS_KEPT = 14
 MOST_RAIN_MM_H = 200.0
 MOST_RAIN_UNSEEN_MM = 500.0  # while this machine was off
 WARMEST_HOUR = 14
+LIT_W_M2 = 20.0  # the mean of an hour that has seen the sun
+MOST_LIGHT_MJ_M2 = 5.0  # of an hour anywhere on the ground
 CLEAR_ENOUGH_MJ_M2 = 0.5  # of a clear sky; a lower sun says little of the clouds
 
 
@@ -172,22 +174,29 @@ class Sun:
         """ET0 of a period of at most some hours, as mm an hour, and its light as MJ/m2 an hour."""
         above = self._sky(middle, hours)
         own = kept.own.get(str(middle.hour), [])
-        extremes_c = climate.extremes_c(kept)
-        past = _Past(extremes_c, kept.roof.get(str(middle.hour), []), [mj for _, mj in own])
+        past = _Past(climate.extremes_c(kept), kept.roof.get(str(middle.hour), []), [mj for _, mj in own])
         light = self._light(seen, above, middle.date(), past)
-        weather = HourAir(
-            t_c=seen.air_temperature,
-            humidity=Humidity(rh_mean_pct=seen.humidity),
-            wind_m_s=seen.wind_speed,
-            wind_height_m=self.part.wind_height_m,
-            night_t_min_c=None if extremes_c is None else extremes_c[0],
-            clearness=kept.clearness,
-        )
-        recent = [mm for mm, _ in own]
-        found = reference_et.hourly(self.place, weather, light, under_cover=self.under_cover, recent_mm=recent)
+        air, recent = self._air(seen, kept), [mm for mm, _ in own]
+        found = reference_et.hourly(self.place, air, light, under_cover=self.under_cover, recent_mm=recent)
         if kept.age_h(kept.weather_h) > 24:  # the days that are remembered may have been cool ones
             found = found._replace(mm=max(found.mm, self.usual_mm(middle)))
         return found, light
+
+    def et0_undated_mm(self, seen: Seen, hours: float, kept: Kept) -> float:
+        """ET0 of a period of some hours, mm, while nobody knows where the sun is: by what was measured, as long as
+        the pyranometer is known to live; else that of a day before."""
+        light_mj_m2 = _mj_m2(self.pyranometer_w_m2(seen))
+        lives = kept.age_h(kept.lit_h) < DAY_H
+        if not lives or seen.air_temperature is None or light_mj_m2 is None or light_mj_m2 > MOST_LIGHT_MJ_M2:
+            return kept.et0_a_day_ago_mm(hours)
+        clear_mj_m2 = light_mj_m2 / (kept.clearness or reference_et.DEFAULT_CLEARNESS)
+        light = Radiation(light_mj_m2, clear_mj_m2, frozenset())
+        found = reference_et.hourly(self.place, self._air(seen, kept), light, under_cover=self.under_cover)
+        return found.mm * hours if found.own else kept.et0_a_day_ago_mm(hours)
+
+    def pyranometer_w_m2(self, seen: Seen) -> float | None:
+        """What was measured of the light where the crop stands."""
+        return seen.radiation_outside if seen.radiation is None and not self.under_cover else seen.radiation
 
     def light_w_m2(self, seen: Seen, at: datetime, kept: Kept) -> tuple[float, bool]:
         """The light at the crop just now, by the same ladder as an hour's, and whether it is only what is usual."""
@@ -225,6 +234,17 @@ class Sun:
             roof = (round(seen.inverter_energy, 3), round(self._sky(middle, 1.0).clear_mj_m2, 4))
             kept.roof[key] = [*kept.roof.get(key, []), roof][-ROOF_DAYS_KEPT:]
 
+    def _air(self, seen: Seen, kept: Kept) -> HourAir:
+        extremes_c = climate.extremes_c(kept)
+        return HourAir(
+            t_c=seen.air_temperature,
+            humidity=Humidity(rh_mean_pct=seen.humidity),
+            wind_m_s=seen.wind_speed,
+            wind_height_m=self.part.wind_height_m,
+            night_t_min_c=None if extremes_c is None else extremes_c[0],
+            clearness=kept.clearness,
+        )
+
     def _sky(self, middle: datetime, hours: float) -> sky.Sky:
         """The sky of a period, as of one hour of it."""
         span = max(hours, 0.01)
@@ -239,10 +259,9 @@ class Sun:
         usual = climate.light_share(self.part, self.place, day)
         climatology = None if usual is None else usual * above.extraterrestrial_mj_m2
         if not self.under_cover:
-            pyranometer = _mj_m2(seen.radiation) if seen.radiation is not None else outside
             t_min_c, t_max_c = past.extremes_c or (None, None)
             known = radiation.Outside(
-                pyranometer_mj_m2=pyranometer,
+                pyranometer_mj_m2=_mj_m2(self.pyranometer_w_m2(seen)),
                 sunshine_h=seen.sunshine,
                 forecast_mj_m2=_mj_m2(seen.radiation_forecast),
                 inverter_share=share,
