@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,11 +93,13 @@ class Watcher:
         self._look_at_expiry(play)
 
     def _look_at_expiry(self, play: Play) -> None:
-        """Were this machine to die now, the pump would end before the last way out, by the board's own timers."""
+        """Were this machine to die now, the pump would end before the last way out, by the board's own timers. What
+        somebody has switched on at the board has none, and stays open."""
         until, field = play.field.until, play.field
         if PUMP in until and not any(coil in field.welded for coil in (PUMP, MASTER_COIL, *VALVES)):
-            assert until[PUMP] < max((until.get(coil, 0) for coil in VALVES), default=0)
-            assert until[PUMP] < until.get(MASTER_COIL, 0)
+            ends = {coil: until.get(coil, math.inf if field.coils[coil] else 0) for coil in (MASTER_COIL, *VALVES)}
+            assert until[PUMP] < max(ends[coil] for coil in VALVES)
+            assert until[PUMP] < ends[MASTER_COIL]
 
 
 def happen(play: Play, what: tuple[object, ...], number: int) -> None:
