@@ -69,6 +69,7 @@ class Weathered(Field):
         self.play = play
         self.t_max_c: float = 34.0
         self.air_answers = True
+        self.night_w_m2 = 0.0
         self.sun_share = 1.0  # of the light, what its sensor says
         self.wavers = True
 
@@ -76,7 +77,7 @@ class Weathered(Field):
         hour = (self.play.now_ms - MIDNIGHT_MS) / HOUR_MS % 24
         warm = math.cos(math.pi * (hour - 14) / 12)
         air_c = self.t_max_c - 6 * (1 - warm) + 0.1 * math.sin(mono_ms / 1e6)
-        sun = max(0.0, 700 * math.sin(math.pi * (hour - 6) / 12)) if 6 < hour < 18 else 0.0
+        sun = max(0.0, 700 * math.sin(math.pi * (hour - 6) / 12)) if 6 < hour < 18 else self.night_w_m2
         air = {"air_temperature": air_c, "humidity": 70 - 20 * warm} if self.air_answers else None
         light = {"solar_radiation": sun * self.sun_share} if self.air_answers else None
         seen = super().observe(mono_ms)

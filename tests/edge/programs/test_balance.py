@@ -148,6 +148,16 @@ def test_by_day_only_and_with_an_unset_clock_the_light_says_that_it_is_day(tmp_p
     assert by_day_mm == pytest.approx(used_mm, rel=0.1)
 
 
+def test_a_pyranometer_that_hangs_high_with_an_unset_clock_gives_no_more_than_a_day_may_have(tmp_path: Path) -> None:
+    play = farm(tmp_path, BALANCE)
+    days(play, 3)
+    play.reboot(wall_ms=5_000_000)
+    assert isinstance(play.field, Weathered)
+    play.field.night_w_m2 = 600.0
+    days(play, 3)
+    assert 5.0 < memory(play).kept.et0_mm(24) <= 8.0
+
+
 def test_a_farm_that_was_never_told_the_time_takes_the_days_as_usual_ones(tmp_path: Path) -> None:
     play = farm(tmp_path, BALANCE, weather=False)
     play.reboot(wall_ms=5_000_000)

@@ -13,7 +13,12 @@ from tonnam_edge.agronomy.air import Humidity
 from tonnam_edge.agronomy.marks import Mark
 from tonnam_edge.agronomy.place import Place
 from tonnam_edge.agronomy.radiation import Radiation, Transmissivity
-from tonnam_edge.agronomy.reference_et import Et0, HourAir
+from tonnam_edge.agronomy.reference_et import (
+    BOUNDS_OUTSIDE_MM_DAY,
+    BOUNDS_UNDER_COVER_MM_DAY,
+    Et0,
+    HourAir,
+)
 from tonnam_edge.core.image import Image
 from tonnam_edge.core.programs import climate
 from tonnam_edge.core.programs.kept import DAY_H, Kept
@@ -184,7 +189,12 @@ class Sun:
 
     def et0_undated_mm(self, seen: Seen, hours: float, kept: Kept) -> float:
         """ET0 of a period of some hours, mm, while nobody knows where the sun is: by what was measured, as long as
-        the pyranometer is known to live; else that of a day before."""
+        the pyranometer is known to live; else that of a day before. Never more than a day may have."""
+        _, most_mm = BOUNDS_UNDER_COVER_MM_DAY if self.under_cover else BOUNDS_OUTSIDE_MM_DAY
+        left_mm = max(most_mm - kept.et0_mm(DAY_H - 1), 0.0)
+        return min(self._undated_mm(seen, hours, kept), left_mm)
+
+    def _undated_mm(self, seen: Seen, hours: float, kept: Kept) -> float:
         light_mj_m2 = _mj_m2(self.pyranometer_w_m2(seen))
         lives = kept.age_h(kept.lit_h) < DAY_H
         if not lives or seen.air_temperature is None or light_mj_m2 is None or light_mj_m2 > MOST_LIGHT_MJ_M2:
