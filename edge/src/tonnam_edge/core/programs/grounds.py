@@ -156,25 +156,33 @@ class Grounds:
             of_zone.probe = {**of_zone.probe, "kc_trim": 1.0, "streak": 0}
 
     def _reckon(self, image: Image, elapsed: int) -> None:
-        """Let the time since the last reckoning pass, in pieces of about an hour."""
+        """Let the time since the last reckoning pass; what the machine was off for is put where it was."""
         kept, now = self._kept, image.now
-        hours = elapsed / HOUR_MS
-        pieces = 1 if hours <= ONE_PIECE_H else min(math.ceil(hours), MOST_PIECES)
+        off = clock.off_ms(kept, now, elapsed)
         dated = now.sure and kept.wall_ms is not None
-        seen = self._watch.close(elapsed)
+        seen = self._watch.close(elapsed - off)
         unknown = self._watch.rain_gap or seen.rain is None
         before = Seen(rain=None if unknown else 0.0)  # what the gauge's total grew by is all of the last piece
         self._watch.rain_gap = self._watch.rain_gap and not now.sure
-        kept.hours += max(hours - MOST_PIECES, 0.0) if pieces == MOST_PIECES else 0.0
-        span = min(hours, float(MOST_PIECES)) / pieces
-        for piece in range(pieces):
-            middle_ms = now.wall_ms - round((pieces - piece - 0.5) * span * HOUR_MS)
-            of_piece = seen if pieces == 1 else Seen(rain=seen.rain) if piece == pieces - 1 else before
-            self._hour(of_piece, span, middle_ms if dated else None)
+        if off > 0:
+            with clock.while_off(kept, off, elapsed) as until_ms:
+                self._pass(off, before, before, until_ms)
+        self._pass(elapsed - off, seen, before, now.wall_ms if dated else None)
         clock.turn(kept, now, elapsed)
         kept.rain_total_mm = self._watch.totals.get("rain", kept.rain_total_mm)
         for name in self._site.zones:
             self._note_usual(name)
+
+    def _pass(self, passed_ms: int, seen: Seen, before: Seen, until_ms: int | None) -> None:
+        """Let time pass in pieces of about an hour, until then (UTC) if that is known."""
+        kept, hours = self._kept, passed_ms / HOUR_MS
+        pieces = 1 if hours <= ONE_PIECE_H else min(math.ceil(hours), MOST_PIECES)
+        kept.hours += max(hours - MOST_PIECES, 0.0) if pieces == MOST_PIECES else 0.0
+        span = min(hours, float(MOST_PIECES)) / pieces
+        for piece in range(pieces):
+            middle_ms = None if until_ms is None else until_ms - round((pieces - piece - 0.5) * span * HOUR_MS)
+            of_piece = seen if pieces == 1 else Seen(rain=seen.rain) if piece == pieces - 1 else before
+            self._hour(of_piece, span, middle_ms)
 
     def _hour(self, seen: Seen, hours: float, middle_ms: int | None) -> None:
         kept, light = self._kept, None

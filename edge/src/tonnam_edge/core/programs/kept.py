@@ -1,16 +1,19 @@
 """What the programs remember of weather, soil and water. Part of the state on disk.
 
 Hours are counted from the first start, by elapsed time: no clock that is wrong or set moves a window of 24 hours.
+What is noted by them is an `Hour` or a `WholeHour`: see `stamps`.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Any
 
 import msgspec
 
 from tonnam_edge.agronomy.observer import HOURS_AFTER_WATER
+from tonnam_edge.core.programs.stamps import Hour, WholeHour
 
 DAY_H = 24
 WEEK_H = 168
@@ -28,13 +31,13 @@ class ThirstKept(msgspec.Struct, omit_defaults=True):
     what was said of it, at `told_h`; `why` is of a timer's slot that was left out.
     """
 
-    since_h: float
+    since_h: Hour
     since_ms: int | None = None
     paused_h: float = 0.0
-    pause_h: float | None = None
+    pause_h: Hour | None = None
     kept_off: bool = False  # by a person
     text: dict[str, str] = {}
-    told_h: float = 0.0
+    told_h: Hour = 0.0
     why: dict[str, str] = {}
 
 
@@ -43,27 +46,25 @@ class ZoneKept(msgspec.Struct, omit_defaults=True):
 
     water: dict[str, Any] | None = None  # agronomy.balance.State
     probe: dict[str, Any] = {}  # agronomy.observer.State
-    heard_h: float | None = None  # when the probes were heard last
+    heard_h: Hour | None = None  # when the probes were heard last
     light: dict[str, Any] = {}  # agronomy.light_sum.State
     planted: str = ""
-    given: list[tuple[float, float]] = []
-    etc: list[tuple[int, float]] = []
+    given: list[tuple[Hour, float]] = []
+    etc: list[tuple[WholeHour, float]] = []
     usual_l_day: float | None = None  # the mean of seven days on which something was known
-    watered_h: float | None = None
-    known_h: float = 0.0  # when the probes last said something
+    watered_h: Hour | None = None
+    known_h: Hour = 0.0  # when the probes last said something
     rung: str = "probe"
     after_water: list[tuple[float, float, float]] = []  # agronomy.observer.Watched
     used_mm: float = 0.0  # by roots, since the last water
     surplus_mm: float = 0.0  # of the last water: what the root zone did not hold
-    rained: list[tuple[int, float]] = []  # hours with mm that rain has filled of what was missing
+    rained: list[tuple[WholeHour, float]] = []  # hours with mm that rain has filled of what was missing
     drained_l: float = 0.0  # today, and what was dosed
     dosed_l: float = 0.0
     drain_ec_l: float = 0.0  # of the drained litres those whose EC was known, and EC times litres
     drain_salt: float = 0.0
-    trimmed_h: float | None = None  # when the dose was last trimmed by the drain
-    held_h: float | None = (
-        None  # since when weather holds what the zone wants; `held_told`: for a day, and it was said
-    )
+    trimmed_h: Hour | None = None  # when the dose was last trimmed by the drain
+    held_h: Hour | None = None  # since when weather holds what the zone wants; `held_told`: for a day, and it is told
     held_told: bool = False
     thirst: ThirstKept | None = None
 
@@ -114,7 +115,7 @@ class SlotKept(msgspec.Struct, frozen=True):
     """A timer's last slot: since which hour it is known, and the local day that was watered by it, if it was."""
 
     slot_ms: int
-    hour: float
+    hour: Hour
     day: str = ""
 
 
@@ -123,9 +124,9 @@ class PendingKept(msgspec.Struct, frozen=True, omit_defaults=True):
     and since which hour that was expected."""
 
     slot_ms: int
-    hour: float
+    hour: Hour
     forecast_mm: float = 0.0
-    forecast_h: float | None = None
+    forecast_h: Hour | None = None
 
 
 class DayAirKept(msgspec.Struct, omit_defaults=True):
@@ -150,31 +151,32 @@ class Kept(msgspec.Struct, omit_defaults=True):
     mono_ms: int = 0
     boot: str = ""
     sure: bool = False
-    et0: list[tuple[int, float]] = []
+    unsure_h: float | None = None  # since when the time is not known; what the machine was off for comes before it
+    et0: list[tuple[WholeHour, float]] = []
     own: dict[str, list[tuple[float, float]]] = {}
     roof: dict[str, list[tuple[float, float]]] = {}
-    weather_h: float | None = None  # when weather was last measured
+    weather_h: Hour | None = None  # when weather was last measured
     clearness: float | None = None
     day: str = ""
     day_mm: float = 0.0
-    rain: list[tuple[int, float]] = []
+    rain: list[tuple[WholeHour, float]] = []
     rain_total_mm: float | None = None  # of the gauge, when the last hour was reckoned
-    gauge_h: float | None = None  # when it last counted; `dry_rain_h`: hours of a day in which it cannot have rained
-    dry_rain_h: list[float] = []
+    gauge_h: Hour | None = None  # when it last counted; `dry_rain_h`: hours of a day in which it cannot have rained
+    dry_rain_h: list[Hour] = []
     gauge_doubted: bool = False
     air: list[DayAirKept] = []
-    warmth: list[tuple[int, float]] = []  # hours of the last day with the mean temperature of the air, C
-    lit_h: float | None = None  # when the pyranometer last saw light
+    warmth: list[tuple[WholeHour, float]] = []  # hours of the last day with the mean temperature of the air, C
+    lit_h: Hour | None = None  # when the pyranometer last saw light
     marked_h: dict[str, float] = {}  # hours of today in which something stood in for weather, by agronomy.marks.Mark
     marks_told: list[str] = []
-    forecast_h: float | None = None  # since when a forecast of rain holds the programs
+    forecast_h: Hour | None = None  # since when a forecast of rain holds the programs
     zones: dict[str, ZoneKept] = {}
     # Programs that wait for cheaper electricity: until when at the longest, UTC, and since which hour.
-    waits: dict[str, tuple[int, float]] = {}
+    waits: dict[str, tuple[int, Hour]] = {}
     slots: dict[str, SlotKept] = {}  # by timer
     pending: dict[str, PendingKept] = {}  # by timer
     # The last slots that watered, by timer, each with the hour: what remains true when a clock years ahead is set.
-    watered_slots: dict[str, list[tuple[int, float]]] = {}
+    watered_slots: dict[str, list[tuple[int, Hour]]] = {}
 
     def zone(self, name: str) -> ZoneKept:
         if name not in self.zones:
@@ -212,9 +214,10 @@ def _next_hour(hours: float) -> int:
 def add(buckets: list[tuple[int, float]], hours: float, amount: float, keep_h: int = WEEK_H + 1) -> None:
     """Add to the bucket of the hour, and drop buckets older than `keep_h`."""
     hour = int(hours)
-    if buckets and buckets[-1][0] == hour:
-        buckets[-1] = (hour, round(buckets[-1][1] + amount, 4))
+    at = bisect_right(buckets, hour, key=lambda row: row[0])
+    if at and buckets[at - 1][0] == hour:
+        buckets[at - 1] = (hour, round(buckets[at - 1][1] + amount, 4))
     elif amount > 0:
-        buckets.append((hour, round(amount, 4)))
+        buckets.insert(at, (hour, round(amount, 4)))
     while buckets and hour - buckets[0][0] > keep_h:
         del buckets[0]
