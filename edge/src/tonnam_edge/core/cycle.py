@@ -223,7 +223,7 @@ class Core:
         self._growth.follow(image)
         decision = decide(image, self._memory, self._run_book.resting_until, self._settings, self._growth.passing)
         self._growth.decided(decision, now)
-        self._memory.book.slots.update(decision.slots)
+        self._books.decided(decision, now)
         self._memory.filling = decision.filling
         wishes = self._orders.wishes(image) + self._water.filters.wishes(now)
         wishes += [wish for wish in decision.wishes if self._may_go_by_clock(wish, image)]

@@ -15,6 +15,7 @@ from tonnam_link.messages import Outcome, Stamp
 
 Cause = Literal["timer", "moisture", "balance", "light", "manual", "rinse", "flush"]
 Text = dict[str, str]
+NOT_COUNTED_H = 1e9  # later than any hour that is counted
 
 
 class Metered(msgspec.Struct, frozen=True):
@@ -112,9 +113,8 @@ class Book(msgspec.Struct):
     used: dict[str, DayUse] = {}
     slots: dict[str, int] = {}
     held_until_ms: dict[str, int] = {}
-
-    def copy(self) -> Book:
-        return Book(dict(self.used), dict(self.slots), dict(self.held_until_ms))
+    # Of `slots`, by timer: what a watering by an unset clock in an earlier boot has used up, for all that is known.
+    doubtful_slots: dict[str, int] = {}
 
     def used_s(self, zone: str, day: str) -> float:
         """Seconds of water on `day`. When the clock went back, what a later day had counts still."""
@@ -145,25 +145,36 @@ class Book(msgspec.Struct):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Something done while the time was not known, to be entered when it is: water, a timer's slot, or a hold."""
+    """Something done while the time was not known, to be entered when it is: water, a timer's slot, or a hold. `hour`
+    is by `Kept.hours`; None where that is not known."""
 
     at: Stamp
     zone: str
     seconds: float = 0.0
     timer: str | None = None
     held: bool = False
+    hour: float | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Since which hour of `Kept.hours` a timer is known, and when it last had its turn."""
+
+    seen_h: float
+    had_h: float | None = None
 
 
 class Guess(msgspec.Struct):
     """A book by the clock of a boot that does not know the time, and what was really done since it was known.
 
     `booted_ms` is when the boot began by that clock: another figure later on means that somebody has set it.
+    `ran_on`: it goes on from where the clock of the boot before was last seen, with a night between them at most.
     """
 
     boot: str
     book: Book
     done: list[Done] = []
     booted_ms: int | None = None
+    ran_on: bool = False
 
 
 class Latch(msgspec.Struct, frozen=True):
@@ -238,6 +249,8 @@ class Memory(msgspec.Struct):
     unproven_l: dict[str, float] = {}  # drawn since a meter was latched as standing still, by meter
     filters: dict[str, FilterUse] = {}
     owed: dict[str, Owed] = {}  # by timer
+    lately: dict[str, list[tuple[float, float]]] = {}  # by zone, hours with seconds of water, see `core.proven`
+    turns: dict[str, Turn] = {}  # by timer
 
     @property
     def book(self) -> Book:
@@ -260,8 +273,9 @@ class Memory(msgspec.Struct):
         """Go on with what an earlier process left, when this one has begun without it and started nothing."""
         guess = older.guess
         if self.guess is not None:  # its book was begun without what is known now: it is to be begun anew
-            guess = guess or Guess("", older.known.copy())
-            guess.done = guess.done + self.guess.done
+            guess = guess or Guess("", Book())
+            guess.boot = ""
+            guess.done = guess.done + [msgspec.structs.replace(each, hour=None) for each in self.guess.done]
         for zone, until_ms in self.known.held_until_ms.items():
             older.known.held_until_ms[zone] = max(until_ms, older.known.held_until_ms.get(zone, 0))
         self.runs, self.known, self.guess, self.filling = older.runs, older.known, guess, older.filling
@@ -285,7 +299,12 @@ class Memory(msgspec.Struct):
         self.power_shares = older.power_shares | self.power_shares
         self.unproven_l = older.unproven_l | self.unproven_l
         self.filters = older.filters | self.filters
-        self.owed = older.owed
+        self.owed, self.turns = older.owed, older.turns
+        mine = {zone: sum(seconds for _, seconds in entries) for zone, entries in self.lately.items()}
+        self.lately = older.lately
+        for zone, seconds in mine.items():  # by hours that began anew: as new as can be
+            if seconds > 0:
+                self.lately[zone] = [*self.lately.get(zone, []), (NOT_COUNTED_H, seconds)]
 
 
 def _joined(older: Mapping[str, Past], later: Mapping[str, Past]) -> dict[str, Past]:

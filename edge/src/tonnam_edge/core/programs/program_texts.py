@@ -111,6 +111,28 @@ def by_last_known_time(said: Text) -> Text:
     )
 
 
+def by_own_count(seconds: float) -> Text:
+    length = minutes(seconds)
+    return text(
+        f"นาฬิกายังไม่ได้ตั้ง จึงรดตามรอบที่นับเอง {length['th']}",
+        f"The clock is not set: watered {length['en']} by the controller's own count of time",
+    )
+
+
+def may_have_watered() -> Text:
+    return text(
+        "นาฬิกายังไม่ได้ตั้ง รอบนี้อาจรดไปแล้ว",
+        "The clock is not set, and this watering may have been given already",
+    )
+
+
+def slot_used_by_a_guess(clock: str) -> Text:
+    return text(
+        f"ข้ามรอบ {clock} น. เพราะเมื่อนาฬิกายังไม่ได้ตั้ง อาจรดรอบนี้ไปแล้ว",
+        f"The {clock} watering was left out: it may have been given while the clock was not set",
+    )
+
+
 def slot_skipped(clock: str, late_min: float) -> Text:
     return text(
         f"ข้ามรอบ {clock} น. เพราะเริ่มไม่ได้ภายใน {late_min:g} นาที",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tonnam_edge.core import texts
+from tonnam_edge.core import proven, texts
 from tonnam_edge.core.books import BOGUS_SLOT_MS, DAY_MS, HALF_DAY_MS
 from tonnam_edge.core.memory import Owed, Text
 from tonnam_edge.core.programs import program_texts as words
+from tonnam_edge.core.programs import unset
 from tonnam_edge.core.programs.asked import Asked
 from tonnam_edge.core.programs.clock import HOUR_MS
 from tonnam_edge.core.programs.kept import PendingKept, SlotKept
@@ -36,6 +37,10 @@ def decide(program: TimerPart, slots: Slots, asked: Asked) -> None:
     elif slot is not None and _passed_over(program, slot, known, asked):
         decision.last_slots[program.id] = SlotKept(last, asked.kept.hours, known.day)
         _skip(program, words.slot_of_a_clock_ahead(asked.local.clock(slot)), asked, lacks=False)
+    elif slot is not None and _used_by_a_guess(slots, slot, last, known, asked):
+        _leave_out_used(program, slots, slot, last, asked)
+    if program.id not in decision.pending and not any(each.program == program.id for each in decision.skipped):
+        _take_turn(program, slots, asked)
     _wish_for_the_rest(program, slots, last, asked)
     following = slots.following(now_ms)
     if following is not None:
@@ -132,7 +137,42 @@ def _wish(program: TimerPart, slots: Slots, slot: int, asked: Asked) -> None:
     if pending is None or pending.slot_ms != slot:
         pending = PendingKept(slot, asked.kept.hours)
     asked.decision.pending[program.id] = pending
+    waits_h = unset.waits_h(program, asked)
+    if waits_h > 0:
+        asked.decision.delays[program.id] = Delay(slot, words.may_have_watered())
+        asked.decision.due(asked.image.now.wall_ms + round(waits_h * HOUR_MS) + 1)
+        return
     _wants(Wish(program.zone, "timer", seconds, reason, program.id, slot_ms=slot), asked)
+
+
+def _take_turn(program: TimerPart, slots: Slots, asked: Asked) -> None:
+    """While the clock is not set: what no slot comes for has its turn by own count. Rain may be its water."""
+    wish = unset.by_own_count(program, slots, asked)
+    if wish is None or wish.slot_ms is None:
+        return
+    delay, since = _delay(program, wish.slot_ms, asked), asked.decision.pending[program.id].hour
+    if delay is not None and delay.rained and asked.kept.age_h(since) * HOUR_MS >= RAINED_MS:
+        del asked.decision.pending[program.id]
+        text = words.slot_held(asked.local.clock(wish.slot_ms), delay.text)
+        _leave_out(program.id, program.zone, wish.slot_ms, "", text, asked, lacks=False)
+    else:
+        _wants(wish, asked)
+
+
+def _used_by_a_guess(slots: Slots, slot: int, last: int, known: SlotKept, asked: Asked) -> bool:
+    """Whether a slot has come since a watering by an unset clock was found to stand for it, as it was near to it."""
+    now = asked.image.now
+    if not now.sure or not slot <= now.wall_ms < last or slots.day(last):
+        return False
+    return proven.hours(asked.memory, now) - known.hour >= (now.wall_ms - slot) / HOUR_MS
+
+
+def _leave_out_used(program: TimerPart, slots: Slots, slot: int, last: int, asked: Asked) -> None:
+    """Of a watering in an earlier boot nobody knows how near it was: the zone may lack this one."""
+    doubtful = asked.memory.book.doubtful_slots.get(program.id) == last
+    text = words.slot_used_by_a_guess(asked.local.clock(slot))
+    day = "" if doubtful else slots.day(slot)
+    _leave_out(program.id, program.zone, slot, day, text, asked, lacks=doubtful)
 
 
 def _wants(wish: Wish, asked: Asked) -> None:
