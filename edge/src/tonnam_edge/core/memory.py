@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from tonnam_edge.core.boots import BootSeen
 from tonnam_edge.core.dosing.kept import Kept as DosingKept
 from tonnam_edge.core.judge import Doubt
 from tonnam_edge.core.programs.kept import Kept
@@ -238,6 +239,7 @@ class Memory(msgspec.Struct):
     flows_l_min: dict[str, float] = {}  # what zones were found to take
     pump_starts: dict[str, list[Stamp]] = {}  # of the last hour, by pump
     pump_stops: dict[str, Stamp] = {}
+    boots: list[BootSeen] = []  # since the first of these starts, this one last
     blind_l: float = 0.0  # drawn since the tank's level was last known, and until this is noted again
     lockouts: dict[str, Lockout] = {}  # by id, in the order in which they were set
     modes: dict[str, str] = {}  # where the switch of each zone was last seen
@@ -246,6 +248,7 @@ class Memory(msgspec.Struct):
     stations: dict[str, StationKept] = {}  # pumping stations and gates, by id
     currents_a: dict[str, float] = {}  # what the pump drew while only this outlet was open, and water flowed
     power_shares: dict[str, dict[str, float]] = {}  # of the whole flow, by pump and step of power
+    perhaps_burst: dict[str, list[str]] = {}  # outlets that had too much water beside a silent switch, by meter
     unproven_l: dict[str, float] = {}  # drawn since a meter was latched as standing still, by meter
     filters: dict[str, FilterUse] = {}
     owed: dict[str, Owed] = {}  # by timer
@@ -287,6 +290,7 @@ class Memory(msgspec.Struct):
         self.latches = older.latches | self.latches
         self.flows_l_min = older.flows_l_min | self.flows_l_min
         self.pump_starts, self.pump_stops = older.pump_starts, older.pump_stops | self.pump_stops
+        self.boots = older.boots
         self.blind_l += older.blind_l
         self.lockouts = older.lockouts | self.lockouts
         self.modes = older.modes | self.modes
@@ -297,6 +301,7 @@ class Memory(msgspec.Struct):
         }
         self.currents_a = older.currents_a | self.currents_a
         self.power_shares = older.power_shares | self.power_shares
+        self.perhaps_burst = older.perhaps_burst | self.perhaps_burst
         self.unproven_l = older.unproven_l | self.unproven_l
         self.filters = older.filters | self.filters
         self.owed, self.turns = older.owed, older.turns

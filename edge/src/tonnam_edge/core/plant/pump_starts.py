@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tonnam_edge.core import boots
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant import plant_texts
@@ -19,6 +20,18 @@ class PumpStarts:
     def __init__(self, pump: Actuator | None, memory: Memory, *, counted: bool) -> None:
         self._pump, self._memory, self._counted = pump, memory, counted
         self._rest_s = 0.0 if pump is None else pump.part.rest_s or 0.0
+
+    def heed(self, now: Now) -> None:
+        """Forget the starts of more than an hour ago, and note how old the others are: after each reboot all of them
+        would count as just made."""
+        starts = () if self._pump is None else self._memory.pump_starts.get(self._pump.id, ())
+        if self._pump is None or not starts:
+            return
+        lately = self._lately(now)
+        if len(lately) < len(starts):
+            self._memory.pump_starts[self._pump.id] = lately
+        every = self._memory.pump_starts.values()
+        boots.note(self._memory.boots, now, {Stamp(*start).boot for each in every for start in each})
 
     def note(self, now: Now) -> None:
         """It starts."""
@@ -45,7 +58,7 @@ class PumpStarts:
 
     def last_mono_ms(self, now: Now) -> int | None:
         """When it was started last, within the last hour; of one whose starts are counted."""
-        return max((mono_ms_of(start, now) for start in self._lately(now)), default=None)
+        return max((self._at(start, now) for start in self._lately(now)), default=None)
 
     def next_mono_ms(self, now: Now) -> int | None:
         """When it may start again, if it must rest still."""
@@ -54,7 +67,7 @@ class PumpStarts:
         stopped = self._stopped()
         ends = [] if stopped is None else [mono_ms_of(stopped, now) + round(self._rest_s * 1000)]
         if self.too_often(now) is not None:
-            ends.append(min(mono_ms_of(start, now) for start in self._lately(now)) + HOUR_MS)
+            ends.append(min(self._at(start, now) for start in self._lately(now)) + HOUR_MS)
         return max(ends)
 
     def _stopped(self) -> Stamp | None:
@@ -62,7 +75,10 @@ class PumpStarts:
 
     def _lately(self, now: Now) -> list[Stamp]:
         starts: Iterable[Stamp] = () if self._pump is None else self._memory.pump_starts.get(self._pump.id, ())
-        return [Stamp(*start) for start in starts if now.mono_ms - mono_ms_of(Stamp(*start), now) < HOUR_MS]
+        return [Stamp(*start) for start in starts if now.mono_ms - self._at(Stamp(*start), now) < HOUR_MS]
+
+    def _at(self, start: Stamp, now: Now) -> int:
+        return boots.mono_ms_of(start, now, self._memory.boots)
 
 
 def mono_ms_of(stamp: Stamp, now: Now) -> int:

@@ -101,6 +101,8 @@ class Water:
         now = image.now
         for power in self.powers.values():
             power.look(image, self.sun)
+        for supply in self.runs.supplies.values():
+            supply.starts.heed(now)
         for proof in self._proofs:
             proof.follow_trust(now)
             proof.unsure.heed(now, unheard=self._counts(proof.meter, self.unheard))

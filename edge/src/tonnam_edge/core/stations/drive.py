@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tonnam_edge.core.boots import CLOCK_DOUBT_MS
 from tonnam_edge.core.image import Image, Now
 from tonnam_edge.core.memory import Memory, Text
 from tonnam_edge.core.plant.actuators import Actuators
@@ -16,8 +17,6 @@ from tonnam_edge.site.station_file import StationPart
 from tonnam_link.messages import Stamp
 
 HOUR_MS = 3_600_000
-# Starts of an earlier boot are taken as so much later than the clock has them: it may have been put right since.
-CLOCK_DOUBT_MS = 60_000
 # A deadline that can be set anew is, when this share of it is over: the board misses three before it ends it.
 RENEW_AFTER = 0.25
 

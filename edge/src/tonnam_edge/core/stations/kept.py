@@ -6,11 +6,9 @@ from collections.abc import Set
 
 import msgspec
 
+from tonnam_edge.core.boots import DRIFT_MS
 from tonnam_edge.core.image import Now
 from tonnam_edge.site.site import Site
-
-# What a clock may drift before the begin of a boot is noted anew.
-DRIFT_MS = 5000
 
 
 class StationKept(msgspec.Struct):
