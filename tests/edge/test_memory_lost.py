@@ -316,6 +316,7 @@ USED = Memory(
     dosing=Kept(stocks={"a": Stock(5.0, day=[Spent("b", 0, 9, 30.0), Spent("b", 10, 19, 70.5)])}, boot="b", up_ms=19),
     blind_l=1234.0,
     unproven_l={"meter": 5.0},
+    perhaps_burst={"meter": ["zone-1"]},
 )
 
 
@@ -336,6 +337,7 @@ def test_todays_limits_are_copied_rounded_up(tmp_path: Path) -> None:
     assert 101 <= now_l < 112
     assert 1234 <= memory.blind_l < 1358
     assert memory.unproven_l == {"meter": 10.0}
+    assert memory.perhaps_burst == USED.perhaps_burst
     assert copied(tmp_path, memory) == memory, "a copy of a copy is no more"
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.edge.farms import BAND, SITE, site_of
 from tests.edge.switches import ZONE_1, SwitchPlay, farm, memory, say, stands, switched
+from tonnam_edge.core.memory import Memory
 from tonnam_edge.core.people.contact import SETTLES_S, UNKNOWN_AFTER_S
 from tonnam_edge.core.people.emergency import WAIT_AFTER_RELEASE_S
 from tonnam_edge.site.site import Site
@@ -210,6 +211,10 @@ def test_too_much_water_behind_a_silent_switch_ends_the_run_and_only_programs_wa
     play.field.hand_l_min = 0.0
     play.run(1200)
     assert len(play.of_kind("run.started")) == 1
+    for _ in range(2):
+        play.restart()
+        play.run(600)
+    assert (len(play.of_kind("run.started")), doubts(play)) == (1, ["flow"])
     play.water(seconds=30)
     play.run(60)
     assert play.states()[-1] == "done"
@@ -217,6 +222,17 @@ def test_too_much_water_behind_a_silent_switch_ends_the_run_and_only_programs_wa
     play.run(1200)
     assert doubts(play) == []
     assert len(play.of_kind("run.started")) > 2
+    assert memory(play).perhaps_burst == {}
+
+
+def test_too_much_water_behind_a_silent_switch_ends_after_a_restart_when_all_answer(tmp_path: Path) -> None:
+    site = site_of(tmp_path, switched(SITE + BAND).replace(ZONE_1, ""))
+    burst = Memory(perhaps_burst={site.paths.meter("zone-1") or "": ["zone-1"]}, modes={"zone-2": "auto"})
+    play = farm(site, dry=True, memory=burst.encode())
+    play.run(40)
+    assert (play.of_kind("run.started"), doubts(play)) == ([], ["flow"])
+    play.run(60)
+    assert (len(play.of_kind("run.started")), doubts(play)) == (1, [])
 
 
 def test_a_bounce_of_a_contact_is_nothing(site: Site) -> None:

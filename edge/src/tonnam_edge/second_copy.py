@@ -107,6 +107,7 @@ class Standing(msgspec.Struct):
     guess: GuessStands | None = None  # in a copy it is part of `known`
     kept: GivenStands = msgspec.field(default_factory=GivenStands)
     blind_l: float = 0.0
+    perhaps_burst: dict[str, list[str]] = {}
     unproven_l: dict[str, float] = {}
 
 

@@ -67,7 +67,7 @@ class Proof:
         self._site, self._memory, self.meter, self.stream = site, memory, meter, stream
         self._expected, self._powers, self._actuators = expected, powers, actuators
         self._runs, self._sharing, self._latches = runs, sharing, latches
-        self.unsure = Unsure(stream.part.settle_s)
+        self.unsure = Unsure(memory, meter, stream.part.settle_s)
         self._supplies = [runs.supplies[name] for name in site.paths.metered_by(meter)]
         self._others = [supply for supply in runs.supplies.values() if supply not in self._supplies]
         self._others_drew = -1  # when water was last drawn past this meter
