@@ -190,6 +190,16 @@ def test_slot_that_may_have_been_given_lately_is_left_out_and_told(timer: Site) 
     assert starts(play) == ["morning"] * 2
 
 
+def test_boots_of_a_minute_let_no_hours_pass(band: Site) -> None:
+    play = booted(band, IN_1970_MS, MIDNIGHT_MS)
+    play.leap(1.2 * 3600)
+    for _ in range(5):
+        play.reboot(IN_1970_MS)
+        play.run(5)
+    assert play.memory is not None
+    assert 1.0 < Memory.decode(play.memory).kept.hours <= (play.now_ms - MIDNIGHT_MS) / HOUR_MS
+
+
 def test_hours_without_power_make_nothing_older_that_may_have_come_after_them() -> None:
     memory = Memory(lately={"zone-1": [(5.0, 60.0)]}, turns={"morning": Turn(1.0, 5.0)})
     memory.kept.et0, memory.kept.hours, memory.kept.boot = [(0, 0.1)], 6.0, "b"

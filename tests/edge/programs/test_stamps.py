@@ -84,7 +84,7 @@ def test_all_that_was_noted_since_is_moved_along_and_nothing_before() -> None:
     assert kept == noted(42.5)
     assert stamps.newest(kept) == 42.5
     stamps.put_before(kept, 42.0, 30.0, 60.0)
-    assert stamps.newest(kept) == 60.5, "the hour that sixty is in"
+    assert stamps.newest(kept) == 60, "the hour that sixty is in has begun"
     assert msgspec.json.decode(msgspec.json.encode(kept), type=Kept) == kept
 
 

@@ -24,17 +24,21 @@ JUST_BEFORE_H = 0.001  # what was noted in this moment was noted before it
 def put_before(kept: msgspec.Struct, from_h: float, by_h: float, now_h: float) -> None:
     """Move every stamp after `from_h` by so many hours; to `now_h` at most."""
 
-    def move(hour: float) -> float:
+    def moved(hour: float) -> float:
         return min(hour + by_h, max(hour, now_h)) if hour > from_h + JUST_BEFORE_H else hour
+
+    def move(hour: float, whole: bool) -> float:
+        return math.floor(moved(hour + 0.5)) if whole else round(moved(hour), 6)
 
     _follow(kept, type(kept), move)
 
 
 def newest(kept: msgspec.Struct) -> float:
-    """The last of all stamps; minus infinity where there are none."""
+    """The last of all stamps; minus infinity where there are none. Of a whole hour no more is known than that it had
+    begun: the half of it would let hours pass in boots of seconds."""
     found = -math.inf
 
-    def look(hour: float) -> float:
+    def look(hour: float, _: bool) -> float:
         nonlocal found
         found = max(found, hour)
         return hour
@@ -43,13 +47,13 @@ def newest(kept: msgspec.Struct) -> float:
     return found
 
 
-def _follow(value: Any, kind: Any, move: Callable[[float], float]) -> Any:
+def _follow(value: Any, kind: Any, move: Callable[[float, bool], float]) -> Any:
     """A value with all stamps in it moved. Structs that are not frozen are changed in place."""
     of, args = get_origin(kind), get_args(kind)
     if value is None or not _has_stamps(kind):
         return value
     if of is Annotated:
-        return math.floor(move(value + 0.5)) if args[0] is int else round(move(value), 6)
+        return move(value, args[0] is int)
     if of in {Union, UnionType}:
         return _follow(value, next(each for each in args if each is not type(None)), move)
     if of is list:
@@ -61,7 +65,7 @@ def _follow(value: Any, kind: Any, move: Callable[[float], float]) -> Any:
     return _follow_struct(value, move)
 
 
-def _follow_struct(struct: msgspec.Struct, move: Callable[[float], float]) -> msgspec.Struct:
+def _follow_struct(struct: msgspec.Struct, move: Callable[[float, bool], float]) -> msgspec.Struct:
     kinds = _kinds(type(struct))
     moved = {name: _follow(getattr(struct, name), kind, move) for name, kind in kinds.items()}
     if struct.__struct_config__.frozen:
