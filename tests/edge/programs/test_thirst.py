@@ -286,6 +286,29 @@ def test_a_slot_that_a_person_has_stopped_is_not_lacking(tmp_path: Path) -> None
     assert not ever(play)
 
 
+def test_a_stop_ends_no_alert_and_one_a_day_does_not_keep_it_away(tmp_path: Path) -> None:
+    play = dry(tmp_path)
+    hours(play, 1)
+    for _ in range(2):
+        play.stop(command_id=f"stop {play.now_ms}")
+        hours(play, 14)
+    assert len(stands(play)) == 1
+    before = len(told(play, "site.stands"))
+    play.stop(command_id="last")
+    hours(play, 2)
+    assert len(told(play, "site.stands")) == before
+
+
+def test_a_timers_slot_that_a_stop_takes_ends_no_alert(tmp_path: Path) -> None:
+    play = farm(tmp_path, "", start_ms=MIDNIGHT_MS + 5 * HOUR_MS, program=TIMER)
+    play.field.level_cm = 10.0
+    hours(play, 48 + 0.9)
+    (before,) = stands(play)
+    play.stop()
+    hours(play, 4)
+    assert [zone["since_ms"] for zone in stands(play)] == [before["since_ms"]]
+
+
 def test_sips_are_no_water(tmp_path: Path) -> None:
     play = farm(tmp_path, "")
     assert isinstance(play.field, Outdoors)

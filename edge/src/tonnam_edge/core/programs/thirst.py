@@ -88,9 +88,12 @@ class Thirst:
         thirst = of_zone.thirst
         if thirst is not None and self._was_watered(zone, of_zone, thirst, hours):
             return None
+        if off is not None and off.unseen:
+            return None
+        if self._memory.book.held_until_ms.get(zone.id, 0) > now.wall_ms:  # a person has stopped it a moment ago
+            return None if thirst is None else _paused(thirst, hours)
         need = self._need(zone, now, thirst)
-        stopped = self._memory.book.held_until_ms.get(zone.id, 0) > now.wall_ms  # by a person, a moment ago
-        if need is Need.NONE or stopped or (off is not None and off.unseen):
+        if need is Need.NONE:
             return None
         if thirst is None or thirst.kept_off != (off is not None):
             since_ms = now.wall_ms if now.sure else None
