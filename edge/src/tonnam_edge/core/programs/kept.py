@@ -27,8 +27,8 @@ LITTLE_SHARE = 0.7
 class ThirstKept(msgspec.Struct, omit_defaults=True):
     """A zone wants water and has had none since `since_h`, which was at `since_ms` UTC if the time was known.
 
-    `paused_h` of these hours it waited for an hour that its farm has chosen, or a person had stopped it; it does so since
-    `pause_h`. `text` is what was said of it, at `told_h`; `why` is of a timer's slot that was left out.
+    `paused_h` of these hours it waited for an hour that its farm has chosen, or a person had stopped it, and does so
+    since `pause_h`. `text` is what was said of it, at `told_h`; `why` is of a timer's slot that was left out.
     """
 
     since_h: Hour
