@@ -19,6 +19,7 @@ class Machine:
     def __init__(self) -> None:
         self.kept, self.true_ms, self.booted_ms, self.boots = Kept(), START_MS, START_MS - 1000, 0
         self.sure, self.skew_ms, self.counted_ms = True, 0, 0
+        self.watered_ms: list[int] = []
         clock.begin(self.kept, self.now)
 
     @property
@@ -30,7 +31,17 @@ class Machine:
         elapsed = clock.elapsed_ms(self.kept, self.now)
         assert elapsed >= 0
         self.counted_ms += elapsed
+        if off := clock.off_ms(self.kept, self.now, elapsed):
+            with clock.while_off(self.kept, off, elapsed):
+                pass
+        self.kept.hours += (elapsed - off) / HOUR_MS
         clock.turn(self.kept, self.now, elapsed)
+
+    def water(self) -> None:
+        """Give a litre, between two reckonings."""
+        hours = self.kept.hours + clock.elapsed_ms(self.kept, self.now) / HOUR_MS
+        self.kept.zone("zone-1").given.append((round(hours, 3), 1.0))
+        self.watered_ms.append(self.true_ms)
 
     def run(self, minutes: int) -> None:
         self.true_ms += minutes * 60_000
@@ -48,7 +59,7 @@ class Machine:
 
 
 turns = st.lists(
-    st.tuples(st.sampled_from(["run", "cut", "cut, no clock", "learn"]), st.integers(1, 3000)),
+    st.tuples(st.sampled_from(["run", "water", "cut", "cut, no clock", "learn"]), st.integers(1, 3000)),
     min_size=1,
     max_size=20,
 )
@@ -60,6 +71,9 @@ def test_once_the_time_is_known_all_that_passed_was_counted_once(turned: list[tu
     for what, minutes in turned:
         if what == "run":
             machine.run(minutes)
+        elif what == "water":
+            machine.true_ms += minutes * 1000
+            machine.water()
         elif what == "learn":
             machine.learn()
         else:
@@ -68,6 +82,9 @@ def test_once_the_time_is_known_all_that_passed_was_counted_once(turned: list[tu
     machine.learn()
     passed_ms = machine.true_ms - START_MS
     assert abs(machine.counted_ms - passed_ms) <= 20_000 * len(turned)
+    for (hour, _), at_ms in zip(machine.kept.zone("zone-1").given, machine.watered_ms, strict=True):
+        age_ms = (machine.kept.hours - hour) * HOUR_MS
+        assert -20_000 * len(turned) <= age_ms <= machine.true_ms - at_ms + 25_000 * len(turned)
 
 
 @given(st.lists(st.integers(-500, 500), min_size=1, max_size=20))
