@@ -200,6 +200,17 @@ def test_boots_of_a_minute_let_no_hours_pass(band: Site) -> None:
     assert 1.0 < Memory.decode(play.memory).kept.hours <= (play.now_ms - MIDNIGHT_MS) / HOUR_MS
 
 
+def test_days_limit_is_free_again_though_the_power_goes_every_half_hour(band: Site) -> None:
+    play = Play(band)
+    play.field.moisture[0] = 5.0
+    play.leap(4 * 3600)
+    assert watered_s(play) == 3600
+    for _ in range(80):
+        play.reboot(IN_1970_MS)
+        play.leap(1800, at_most_s=240)
+    assert watered_s(play) > 3600 + 1200
+
+
 def test_hours_without_power_make_nothing_older_that_may_have_come_after_them() -> None:
     memory = Memory(lately={"zone-1": [(5.0, 60.0)]}, turns={"morning": Turn(1.0, 5.0)})
     memory.kept.et0, memory.kept.hours, memory.kept.boot = [(0, 0.1)], 6.0, "b"

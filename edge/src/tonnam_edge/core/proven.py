@@ -12,6 +12,7 @@ from tonnam_edge.core.programs.clock import HOUR_MS
 
 WINDOW_H = 24.01  # hours are kept to 3.6 seconds
 BUCKETS_AN_HOUR = 2
+NOTED_EVERY_H = 1 / 6  # while the time is not known: so much of each boot may not be proven
 
 
 def hours(memory: Memory, now: Now) -> float:
@@ -38,9 +39,11 @@ def use(memory: Memory, zone: str, seconds: float, now: Now) -> None:
 
 
 def look(memory: Memory, day: str, now: Now) -> None:
-    """Enter what an older document or a copy of it knows of a day only: as given now, if it may have been. What was
-    given in hours that are not counted was given now at the latest."""
-    hour = hours(memory, now)
+    """Note now and then that time passes. Enter what an older document or a copy of it knows of a day only: as given
+    now, if it may have been. What was given in hours that are not counted was given now at the latest."""
+    hour, kept = hours(memory, now), memory.kept
+    if not now.sure and kept.et0 and hour - max(kept.hours, kept.up_h or 0.0) >= NOTED_EVERY_H:
+        kept.up_h = hour
     for zone, use_of_day in memory.known.used.items():
         if zone not in memory.lately:
             may_count = use_of_day.seconds > 0 and (not now.sure or use_of_day.day >= day)

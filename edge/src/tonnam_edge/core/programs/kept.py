@@ -152,6 +152,7 @@ class Kept(msgspec.Struct, omit_defaults=True):
     boot: str = ""
     sure: bool = False
     unsure_h: float | None = None  # since when the time is not known; what the machine was off for comes before it
+    up_h: Hour | None = None  # meanwhile: noted every ten minutes, so that short boots count
     et0: list[tuple[WholeHour, float]] = []
     own: dict[str, list[tuple[float, float]]] = {}
     roof: dict[str, list[tuple[float, float]]] = {}
