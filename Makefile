@@ -9,7 +9,7 @@ COMPONENTS := link edge gateway cloud firmware-sim dashboards demo
 WEB_SOURCES := $(shell find cloud/web -path cloud/web/node_modules -prune -o -type f -print 2>/dev/null)
 WEB := cloud/src/tonnam_cloud/web_dist/index.html
 
-.PHONY: demo test faults season check lock web clean help
+.PHONY: demo test faults season properties check lock web clean help
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -19,13 +19,16 @@ demo: .venv/.ready $(WEB) ## one farm and one town, from sensor to phone
 
 test: .venv/.ready $(WEB) ## every test; says in one line what the machine lacks
 	@.venv/bin/python -m tests.needs
-	.venv/bin/pytest -q -n 5 --dist loadgroup --no-loadscope-reorder # the tests wait for real servers more than they compute
+	.venv/bin/pytest -q -n 6 --dist loadgroup --no-loadscope-reorder # the tests wait for real servers more than they compute
 
 faults: .venv/.ready $(WEB) ## N=300 SEED=1 BROKER=nats: as many faults as you like, and what came of them
 	@.venv/bin/python -m tests.faults N=$(N) SEED=$(SEED) BROKER=$(BROKER)
 
 season: .venv/.ready ## N=10000 SEED=1 LAYOUT=plain: as many days of a struck farm as you like; CASE='...': one again
 	@.venv/bin/python -m tests.season N=$(N) SEED=$(SEED) LAYOUT=$(LAYOUT) JOBS=$(JOBS) SHORT=$(SHORT) CASE='$(CASE)'
+
+properties: .venv/.ready ## TIMES=20: all that hypothesis draws, with so many times the examples of `make test`
+	.venv/bin/pytest -q -n 2 --timeout 7200 --times $(or $(TIMES),20) $(or $(TESTS),tests/edge tests/link tests/sim)
 
 check: .venv/.ready ## style, types and the direction of imports
 	.venv/bin/ruff check .

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import is_hypothesis_test, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests import servers
@@ -122,11 +123,29 @@ def _group(module: str) -> str | None:
     return None if found is None else found[1]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times", type=int, default=1, help="only the properties, each with so many times its examples")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that the short ones fill the end."""
+    if config.getoption("--times") > 1:
+        items[:] = list(_played_often(items, config.getoption("--times")))
     first = _of(items, (*WAITING, *COMPUTING))
     taken = {id(item) for item in first}
     items[:] = [*first, *(item for item in items if id(item) not in taken)]
+
+
+def _played_often(items: Sequence[pytest.Item], times: int) -> Iterator[pytest.Item]:
+    """The properties, with that many times the examples that `make test` plays, and other ones each time."""
+    for item in items:
+        test: Any = getattr(item, "obj", None)
+        if is_hypothesis_test(test):
+            test = getattr(test, "__func__", test)
+            before: settings = test._hypothesis_internal_use_settings
+            more = settings(before, max_examples=before.max_examples * times, derandomize=False, database=None)
+            test._hypothesis_internal_use_settings = more
+            yield item
 
 
 def _of(items: Sequence[pytest.Item], places: Sequence[str]) -> list[pytest.Item]:

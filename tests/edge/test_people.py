@@ -353,7 +353,7 @@ def lasting_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 @given(DEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_whatever_people_do_nothing_runs_that_they_forbid(
     lasting_site: Site, deeds: list[tuple[str, int, int]]
 ) -> None:

@@ -160,7 +160,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return site_of(tmp_path_factory.mktemp("yard"), text.replace("max_day_min = 60", "max_day_min = 1000"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(plots)
 def test_deadlines_paths_and_capacity_are_kept_and_every_run_ends_and_every_latch_is_clearable(
     site: Site, plot: list[tuple[tuple[object, ...], int]]

@@ -315,7 +315,7 @@ moves = st.one_of(
 
 
 @given(st.lists(moves, max_size=16))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_whatever_is_repeated_and_however_the_clock_jumps_no_command_acts_twice(
     site: Site, script: list[tuple[str, int | str]]
 ) -> None:

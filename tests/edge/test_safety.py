@@ -157,13 +157,13 @@ def watched(site: Site, plot: Plot, witness: Witness) -> None:
     assert play.field.coils[:3] == [False] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plots)
 def test_water_never_runs_past_its_deadline_nor_the_pump_against_closed_valves(site: Site, plot: Plot) -> None:
     watched(site, plot, Witness())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plots)
 @example([(("water", "zone-1", 1200), 700), (("relay", True), 700)])
 @example([(("flow", 0.0), 1), (("meter", False), 15), (("water", "zone-2", 60), 700)])
@@ -185,7 +185,7 @@ def test_the_witness_of_a_board_without_a_timer_sees_water_that_nobody_ends(plai
         witness.look(play, replace(step, actions=(), events=()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(happening, pause), max_size=14))
 def test_the_days_limit_is_kept_and_every_run_and_command_comes_to_an_end(
     site: Site, plot: list[tuple[tuple[object, ...], int]]

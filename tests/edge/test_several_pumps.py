@@ -315,7 +315,7 @@ def grouped(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site_of(tmp_path_factory.mktemp("group"), farm_text(pumps=ROOMY, more=COMMON + GROUP))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plots)
 @example([(("all", 20), 1), (("stop", "zone-1"), 1), (("relay", False), 20)])  # a valve was closed before its pump
 def test_a_group_keeps_its_limits_its_deadlines_and_its_paths_whatever_happens(

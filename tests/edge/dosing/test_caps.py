@@ -149,7 +149,7 @@ DEEDS: st.SearchStrategy[Deed] = st.one_of(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(DEEDS, st.integers(1, 150)), min_size=2, max_size=9))
 def test_no_order_of_events_exceeds_a_cap_or_doses_where_nothing_flows(deeds: list[tuple[Deed, int]]) -> None:
     play = Play(small_farm())

@@ -53,7 +53,7 @@ def _faults() -> st.SearchStrategy[f.Fault]:
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(_faults(), max_size=3), st.lists(st.integers(60, 300), min_size=1, max_size=3), st.integers(0, 400))
 def test_pipes_never_see_more_than_was_booked_nor_what_fights_nor_stock_where_nothing_flows(
     faults: list[f.Fault], gaps: list[int], killed_s: int

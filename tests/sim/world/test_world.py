@@ -31,7 +31,7 @@ def figures(world: World) -> list[float]:
     return [*litres, world.truth.pumped_l, world.truth.siphoned_l, world.truth.tank_l, world.truth.backflow_l]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 99),
     story=stories(RICH),
@@ -56,7 +56,7 @@ def test_water_and_salt_are_conserved_whatever_goes_wrong(
     json.dumps(world.truth.snapshot())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 99), story=stories(RICH, 600.0), wrong=lists, step_s=st.sampled_from([0.0, 1.0, 7.3]))
 def test_small_steps_and_one_big_step_see_the_same(
     seed: int, story: list[Write], wrong: list[object], step_s: float
@@ -123,7 +123,7 @@ def test_other_seeds_are_other_farms() -> None:
     assert one.truth.snapshot() != two.truth.snapshot()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(fault=faults(RICH, START_S, START_S + 3600.0) | faults(dosing_config(in_tank=True), START_S, START_S + 1.0))
 def test_every_fault_survives_json(fault: object) -> None:
     plain = json.loads(json.dumps(fault.model_dump()))  # type: ignore[attr-defined]
