@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.edge.farms import BAND, HOUR_MS, MIDNIGHT_MS, SITE, TIMER, Play, site_of
-from tests.edge.test_unknown_time import DAWN_MS, DAY_S, IN_1970_MS, IN_2036_MS, booted, starts
+from tests.edge.test_unknown_time import DAWN_MS, DAY_S, IN_1970_MS, IN_2036_MS, booted, starts, wrong_clock
 from tonnam_edge.core.image import Now
 from tonnam_edge.core.memory import DayUse, Memory, Turn
 from tonnam_edge.core.programs.unset import gaps_h
@@ -31,6 +31,11 @@ def timer(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def band(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site_of(tmp_path_factory.mktemp("band"), SITE + BAND)
+
+
+@pytest.fixture(scope="module")
+def thirsty(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return site_of(tmp_path_factory.mktemp("thirsty"), SITE + TIMER + BAND)
 
 
 def watered_s(play: Play) -> float:
@@ -68,6 +73,32 @@ def test_days_limit_is_no_other_for_a_clock_that_is_ahead(band: Site, ahead_ms: 
         play.reboot(play.now_ms + play.skew_ms + ahead_ms)
     assert watered_s(play) == 3600
     assert play.now_ms < MIDNIGHT_MS + 25 * HOUR_MS
+
+
+def test_clock_that_is_set_by_guess_again_makes_no_new_day(thirsty: Site) -> None:
+    play = Play(thirsty, start_ms=DAWN_MS)
+    play.field.moisture[0] = 5.0
+    play.leap(5000, at_most_s=60)
+    play.reboot(IN_1970_MS)
+    play.leap(1800, at_most_s=60)
+    for wall_ms in (IN_2036_MS, IN_1970_MS, DAWN_MS):
+        play.skew_ms = wall_ms - play.now_ms
+        play.leap(4 * 3600, at_most_s=60)
+    assert 3400 < watered_s(play) <= 3600 + 30
+
+
+@wrong_clock
+def test_run_that_a_power_cut_ends_adds_to_what_the_day_had_before(thirsty: Site, wall_ms: int) -> None:
+    play = Play(thirsty, start_ms=DAWN_MS)
+    play.field.moisture[0] = 5.0
+    play.leap(5000, at_most_s=60)
+    assert play.field.coils[:2] == [True, True]
+    play.reboot(wall_ms)
+    play.leap(8 * 3600, at_most_s=60)
+    play.learn()
+    play.leap(2 * 3600, at_most_s=60)
+    assert play.ended()[4].body["outcome"] == "interrupted"
+    assert 3400 < watered_s(play) <= 3600 + 30
 
 
 def test_use_of_a_document_that_knows_the_day_only_counts_as_new(band: Site) -> None:

@@ -326,32 +326,6 @@ def test_memory_that_is_read_late_and_without_the_time_still_limits_the_day(thir
     assert used_s + sum(each.body["duration_s"] for each in play.ended()) <= 3600 + 30
 
 
-def test_clock_that_is_set_by_guess_again_makes_no_new_day(thirsty: Site) -> None:
-    play = Play(thirsty, start_ms=DAWN_MS)
-    play.field.moisture[0] = 5.0
-    play.leap(5000, at_most_s=60)
-    play.reboot(IN_1970_MS)
-    play.leap(1800, at_most_s=60)
-    for wall_ms in (IN_2036_MS, IN_1970_MS, DAWN_MS):
-        play.skew_ms = wall_ms - play.now_ms
-        play.leap(4 * 3600, at_most_s=60)
-    assert 3400 < sum(each.body["duration_s"] for each in play.ended()) <= 3600 + 30
-
-
-@wrong_clock
-def test_run_that_a_power_cut_ends_adds_to_what_the_day_had_before(thirsty: Site, wall_ms: int) -> None:
-    play = Play(thirsty, start_ms=DAWN_MS)
-    play.field.moisture[0] = 5.0
-    play.leap(5000, at_most_s=60)
-    assert play.field.coils[:2] == [True, True]
-    play.reboot(wall_ms)
-    play.leap(8 * 3600, at_most_s=60)
-    play.learn()
-    play.leap(2 * 3600, at_most_s=60)
-    assert play.ended()[4].body["outcome"] == "interrupted"
-    assert 3400 < sum(each.body["duration_s"] for each in play.ended()) <= 3600 + 30
-
-
 def test_stamp_survives_the_disk() -> None:
     memory = Memory.decode(
         b'{"guess": {"boot": "b", "book": {}, "done": [{"at": ["b", 5], "zone": "zone-1", "seconds": 3.0}]}}'

@@ -1,7 +1,8 @@
 """What counts while the time is not known: water and timers' turns, by time that has surely passed.
 
 Hours are those of `Kept.hours`: a boot's own time counts, and the time that the machine was off only once it is
-known. At"""
+known. `boots` answers the same for the starts of pumps, from the uptimes of the boots themselves.
+"""
 
 from __future__ import annotations
 
